@@ -1,0 +1,57 @@
+"""The only place that reads the time.
+
+Moments are aware datetimes in UTC everywhere in Procession; in the database they are integer microseconds since 1970
+(`micros`, `moment`), outside they are ISO 8601. Tests move `Clock` by hand; everything else gets the system's one.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Clock:
+    """The system's clock. A test passes its own subclass to stand still or to jump."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, for measuring spans within one process."""
+        return time.monotonic()
+
+
+class FixedClock(Clock):
+    """A clock that moves only when told; for tests and for questions such as "when is it due next?"."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - _EPOCH).total_seconds()
+
+    def advance(self, seconds: float) -> None:
+        """Move by so many seconds; a negative number jumps back."""
+        self.at += timedelta(seconds=seconds)
+
+
+def micros(at: datetime) -> int:
+    """A moment as integer microseconds since 1970, exactly."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The moment of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def iso(at: datetime | None) -> str | None:
+    """A moment as people and programs outside see it: ISO 8601 in UTC with ``Z``; None stays None."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
