@@ -1,0 +1,42 @@
+"""Examples that come with Procession, and how they get to where somebody can play with them.
+
+*In:* the files of `landsat/`, as they were installed. *Out:* a project of one's own. *Always:* nothing that is
+there already is touched, and no network is needed.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from procession.errors import Refused
+
+LANDSAT = Path(__file__).parent / "landsat"
+
+
+def write_demo(directory: Path) -> None:
+    """Copy the Landsat example into `directory`, ready to run; make the directory if it is not there.
+
+    The project's `python` becomes the interpreter that runs this, because that one is known to exist. Raises
+    Refused where something is already.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise Refused(
+            f"{directory} is not empty, and an example never overwrites anything: "
+            "name a new directory, or empty this one"
+        )
+    shutil.copytree(
+        LANDSAT,
+        directory,
+        ignore=shutil.ignore_patterns("__pycache__"),
+        copy_function=shutil.copyfile,
+        dirs_exist_ok=True,
+    )
+    for script in (*directory.glob("*.py"), *directory.glob("*.sh")):
+        script.chmod(script.stat().st_mode | 0o111)
+    definitions = directory / "procession.toml"
+    text = definitions.read_text(encoding="utf-8")
+    definitions.write_text(
+        text.replace('python = "python3" ', f"python = {json.dumps(sys.executable)} ", 1), encoding="utf-8"
+    )
+    (directory / "inbox").mkdir()
