@@ -1,0 +1,43 @@
+"""Fixtures for all tests, and the plugin that records which features they prove."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.features import (  # noqa: F401  pytest finds hooks by their names
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+)
+from tests.postgres import Missing, Postgres
+
+REQUIRED = frozenset(os.environ.get("PROCESSION_REQUIRE", "").replace(",", " ").split())
+"""Services that must be there: without one of these, tests fail where they would be skipped."""
+
+# What a person's shell, or a Procession that runs these tests, has set must not change what is tested.
+for name in [name for name in os.environ if name.startswith("PROCESSION_") and name != "PROCESSION_REQUIRE"]:
+    del os.environ[name]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # makes every start of Python many times slower
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for each test process. A test that kills it must start it again."""
+    try:
+        server = Postgres()
+    except Missing as missing:
+        if "postgres" in REQUIRED:
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres) -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh, empty database."""
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
