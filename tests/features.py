@@ -1,9 +1,9 @@
 """Which features do passing tests prove? A pytest plugin that keeps the answer in `.features.json`.
 
 *In:* `@pytest.mark.feature("M5", "P1")` on tests, and the rows of `tools/features.toml`. *Out:*
-`.features.json`: for each marked test its rows and how it ended. *Always:* a row that does not exist is
-an error before any test runs; a run of some tests replaces the answers of those and leaves the others;
-runs at the same time do not overwrite each other.
+`.features.json`: for each marked test its rows and how it ended. *Always:* a test that names a
+row which does not exist fails; a run of some tests replaces the answers of those and leaves the others; runs
+at the same time do not overwrite each other.
 """
 
 import fcntl
