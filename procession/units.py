@@ -126,7 +126,7 @@ def _hint(text: str, usual: str, with_number: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, int) and value > 10**30:
+    if isinstance(value, int) and abs(value) > 10**30:
         return "a number of more than 30 digits"
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,99 @@
+"""Reading and checking everything that a project defines.
+
+*In:* the directory of a project. *Out:* its `Definitions`, or ConfigError with every mistake found, each
+with file and line. *Always:* nothing is written, nothing is run (but an interpreter is asked once where it
+is, if a wrapper hides it), and the content of a file that is not TOML appears nowhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from procession.definitions.files import FILE, fingerprint, name_for, names
+from procession.definitions.machine import available_cpus
+from procession.definitions.result import Definitions
+from procession.definitions.schema import (
+    EnvironmentTable,
+    LauncherTable,
+    MainFile,
+    ProjectTable,
+    TaskFile,
+    read_table,
+)
+from procession.definitions.sources import Place, Problems, Source, open_source
+from procession.definitions.tasks import Surroundings, build_task
+from procession.errors import ConfigError
+from procession.model.task import Task
+
+
+def read(root: Path) -> Definitions:
+    """Everything that the project in this directory defines; raises ConfigError with every mistake."""
+    root = root.resolve()
+    mark = fingerprint(root)
+    problems = Problems()
+    sources = [open_source(root, name, order, problems) for order, name in enumerate(names(root))]
+    main = sources[0]
+    read_table(MainFile, main.tables, Place(main))
+    for source in sources[1:]:
+        read_table(TaskFile, source.tables, Place(source))
+    project = read_table(ProjectTable, main.tables.get("project", {}), Place(main, ("project",)))
+    launcher = read_table(LauncherTable, main.tables.get("launcher", {}), Place(main, ("launcher",)))
+    environment = read_table(
+        EnvironmentTable, main.tables.get("environment", {}), Place(main, ("environment",))
+    )
+    around = Surroundings(
+        root=root,
+        cpus=launcher.cpus or available_cpus(),
+        shared=project.database is not None,
+        python=project.python,
+        python_place=Place(main, ("project", "python")),
+    )
+    if project.python:
+        around.find_python(project.python, around.python_place)
+    tasks = _tasks(sources, around)
+    if problems.errors:
+        raise _error(root, problems)
+    return Definitions(
+        name=project.name or name_for(root),
+        root=root,
+        var=root / (project.var or "var"),
+        database=project.database,
+        cpus=around.cpus,
+        environment_set=tuple((environment.set or {}).items()),
+        environment_drop=tuple(environment.drop or ()),
+        tasks=tuple(tasks),
+        warnings=_lines(problems.warnings),
+        fingerprint=mark,
+    )
+
+
+def _tasks(sources: list[Source], around: Surroundings) -> list[Task]:
+    """The tasks of all files, in the order in which they are written; one name in two files is a mistake."""
+    tasks: list[Task] = []
+    places: dict[str, Place] = {}
+    for source in sources:
+        tables: Any = source.tables.get("tasks", {})
+        for name, raw in tables.items() if isinstance(tables, dict) else ():
+            place = Place(source, ("tasks", name))
+            if name in places:
+                first = places[name]
+                place.error(f"is defined in {first.source.name}:{first.line} as well; rename or remove one")
+            places.setdefault(name, place)
+            task = build_task(name, raw, place, around)
+            assert task or source.problems.errors, f"task {name} would be lost without a word"
+            if task:
+                tasks.append(task)
+    if not places and not sources[0].problems.errors:
+        Place(sources[0]).warning("defines no task yet; write one as [tasks.NAME]")
+    return tasks
+
+
+def _error(root: Path, problems: Problems) -> ConfigError:
+    lines = _lines(problems.errors)
+    count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return ConfigError(f"the definitions in {root / FILE} have {count}; correct what the lines name", lines)
+
+
+def _lines(found: list[tuple[int, int, str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for _, _, text in sorted(found)))

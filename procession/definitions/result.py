@@ -1,0 +1,68 @@
+"""Definitions: everything that the files of a project say, checked and resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from procession.model.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What a project defines, without a mistake. Made by `procession.definitions.read` and by `from_json`."""
+
+    name: str
+    root: Path
+    """The directory of procession.toml, absolute."""
+    var: Path
+    """Where Procession keeps its own things, absolute."""
+    database: str | None
+    """URL of a PostgreSQL database; None: a SQLite file in `var`."""
+    cpus: float
+    """What the launcher of this host may use."""
+    environment_set: tuple[tuple[str, str], ...]
+    """Names and values added to what scripts inherit."""
+    environment_drop: tuple[str, ...]
+    """Names that scripts do not inherit."""
+    tasks: tuple[Task, ...]
+    warnings: tuple[str, ...]
+    """Lines for a person: what will work, but perhaps not as meant."""
+    fingerprint: str
+    """What `fingerprint` said of the files just before they were read."""
+
+    def to_json(self) -> str:
+        """Everything but the tasks, which are stored by their hashes, and the database with its password."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "root": str(self.root),
+                "var": str(self.var),
+                "cpus": self.cpus,
+                "environment_set": dict(self.environment_set),
+                "environment_drop": self.environment_drop,
+                "warnings": self.warnings,
+                "fingerprint": self.fingerprint,
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str, tasks: Iterable[Task], database: str | None = None) -> Definitions:
+        """The definitions that `to_json` wrote, with their tasks and the database they were found in."""
+        raw: dict[str, Any] = json.loads(text)
+        return cls(
+            name=raw["name"],
+            root=Path(raw["root"]),
+            var=Path(raw["var"]),
+            database=database,
+            cpus=raw["cpus"],
+            environment_set=tuple(raw["environment_set"].items()),
+            environment_drop=tuple(raw["environment_drop"]),
+            tasks=tuple(tasks),
+            warnings=tuple(raw["warnings"]),
+            fingerprint=raw["fingerprint"],
+        )

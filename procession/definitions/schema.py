@@ -1,0 +1,238 @@
+"""Which keys the files know, and what each may hold.
+
+One class for each kind of table; a key that is not here is a mistake. `read_table` is the only way to use
+them: it reports every mistake of a table in our words and gives back what is right of it, so that one
+mistake never hides another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from procession.definitions.environment import check_dropped_name, check_set_name
+from procession.definitions.sources import Place
+from procession.errors import Invalid
+from procession.units import to_seconds
+
+NAME = re.compile(r"(?![-.])[A-Za-z0-9._:-]{1,128}")
+
+
+def _told(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same check, its Invalid told in pydantic's way."""
+
+    def told(value: Any) -> Any:
+        try:
+            return check(value)
+        except Invalid as error:
+            raise PydanticCustomError("ours", "{text}", {"text": str(error)}) from None
+
+    return told
+
+
+def check_name(value: str) -> str:
+    """Refuse what cannot name a task, step, event or project (B25)."""
+    if not NAME.fullmatch(value):
+        raise Invalid(
+            "is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or ."
+        )
+    return value
+
+
+def _at_least_a_second(value: Any) -> float:
+    seconds = to_seconds(value)
+    if seconds < 1:
+        raise Invalid('is less than a second; the shortest period is "1 s"')
+    return seconds
+
+
+def _some_time(value: Any) -> float:
+    seconds = to_seconds(value)
+    if seconds <= 0:
+        raise Invalid("must be longer than nothing; leave it out where there is no limit")
+    return seconds
+
+
+def _run(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value) and value:
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid('must be a command: a text such as "python load.py {path}", or a list of texts')
+    return value
+
+
+def _postgres(value: str) -> str:
+    if not re.match(r"postgres(ql)?(\+psycopg)?://[^\s]+$", value):
+        raise Invalid(
+            "must be the URL of a PostgreSQL database, postgresql://USER@HOST/NAME; "
+            "leave it out to keep everything in a file of SQLite under var"
+        )
+    return value
+
+
+def _path(value: str) -> str:
+    if not value or "\0" in value or len(value.encode("utf-8", "surrogatepass")) > 4000:
+        raise Invalid("must be a path")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_told(check_name))]
+Duration = Annotated[float, BeforeValidator(_told(to_seconds))]
+Timeout = Annotated[float, BeforeValidator(_told(_some_time))]
+Period = Annotated[float, BeforeValidator(_told(_at_least_a_second))]
+Run = Annotated[Any, BeforeValidator(_told(_run))]
+FilePath = Annotated[str, AfterValidator(_told(_path))]
+Cpus = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+Budget = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Table(BaseModel):
+    """A table of the file. A key that was not written is None; `written` has the others."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=())
+
+    def written(self) -> dict[str, Any]:
+        """What the file says, by key."""
+        return {
+            name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set
+        }
+
+
+class Retry(Table):
+    """``retry = {…}``: see `RetryPolicy`."""
+
+    attempts: Budget | None = None
+    soft_attempts: Budget | None = None
+    delay: Duration | None = None
+    factor: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | None = None
+    max_delay: Duration | None = None
+    on: list[Literal["failed"]] | None = None
+
+
+class Options(Table):
+    """What a step may say, and a task for all its steps."""
+
+    cpus: Cpus | None = None
+    timeout: Timeout | None = None
+    grace: Duration | None = None
+    retry: Retry | None = None
+    cwd: Literal["processing", "step"] | None = None
+    python: FilePath | None = None
+    shell: bool | None = None
+    allow_dash: bool | None = None
+
+
+class StepTable(Options):
+    """One element of ``steps``."""
+
+    name: Name | None = None
+    run: Run | None = None
+
+
+class TaskTable(Options):
+    """``[tasks.NAME]``; its steps and defaults are read as tables of their own."""
+
+    every: Period | None = None
+    on: Name | None = None
+    run: Run | None = None
+    steps: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
+    at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    defaults: dict[str, Any] | None = None
+
+
+class ProjectTable(Table):
+    """``[project]``."""
+
+    name: Name | None = None
+    python: FilePath | None = None
+    database: Annotated[str, AfterValidator(_told(_postgres))] | None = None
+    var: FilePath | None = None
+
+
+class LauncherTable(Table):
+    """``[launcher]``: what this host may use."""
+
+    cpus: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
+
+
+class EnvironmentTable(Table):
+    """``[environment]``: what scripts inherit besides, and what they do not."""
+
+    set: dict[Annotated[str, AfterValidator(_told(check_set_name))], str] | None = None
+    drop: list[Annotated[str, AfterValidator(_told(check_dropped_name))]] | None = None
+
+
+class MainFile(Table):
+    """``procession.toml``."""
+
+    project: dict[str, Any] | None = None
+    launcher: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+    tasks: dict[str, Any] | None = None
+
+
+class TaskFile(Table):
+    """A file of the directory ``tasks``."""
+
+    tasks: dict[str, Any] | None = None
+
+
+TableKind = TypeVar("TableKind", bound=Table)
+
+
+def read_table(kind: type[TableKind], raw: object, place: Place) -> TableKind:
+    """Everything right that the table says; everything wrong is noted at its place."""
+    if not isinstance(raw, dict):
+        place.error("must be a table")
+        return kind()
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as found:
+        errors = found.errors(include_url=False, include_context=True)
+    for error in errors:
+        keys = tuple(key for key in error["loc"] if key != "[key]")
+        place.at(*keys).error(_words(kind, keys, error))
+    wrong = {error["loc"][0] for error in errors}
+    return kind.model_validate({key: value for key, value in raw.items() if key not in wrong})
+
+
+_MUST = {
+    "string_type": "must be a text, in quotes",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "list_type": "must be a list, in [brackets]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "too_short": "must not be empty",
+    "too_long": "must not have more than {max_length} elements",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+}
+
+
+def _words(kind: type[Table], keys: tuple[str | int, ...], error: ErrorDetails) -> str:
+    """One of pydantic's errors as a line of ours; it never contains the value."""
+    if error["type"] == "extra_forbidden":
+        return unknown_key(str(keys[-1]), _known(kind, keys[:-1]))
+    words = _MUST.get(error["type"])
+    return words.format(**error.get("ctx", {})) if words else error["msg"]
+
+
+def unknown_key(key: str, known: list[str]) -> str:
+    """What to say of a key that nobody knows."""
+    near = get_close_matches(key, known, 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(known)}"
+
+
+def _known(kind: type[Table], keys: tuple[str | int, ...]) -> list[str]:
+    return list((Retry if keys[-1:] == ("retry",) else kind).model_fields)
