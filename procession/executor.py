@@ -1,0 +1,143 @@
+"""The contract of an executor: it runs attempts somewhere, and can be asked about each by our own key.
+
+In: jobs, each with the key of its attempt. Out: notices that attempts ended, and what is certain about each
+when asked.
+Always: a key is handed over once and runs at most once; `void` and the start of the attempt exclude each
+other, so after ``void(...) == True`` it never starts; what runs goes on when the launcher is gone, and a new
+launcher finds it by the same key (`keys`, `adopt`). Unknown is never an end: only `Ended` says how it ended.
+One thread uses an executor; no call waits for a script.
+
+Implementations: `procession.executors.local`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from procession.supervise.spool import (
+    Ended,
+    Exit,
+    Gone,
+    Record,
+    Running,
+    Sighting,
+    Unreadable,
+    Unstarted,
+    Void,
+)
+
+__all__ = [
+    "Answer",
+    "Ended",
+    "Executor",
+    "Exit",
+    "Gone",
+    "Job",
+    "Notices",
+    "Record",
+    "Running",
+    "Sighting",
+    "Unreadable",
+    "Unstarted",
+    "Void",
+]
+
+Answer = Literal["void", "asked", "ended", "gone"]
+"""What a cancel came to: it will never start; it runs and is being ended; it had ended; its shim is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt, ready to be started: everything in it is resolved, and all paths are absolute."""
+
+    key: str
+    """The attempt key; never used for a second job."""
+    label: str
+    """For people: what ``ps`` shows, as in ``18231/2/1 calibrate``."""
+    program: str
+    """The path of what is executed; never looked for in PATH."""
+    argv: Sequence[str]
+    """Its arguments, the name it is called by first."""
+    cwd: str
+    attempt_dir: str
+    """Where ``run.sh`` is left and the agreed files (output, events, ...) are looked for."""
+    log: str
+    """The file that takes standard output and standard error."""
+    dirs: Sequence[str] = ()
+    """Directories to make first, with their parents; those that are there are left as they are."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Texts to write first, by path; files that are there are left as they are."""
+    env_set: dict[str, str] = field(default_factory=dict)
+    """Variables over the environment of whoever started Procession."""
+    env_drop: Sequence[str] = ()
+    """Names taken out of that environment."""
+    timeout: float | None = None
+    """Seconds until its whole tree is ended; None: as long as it takes."""
+    grace: float = 10.0
+    """Seconds between the polite signal and the certain one."""
+
+
+@dataclass(slots=True)
+class Notices:
+    """What an executor has to tell since it was last asked."""
+
+    ended: list[str] = field(default_factory=list)
+    """Keys of attempts that have ended, most likely; `look` says how."""
+    skipped: list[str] = field(default_factory=list)
+    """Keys of voided attempts that are out of every queue now."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Key (or ``-``) and reason: nothing could be recorded, so it did not run: void it, try later."""
+    words: list[str] = field(default_factory=list)
+    """Other lines that arrived for the launcher, such as ``wake``."""
+    gone: bool = False
+    """A shim or the forge died: look at each live attempt now; those unstarted may have lost their queue."""
+
+
+class Executor(Protocol):
+    """Where attempts run."""
+
+    def start(self) -> None:
+        """Begin to listen and make ready, before anything else. Scripts of an earlier launcher run on."""
+
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when `drain` has something; they may change after a `drain`."""
+
+    def drain(self) -> Notices:
+        """Everything that arrived since the last call. Never waits."""
+
+    def submit(self, jobs: Sequence[Job]) -> list[Job]:
+        """Hand jobs over, in this order; return those that found no room, to be handed over later."""
+
+    def look(self, key: str) -> Sighting:
+        """What is certain about this attempt now."""
+
+    def adopt(self, key: str) -> Sighting:
+        """As `look`, for an attempt of an earlier launcher: from now on its shim is watched as well."""
+
+    def keys(self) -> list[str]:
+        """Every attempt that left a trace and was not archived, of any launcher."""
+
+    def void(self, key: str, by: str) -> bool:
+        """Make sure that the attempt never starts; False if it has started. May be called again."""
+
+    def cancel(self, key: str, by: str) -> Answer:
+        """Void the attempt, or ask its running tree to end. May be called again."""
+
+    def end_survivors(self, key: str, grace: float = 0.0) -> bool:
+        """End what a `Gone` attempt left running: politely first, by force after `grace` seconds; True: none
+        is left.
+
+        Does not wait: call it again until it says True.
+        """
+
+    def archive(self, key: str, to: Path) -> None:
+        """Move the record of a stored attempt into its directory and forget it. May be called again."""
+
+    def quarantine(self, key: str) -> None:
+        """Put aside what is `Unreadable`, never delete it."""
+
+    def close(self) -> None:
+        """Hand nothing over any more. What runs or is queued goes on and is finished."""

@@ -1,0 +1,1 @@
+"""Implementations of `procession.executor`: `local` runs scripts on this machine."""

@@ -1,0 +1,404 @@
+"""Runs attempts on this machine: a forge makes shims, a socket carries jobs to them, a named pipe their ends
+back.
+
+In: jobs. Out: `Notices`; records in the spool.
+Always: only this process holds its end of the job socket, so that its death, of whatever kind, tells the
+shims to finish and leave; no send blocks; the forge is replaced when it dies, and nothing that runs is
+touched by that. The pool is made on demand: as many shims as slots, never more than jobs under way; idle ones
+stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import procession
+from procession.errors import ExecutorError, HostError, Invalid
+from procession.executor import Answer, Ended, Gone, Job, Notices, Running, Sighting, Unreadable, Void
+from procession.supervise import process, spool
+from procession.supervise.shim import LARGEST_MESSAGE
+
+MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
+"""Variables of a job that together name its attempt; by them survivors of a killed shim are found."""
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}", re.ASCII).fullmatch
+_FORGE = "import sys; sys.path.insert(0, {root!r}); from procession.supervise.forge import main; main()"
+_PADDING = "." * 200
+_LONGEST_WORD = 65536
+_STILLBORN = 3
+"""A forge that died so often in a row without a single shim will not come to life by trying again."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class LocalExecutor:
+    """The executor of this machine. One thread uses it."""
+
+    def __init__(self, spool: Path, fifo: Path, slots: int, incarnation: str) -> None:
+        self.slots = slots
+        """The most shims that wait or work for us. May be changed; more take effect at the next submit."""
+        self._spool = spool.absolute()
+        self._fifo_path = fifo.absolute()
+        self._incarnation = incarnation
+        self._open: set[str] = set()
+        self._watched: dict[int, int] = {}
+        """pidfd of each shim that is watched, and its pid."""
+        self._pool: set[int] = set()
+        """pids of the shims that the present forge made and that live."""
+        self._asked = 0
+        """Shims that were ordered and are not there yet."""
+        self._stillborn = 0
+        self._survivors: dict[str, float] = {}
+        self._partial = b""
+        self._fifo = -1
+        self._shims: select.epoll | None = None
+        self._forge: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._tasks: socket.socket | None = None
+
+    # ── begin and end ──────────
+
+    def start(self) -> None:
+        """Make the spool and the pipe if they are not there, listen, and start the forge."""
+        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fifo = _open_fifo(self._fifo_path)
+        self._shims = select.epoll()
+        self._start_forge()
+
+    def close(self) -> None:
+        """Hang up. The forge leaves, idle shims leave, busy ones finish what they hold and what is queued."""
+        self._hang_up()
+        for pidfd in self._watched:
+            os.close(pidfd)
+        self._watched.clear()
+        if self._shims is not None:
+            self._shims.close()
+            self._shims = None
+        if self._fifo >= 0:
+            os.close(self._fifo)
+            self._fifo = -1
+
+    def _start_forge(self) -> None:
+        """Start a forge with its own sockets: shims of an earlier one keep theirs until it is empty."""
+        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        tasks, its_tasks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its_control, its_tasks:
+            control.setblocking(False)
+            tasks.setblocking(False)
+            tasks.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            root = str(Path(procession.__file__).parent.parent)
+            numbers = (its_control.fileno(), its_tasks.fileno())
+            options = ["-I", "-S", "-E", "-c", _FORGE.format(root=root)]
+            self._forge = subprocess.Popen(
+                [
+                    _interpreter(),
+                    *options,
+                    *map(str, numbers),
+                    str(self._spool),
+                    str(self._fifo_path),
+                    _PADDING,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=_environment(),
+                pass_fds=numbers,
+                start_new_session=True,
+            )
+        self._control, self._tasks = control, tasks
+        self._pool.clear()
+        self._asked = 0
+
+    def _hang_up(self) -> None:
+        """Close our ends of the sockets; the forge and the idle shims see it and leave."""
+        for end in (self._tasks, self._control):
+            if end is not None:
+                end.close()
+        self._tasks = self._control = None
+        if self._forge is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._forge.wait(5)
+            self._forge = None
+
+    def filenos(self) -> list[int]:
+        """The pipe, the forge's control socket, and one descriptor for the lives of all shims."""
+        shims = [self._shims.fileno()] if self._shims is not None else []
+        control = [self._control.fileno()] if self._control is not None else []
+        return [self._fifo, *shims, *control]
+
+    # ── jobs out ──────────
+
+    def submit(self, jobs: Sequence[Job]) -> list[Job]:
+        """Hand jobs over, in this order; return those that found no room."""
+        if self._tasks is None:
+            self._revive()
+        for number, job in enumerate(jobs):
+            if job.key in self._open:
+                raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
+            message = self._message(job)
+            try:
+                self._send(message)
+            except BlockingIOError:
+                self._fill_pool()
+                return list(jobs[number:])
+            except (
+                BrokenPipeError,
+                ConnectionResetError,
+            ):  # neither forge nor shims: `drain` tells, and starts anew
+                return list(jobs[number:])
+            self._open.add(job.key)
+        self._fill_pool()
+        return []
+
+    def _message(self, job: Job) -> bytes:
+        if not _KEY(job.key):
+            raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
+        spec = {
+            "key": job.key,
+            "incarnation": self._incarnation,
+            "label": job.label,
+            "program": job.program,
+            "argv": list(job.argv),
+            "cwd": job.cwd,
+            "env_set": job.env_set,
+            "env_drop": list(job.env_drop),
+            "attempt_dir": job.attempt_dir,
+            "log": job.log,
+            "timeout": job.timeout,
+            "grace": job.grace,
+        }
+        message = f"{_encode(spec)}\n{_encode({'dirs': list(job.dirs), 'files': job.files})}".encode()
+        if len(message) > LARGEST_MESSAGE:
+            message = _encode({"spec_file": spool.write_spec(self._spool, job.key, message)}).encode()
+        return message
+
+    def _send(self, message: bytes) -> None:
+        assert self._tasks is not None
+        self._tasks.send(message)
+
+    def _fill_pool(self) -> None:
+        """Order the shims that are missing for the jobs under way."""
+        missing = min(self.slots, len(self._open)) - len(self._pool) - self._asked
+        if missing > 0 and self._control is not None:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                self._control.send(b"make %d" % missing)
+                self._asked += missing
+
+    def _revive(self) -> None:
+        """Start a new forge in place of one that died, unless none of them ever comes to life."""
+        if self._stillborn >= _STILLBORN:
+            self._stillborn = 0
+            raise ExecutorError(
+                f"the forge ends as soon as it is started ({_interpreter()}); nothing can be started. "
+                "Is this Python, or the memory of this machine, in order?"
+            )
+        self._start_forge()
+
+    # ── notices in ──────────
+
+    def drain(self) -> Notices:
+        """Everything that arrived since the last call."""
+        notices = Notices()
+        self._read_fifo(notices)
+        self._read_control(notices)
+        self._read_shims(notices)
+        if notices.gone and self._open:
+            if self._tasks is None:
+                with contextlib.suppress(ExecutorError):
+                    self._revive()
+            self._fill_pool()
+        return notices
+
+    def _read_fifo(self, notices: Notices) -> None:
+        while True:
+            try:
+                data = os.read(self._fifo, 65536)
+            except BlockingIOError:
+                break
+            *lines, self._partial = (self._partial + data).split(b"\n")
+            if len(self._partial) > _LONGEST_WORD:
+                self._partial = b""
+            for text in lines:
+                self._take_line(text.decode("utf-8", "replace"), notices)
+
+    def _take_line(self, text: str, notices: Notices) -> None:
+        word, _, rest = text.partition(" ")
+        if word == "end":
+            self._open.discard(rest)
+            notices.ended.append(rest)
+        elif word == "skip":
+            self._open.discard(rest)
+            notices.skipped.append(rest)
+        elif word == "refused":
+            key, _, reason = rest.partition(" ")
+            self._open.discard(key)
+            notices.refused.append((key, reason))
+        elif text:
+            notices.words.append(text)
+
+    def _read_control(self, notices: Notices) -> None:
+        while self._control is not None:
+            try:
+                message = self._control.recv(65536)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                message = b""
+            if not message:
+                self._stillborn += not self._pool
+                self._hang_up()
+                self._pool.clear()
+                notices.gone = True
+                return
+            made = message.split()[1:]
+            self._asked = 0 if not made else max(0, self._asked - len(made))
+            self._stillborn = 0
+            for pid in map(int, made):
+                if self._watch(pid):
+                    self._pool.add(pid)
+                else:
+                    notices.gone = True
+
+    def _read_shims(self, notices: Notices) -> None:
+        if self._shims is None or not self._watched:
+            return
+        for pidfd, _ in self._shims.poll(0):
+            pid = self._watched.pop(pidfd)
+            self._pool.discard(pid)
+            self._shims.unregister(pidfd)
+            os.close(pidfd)
+            notices.gone = True
+
+    def _watch(self, pid: int) -> bool:
+        """Hear of the end of this shim; False if it has ended."""
+        assert self._shims is not None
+        if pid in self._watched.values():
+            return True
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            return False
+        self._watched[pidfd] = pid
+        self._shims.register(pidfd, select.EPOLLIN)
+        return True
+
+    # ── one attempt ──────────
+
+    def look(self, key: str) -> Sighting:
+        """What is certain about this attempt now."""
+        sighting = spool.look(self._spool, key)
+        if isinstance(sighting, Ended | Gone | Void):
+            self._open.discard(key)
+        return sighting
+
+    def adopt(self, key: str) -> Sighting:
+        """As `look`; the shim of a running attempt is watched from now on."""
+        sighting = self.look(key)
+        if isinstance(sighting, Running) and sighting.record.shim:
+            self._watch(sighting.record.shim)
+            sighting = self.look(key)  # while it still runs, what we watch is its shim
+        return sighting
+
+    def keys(self) -> list[str]:
+        """Every attempt with a directory in the spool."""
+        return spool.keys(self._spool)
+
+    def void(self, key: str, by: str) -> bool:
+        """Make sure that the attempt never starts; False if it has started, or is about to."""
+        if not spool.void(self._spool, key, by):
+            return False
+        self._open.discard(key)
+        return True
+
+    def cancel(self, key: str, by: str) -> Answer:
+        """Void the attempt, or ask its running tree to end: by a file, and a signal to look for it."""
+        sighting = self.look(key)
+        if isinstance(sighting, Ended):
+            return "ended"
+        if isinstance(sighting, Gone | Unreadable):
+            return "gone"
+        if isinstance(sighting, Void) or self.void(key, by):
+            return "void"
+        spool.ask_to_cancel(self._spool, key, by)
+        sighting = self.look(key)
+        if isinstance(sighting, Running) and sighting.record.shim:
+            process.send(
+                sighting.record.shim, (signal.SIGUSR1,), lambda _: isinstance(self.look(key), Running)
+            )
+        return "ended" if isinstance(sighting, Ended) else "gone" if isinstance(sighting, Gone) else "asked"
+
+    def end_survivors(self, key: str, grace: float = 0.0) -> bool:
+        """End what a gone attempt left running; True: none is left. Call it again until then; never waits."""
+        sighting = self.look(key)
+        if not isinstance(sighting, Gone):
+            return True
+        given = sighting.record.spec.get("env_set", {})
+        marks = {name: str(given[name]) for name in MARKS if name in given}
+        if not marks or sighting.reason == "rebooted":
+            return True
+        now = time.monotonic()
+        first = key not in self._survivors
+        deadline = self._survivors.setdefault(key, now + grace)
+        kill = now >= deadline
+        found = process.end_marked(marks, kill=kill) if kill or first else len(process.marked(marks))
+        if found and kill:
+            found = len(process.marked(marks))
+        if not found:
+            self._survivors.pop(key, None)
+        return not found
+
+    def archive(self, key: str, to: Path) -> None:
+        """Move the record of a stored attempt into its directory and clear its spool directory away."""
+        self._open.discard(key)
+        spool.archive(self._spool, key, to)
+
+    def quarantine(self, key: str) -> None:
+        """Put aside what cannot be read."""
+        self._open.discard(key)
+        spool.quarantine(self._spool, key)
+
+
+def _open_fifo(path: Path) -> int:
+    """Open the named pipe for reading, made if it is not there; for writing too, so that it never ends."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    found = os.fstat(descriptor)
+    if not stat.S_ISFIFO(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(descriptor)
+        raise HostError(
+            f"{path} is not a named pipe of ours, so no end of a script could be heard: remove it"
+        )
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def _interpreter() -> str:
+    """The real executable of this Python: what is on a PATH may be a wrapper that costs 50 ms."""
+    path = os.path.realpath(sys.executable)
+    with contextlib.suppress(OSError), open(path, "rb") as source:
+        if source.read(4) == b"\x7fELF":
+            return path
+    return os.path.realpath("/proc/self/exe")
+
+
+def _environment() -> dict[str, str]:
+    """The environment of whoever started us: less what Python itself put there when it found the C locale."""
+    environ = dict(os.environ)
+    if environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8"):
+        given = Path("/proc/self/environ").read_bytes().split(b"\0")
+        if not any(pair.startswith(b"LC_CTYPE=") for pair in given):
+            del environ["LC_CTYPE"]
+    return environ
