@@ -22,29 +22,15 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+
+from procession.examples.screen import COLOURS, Answer, Screen
 
 LATE = "LC08_L1TP_224077_20200518_tile2"
 DAMAGED = "LC08_L1TP_224078_20200518_tile3"
 SCENES = 6
 MADE_BY_THE_RUN = ("var", "inbox", "archive", "up.log")
-
-COLOURS = {
-    "succeeded": "green",
-    "failed": "red",
-    "running": "yellow",
-    "ready": "yellow",
-    "cancelled": "magenta",
-    "skipped": "magenta",
-}
-MARKS = {"succeeded": "✓", "failed": "✗", "running": "▶", "ready": "…", "cancelled": "-", "skipped": "-"}
-
-Answer = dict[str, Any]
 
 
 class Untold(Exception):
@@ -127,65 +113,6 @@ class Procession:
         if self.up is not None and self.up.poll() is not None:
             tail = (self.directory / "up.log").read_text(errors="replace").strip().splitlines()[-15:]
             raise Untold("`procession up` ended by itself:\n" + "\n".join(tail))
-
-
-class Screen:
-    """What a person sees meanwhile: a table that changes on a terminal, a line for each change elsewhere."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self.told: dict[int, str] = {}
-
-    def __enter__(self) -> Screen:
-        if self.live:
-            self.live.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.live:
-            self.live.stop()
-
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def show(self, scenes: list[Answer]) -> None:
-        """Tell what has changed."""
-        if self.live:
-            table = Table(box=None, padding=(0, 2, 0, 0))
-            for heading in ("", "scene", "state", "steps", ""):
-                table.add_column(heading, no_wrap=heading != "")
-            for scene in scenes:
-                state = Text(scene["state"], style=COLOURS.get(scene["state"], "dim"))
-                table.add_row(
-                    str(scene["id"]), scene["title"], state, chips(scene), Text(why(scene), style="dim")
-                )
-            self.live.update(table, refresh=True)
-            return
-        for scene in scenes:
-            now = f"{scene['state']:9}  {chips(scene).plain}"
-            if (reason := why(scene)) and scene["state"] not in ("succeeded", "running"):
-                now += f"  ({reason})"
-            if self.told.get(scene["id"]) != now:
-                self.told[scene["id"]] = now
-                self.say(f"  {scene['title']}  {now}")
-
-
-def chips(scene: Answer) -> Text:
-    """The steps in a row, each with a mark for its state."""
-    text = Text()
-    for step in scene.get("steps") or ():
-        mark = MARKS.get(step["state"], "·")
-        text.append(f"{mark} {step['name']}  ", style=COLOURS.get(step["state"], "dim"))
-    return text
-
-
-def why(scene: Answer) -> str:
-    """Why it does not run, in one sentence."""
-    reason = scene.get("why") or ""
-    if isinstance(reason, dict):
-        reason = reason.get("text") or reason.get("sentence") or reason.get("reason") or ""
-    return str(reason)
 
 
 def attempts(scene: Answer, *outcomes: str) -> list[tuple[Answer, Answer]]:
@@ -295,7 +222,7 @@ def judge(scenes: list[Answer], archive: Path) -> list[Path]:
     return pictures
 
 
-def tell(procession: Procession, console: Console, scenes: list[Answer]) -> None:
+def tell(console: Console, scenes: list[Answer]) -> None:
     """What happened to each scene."""
 
     def say(text: str = "", style: str | None = None) -> None:
@@ -313,6 +240,14 @@ def tell(procession: Procession, console: Console, scenes: list[Answer]) -> None
             say(f"    {step['name']}, attempt {attempt['number']}: {attempt['outcome']}, {attempt['reason']}")
 
 
+def program_name() -> str:
+    """How a person here calls the `procession` that ran this demo."""
+    ours = Path(sys.executable).with_name("procession")
+    if (on_path := shutil.which("procession")) and Path(on_path) == ours:
+        return "procession"
+    return str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours)
+
+
 def explain(procession: Procession, console: Console, scenes: list[Answer], pictures: list[Path]) -> None:
     """The failure's log, what a person does about it, and where the pictures are."""
 
@@ -321,17 +256,15 @@ def explain(procession: Procession, console: Console, scenes: list[Answer], pict
 
     failed = next(scene for scene in scenes if scene["key"] == DAMAGED)
     number, directory = str(failed["id"]), procession.directory
-    program = (
-        "procession" if shutil.which("procession") else str(Path(sys.executable).with_name("procession"))
-    )
+    program = shlex.join([program_name(), "--project", str(directory)])
     outbox, inbox = (shlex.quote(str((directory / name).resolve())) for name in ("outbox", "inbox"))
 
-    say(f"\nWhat the failed step said (procession logs {number} load):")
-    for line in procession.ask("logs", number, "load").splitlines()[-4:]:
+    say(f"\nWhat the failed step said ({program} logs {number} load):")
+    for line in procession.ask("logs", number, "load").strip().splitlines()[-4:]:
         say(f"    {line}")
     say("\nThe good file is still at the station. To mend it, as you would by hand:")
-    say(f"    cd {shlex.quote(str(directory))} && {program} up &")
-    say(f"    {program} --project {shlex.quote(str(directory))} shell {number} load")
+    say(f"    {program} up &          # goes on where it was stopped")
+    say(f"    {program} shell {number} load")
     say("and in that shell, which is in the step's directory with its environment:")
     say(f"    cp {outbox}/{DAMAGED}_B4.tif {inbox}/")
     say("    rerun           # the very same command once more")
@@ -360,7 +293,7 @@ def main() -> int:
             with Screen(console) as screen:
                 scenes = play(procession, screen, options.pace, options.timeout)
             scenes = [json.loads(procession.ask("show", str(scene["id"]), "--json")) for scene in scenes]
-            tell(procession, console, scenes)
+            tell(console, scenes)
             pictures = judge(scenes, directory / "archive")
             explain(procession, console, scenes, pictures)
     except Untold as untold:
