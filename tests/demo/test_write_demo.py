@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from procession import definitions
 from procession.errors import Refused
 from procession.examples import write_demo
 
@@ -27,3 +28,18 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         write_demo(tmp_path / "mine")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+@pytest.mark.feature("M5", "M34", "M35", "P2")
+def test_its_definitions_are_right_and_name_its_scripts(tmp_path: Path) -> None:
+    write_demo(tmp_path)
+    found = definitions.read(tmp_path)
+    assert not found.warnings
+    discover, scene = found.tasks
+    assert (discover.name, discover.every) == ("discover", 2.0)
+    assert (scene.name, scene.on) == ("scene", "scene")
+    assert [step.name for step in scene.steps] == ["load", "calibrate", "rgb", "quicklook", "deliver"]
+    assert [Path(script).name for step in scene.steps for script in step.command.scripts] == [
+        *("load.sh", "calibrate.py", "rgb.py", "quicklook.py", "deliver.sh")
+    ]
+    assert scene.parameters() <= {"path", "scene", "project"}
