@@ -94,7 +94,6 @@ def test_pillow_reads_every_band() -> None:
 # --- the copy --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.feature("M124")
 def test_the_demo_is_copied_whole_and_can_be_executed(demo: Path) -> None:
     def files(root: Path) -> set[Path]:
         paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
@@ -113,7 +112,7 @@ def test_the_copy_names_the_interpreter_that_made_it(demo: Path) -> None:
 # --- by hand ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.feature("M5", "M100", "P1")
+@pytest.mark.feature("M100", "P1")
 def test_the_commands_of_the_readme_make_the_picture_that_it_promises(demo: Path) -> None:
     readme = (demo / "README.md").read_text()
     by_hand = readme.partition("## By hand")[2].partition("## In production")[0]
@@ -238,7 +237,6 @@ def test_the_station_sends_everything_and_holds_one_band_back(demo: Path) -> Non
 # --- under Procession: one line in a file ----------------------------------------------------------------
 
 
-@pytest.mark.feature("P5")
 def test_discover_reports_each_scene_as_an_event(demo: Path, tmp_path: Path) -> None:
     fill_inbox(demo, "--no-mishaps")
     events = tmp_path / "events"
@@ -257,7 +255,6 @@ def test_discover_reports_each_scene_as_an_event(demo: Path, tmp_path: Path) -> 
     }
 
 
-@pytest.mark.feature("P5")
 def test_progress_output_metrics_and_artifacts_are_lines_and_files(
     demo: Path, folder: Path, tmp_path: Path
 ) -> None:

@@ -30,7 +30,6 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() == "precious"
 
 
-@pytest.mark.feature("M5", "M34", "M35", "P2")
 def test_its_definitions_are_right_and_name_its_scripts(tmp_path: Path) -> None:
     write_demo(tmp_path)
     found = definitions.read(tmp_path)
