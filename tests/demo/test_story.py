@@ -1,4 +1,4 @@
-"""The demo as somebody sees it who has just cloned Procession: the whole system, real processes, real scenes."""
+"""The demo as somebody sees it who has just cloned Procession: whole system, real processes, real scenes."""
 
 import os
 import subprocess
