@@ -57,9 +57,7 @@ def to_bytes(value: Any) -> int:
     if isinstance(value, str):
         pieces = [(number, unit.lower()) for number, unit in _pieces(value)]
         if len(pieces) != 1 or pieces[0][1] not in _BYTES:
-            raise Invalid(
-                f'{_shown(value)} is not a size; write e.g. "{_hint(value, "20 GB", "{} B")}" (or GiB)'
-            )
+            raise Invalid(f'{_shown(value)} is not a size; write e.g. "{_hint(value, "20 GB", "{} B")}" (or GiB)')
         number, unit = pieces[0]
         whole = int(number) * _BYTES[unit] if number.isdigit() else round(float(number) * _BYTES[unit])
     else:
@@ -113,7 +111,7 @@ def _number(value: Any, what: str, example: str) -> float:
         raise Invalid(f"{_shown(value)} is not {what}; write e.g. {example}")
     if not value >= 0:  # NaN as well
         raise Invalid(f"{_shown(value)} is not {what}: it cannot be less than nothing; write e.g. {example}")
-    return float(value) if value <= 10**300 else math.inf
+    return float(min(value, 1e30))
 
 
 def _pair(first: int, unit: str, second: int, smaller: str) -> str:

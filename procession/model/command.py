@@ -101,8 +101,7 @@ class Command:
                 words.append(parts[0] if parts else "")  # type: ignore[arg-type]
                 continue
             word = "".join(
-                part if isinstance(part, str) else _text(part, _find(part, params, outputs, given))
-                for part in parts
+                part if isinstance(part, str) else _text(part, _find(part, params, outputs, given)) for part in parts
             )
             self._check(template, parts, word)
             words.append(word)
@@ -143,9 +142,7 @@ def _placeholder(token: str, text: str) -> Placeholder:
             "an output {step.name}; write {{ and }} for literal braces"
         )
     if source == "given" and name not in GIVEN:
-        raise Invalid(
-            f"{token} is not a given name; there are {', '.join(f'{{given.{each}}}' for each in GIVEN)}"
-        )
+        raise Invalid(f"{token} is not a given name; there are {', '.join(f'{{given.{each}}}' for each in GIVEN)}")
     return Placeholder(source, name)
 
 
@@ -171,9 +168,7 @@ def _find(
             f"{placeholder} has no value: step {source} left no output {name}; "
             f"let it append {name}=VALUE to the file $PROCESSION_OUTPUT"
         )
-    raise Invalid(
-        f"{placeholder} has no value: the event brings no parameter {name}; submit it with {name}=VALUE"
-    )
+    raise Invalid(f"{placeholder} has no value: the event brings no parameter {name}; submit it with {name}=VALUE")
 
 
 def _text(placeholder: Placeholder, value: Any) -> str:
@@ -183,23 +178,17 @@ def _text(placeholder: Placeholder, value: Any) -> str:
     try:
         return _JSON.encode(value)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Invalid(
-            f"the value of {placeholder} cannot be written as JSON ({error}); give another one"
-        ) from None
+        raise Invalid(f"the value of {placeholder} cannot be written as JSON ({error}); give another one") from None
 
 
 def _check_size(words: list[str]) -> None:
     text = "\n".join(words)
     if "\0" in text:
-        raise Invalid(
-            "an argument contains a NUL character, which no program can be given; remove it from the value"
-        )
+        raise Invalid("an argument contains a NUL character, which no program can be given; remove it from the value")
     try:
         size = len(text) + 1 if text.isascii() else len(text.encode("utf-8", "surrogateescape")) + 1
     except UnicodeEncodeError:
-        raise Invalid(
-            "an argument contains half a character (a lone surrogate); give the value as UTF-8"
-        ) from None
+        raise Invalid("an argument contains half a character (a lone surrogate); give the value as UTF-8") from None
     if size > MAX_BYTES:
         raise Invalid(
             f"the arguments take {size} bytes together, more than the {MAX_BYTES} that a command may have; "

@@ -1,0 +1,210 @@
+"""Submitting events: the one birth of processings.
+
+In: checked events, an open transaction. Out: events, keys, processings and all their steps, in that transaction.
+Always: an event with a known name and key is not stored again, its first one counts the repeat; a parameter that a
+task needs and the event does not bring refuses the event before anything is written; nothing is ever half born.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from procession.clock import moment
+from procession.errors import Invalid, NotFound
+from procession.model.command import Command
+from procession.model.event import NewEvent, payload_hash
+from procession.model.states import State
+from procession.model.task import Task
+from procession.project import Project
+from procession.store import events as store
+from procession.store import moves, processings, tasks
+from procession.store.database import Tx
+from procession.store.moves import Moving
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer to one event."""
+
+    event_id: int
+    duplicate: bool
+    """It was known; `event_id` is that of the first one."""
+    conflict: bool
+    """It was known with other parameters; those were not stored."""
+    processings: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Birth:
+    """One new event on its way into the tables."""
+
+    event: NewEvent
+    params: str
+    payload: str
+    event_id: int = 0
+    matches: tuple[tuple[int, Task], ...] = ()
+    known: tuple[int, str] | None = None
+
+
+def submit(project: Project, event: NewEvent) -> Submitted:
+    """Store one event and everything that follows from it; the launcher is poked after the commit."""
+    with project.store.begin() as tx:
+        (answer,) = submit_all(project, tx, [event.check()])
+    return answer
+
+
+def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_id: int) -> Submitted:
+    """Store an event for one task alone, to be processed by this foreground launcher and nobody else."""
+    with project.store.begin() as tx:
+        task = next(((i, t) for i, t in tasks.current(tx).items() if t.name == task_name), None)
+        if task is None:
+            raise NotFound(unknown_task(task_name, tasks.names(tx)))
+        (answer,) = submit_all(project, tx, [event.check()], only=(task,), launcher_id=launcher_id)
+    return answer
+
+
+def unknown_task(name: str, names: Sequence[str]) -> str:
+    """What to say when there is no such task."""
+    return f"there is no task {name!r}; the tasks are: {', '.join(names) or 'none yet'}"
+
+
+def submit_all(
+    project: Project,
+    tx: Tx,
+    events: Sequence[NewEvent],
+    *,
+    only: tuple[tuple[int, Task], ...] | None = None,
+    launcher_id: int | None = None,
+) -> list[Submitted]:
+    """Store checked events in the open transaction; answers come in the order of the events.
+
+    `only` names definitions that take them, whatever they are called; otherwise every task decides by the event's name.
+    """
+    now = project.now()
+    births = check(project, tx, events, only)
+    if not births:
+        return []
+    _give_ids(tx, births)
+    made = _write(tx, [b for b in births if b.known is None], now, launcher_id)
+    _count_known(tx, [b for b in births if b.known is not None], now)
+    if made:
+        tx.after(project.wake)
+    return [_answer(tx, birth, made) for birth in births]
+
+
+def check(
+    project: Project, tx: Tx, events: Sequence[NewEvent], only: tuple[tuple[int, Task], ...] | None = None
+) -> list[_Birth]:
+    """Find the tasks that take these events; Invalid if one of them would miss a parameter. Nothing is written."""
+    now = project.now()
+    taking = tuple(tasks.current(tx).items()) if only is None and events else only or ()
+    births = []
+    for event in events:
+        matches = taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name))
+        for _, task in matches:
+            _check_parameters(project, task, event, now)
+        params = event.params_json()
+        births.append(_Birth(event, params, payload_hash(params), matches=matches))
+    return births
+
+
+def _give_ids(tx: Tx, births: list[_Birth]) -> None:
+    """Take ids and keys; what was known already learns by whom."""
+    for birth, event_id in zip(births, tx.reserve_ids("event", len(births)), strict=True):
+        birth.event_id = event_id
+    keyed: dict[tuple[str, str], _Birth] = {}
+    for birth in births:
+        if birth.event.key is not None:
+            first = keyed.setdefault((birth.event.name, birth.event.key), birth)
+            if first is not birth:  # the same key twice in one batch
+                birth.known = (first.event_id, first.payload)
+    rows = [
+        {"name": name, "key": key, "event_id": birth.event_id, "payload": birth.payload}
+        for (name, key), birth in sorted(keyed.items())
+    ]
+    free = store.take_keys(tx, rows)
+    taken = [row for row in rows if row["event_id"] not in free]
+    for where, known in store.known_keys(tx, taken).items():
+        first = keyed[where]
+        for birth in births:
+            if birth is first or birth.known == (first.event_id, first.payload):
+                birth.known = known
+
+
+def _write(tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
+    """Write events, processings and steps; return event id → processing ids."""
+    if not births:
+        return {}
+    store.add(
+        tx,
+        [
+            {
+                "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title, "params": b.params,
+                "source": b.event.source, "created_at": now, "last_seen_at": now,
+            }
+            for b in births
+        ],
+    )  # fmt: skip
+    pairs = [(birth, definition_id, task) for birth in births for definition_id, task in birth.matches]
+    rows: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    made: dict[int, list[int]] = {birth.event_id: [] for birth in births}
+    for (birth, definition_id, task), new_id in zip(pairs, tx.reserve_ids("processing", len(pairs)), strict=True):
+        priority = birth.event.priority or 0
+        made[birth.event_id].append(new_id)
+        rows.append(
+            {
+                "id": new_id, "event_id": birth.event_id, "task": task.name, "definition_id": definition_id,
+                "state": str(State.WAITING), "priority": priority, "launcher_id": launcher_id, "created_at": now,
+            }
+        )  # fmt: skip
+        steps.extend(
+            {
+                "processing_id": new_id, "ordinal": plan.ordinal, "name": plan.name, "state": str(State.PENDING),
+                "priority": priority, "cpus": plan.cpus,
+            }
+            for plan in task.steps
+        )  # fmt: skip
+    processings.add(tx, rows, steps)
+    born = [Moving(row["id"], now) for row in rows]
+    moves.note(tx, "processing", "submit", born, births[0].event.source, str(State.WAITING))
+    return made
+
+
+def _count_known(tx: Tx, births: list[_Birth], now: int) -> None:
+    counted: dict[int, dict[str, int]] = {}
+    for birth in births:
+        if birth.known is not None:
+            row = counted.setdefault(birth.known[0], {"id": birth.known[0], "repeats": 0, "conflicts": 0, "at": now})
+            row["repeats"] += 1
+            row["conflicts"] += birth.known[1] != birth.payload
+    store.count_repeats(tx, list(counted.values()))
+
+
+def _answer(tx: Tx, birth: _Birth, made: dict[int, list[int]]) -> Submitted:
+    if birth.known is None:
+        return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())))
+    event_id, payload = birth.known
+    return Submitted(event_id, True, payload != birth.payload, tuple(processings.of_event(tx, event_id)))
+
+
+# ── what an event must bring ───────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=1024)
+def _asked_at_birth(command: Command) -> Command:
+    """The words of a command that need nothing but the event; outputs of steps come later."""
+    words = tuple(word for word in command.words if not Command((word,)).outputs())
+    return Command(words, (), command.shell, command.allow_dash)
+
+
+def _check_parameters(project: Project, task: Task, event: NewEvent, now: int) -> None:
+    given = {**project.given(0, moment(now).date().isoformat(), event.key), "id": 0}
+    for plan in task.steps:
+        try:
+            _asked_at_birth(plan.command).render(event.params, {}, given)
+        except Invalid as error:
+            raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None

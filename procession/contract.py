@@ -1,0 +1,278 @@
+"""What a script finds, and what it leaves: environment, files, exit codes.
+
+This is the whole contract between Procession and a script in any language; `docs/reference/scripts.md` tells it to
+people. In: an attempt about to start, or one that has ended. Out: the environment and files it starts with; the
+ending, outputs, events and metrics it left. Always: what a script left is read with limits, and a line that cannot be
+understood is named by its number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal as signals
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from procession.errors import Invalid
+from procession.model.event import NewEvent, variable
+from procession.model.outcome import SKIP, SOFT, Ending, Outcome
+
+MAX_VARIABLE = 128 * 1024
+"""Bytes of one environment variable; a larger parameter is only in the event file (the kernel takes no more)."""
+MAX_EVENT_LINES = 10_000
+MAX_EVENT_BYTES = 16 << 20
+MAX_OUTPUT_BYTES = 1 << 20
+MAX_RETRY_AFTER = 366 * 86_400.0
+"""Seconds; a script that asks for longer waits this long."""
+TAIL = 4096
+"""Bytes at the end of a log in which its last line is looked for."""
+
+FILES = ("output", "events", "progress", "metrics", "retry_after")
+"""Files in the attempt's directory that a script may write, by the names of their variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt as its script will see it."""
+
+    key: str
+    task: str
+    processing_id: int
+    ordinal: int
+    step: str
+    number: int
+    params: Mapping[str, Any]
+    work: Path
+    step_dir: Path
+    attempt_dir: Path
+    event_file: Path
+
+    @property
+    def label(self) -> str:
+        """As ``ps`` shows it."""
+        return f"{self.processing_id}/{self.ordinal}/{self.number} {self.step}"
+
+
+def environment(order: Order) -> dict[str, str]:
+    """The variables that are added to what the script inherits."""
+    prefix = str(order.attempt_dir)
+    added = {
+        "PROCESSION_TASK": order.task,
+        "PROCESSION_PROCESSING": str(order.processing_id),
+        "PROCESSION_STEP": order.step,
+        "PROCESSION_ATTEMPT": str(order.number),
+        "PROCESSION_KEY": order.key.rpartition("-")[0],
+        "PROCESSION_EVENT": str(order.event_file),
+        "PROCESSION_WORK": str(order.work),
+        "PROCESSION_STEP_DIR": str(order.step_dir),
+        "PROCESSION_OUTPUT": f"{prefix}/output",
+        "PROCESSION_EVENTS": f"{prefix}/events",
+        "PROCESSION_PROGRESS": f"{prefix}/progress",
+        "PROCESSION_METRICS": f"{prefix}/metrics",
+        "PROCESSION_RETRY_AFTER": f"{prefix}/retry_after",
+        "PROCESSION_ARTIFACTS": f"{prefix}/artifacts",
+        "PYTHONUNBUFFERED": "1",
+    }
+    for name, value in order.params.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if value is not None and len(text.encode()) <= MAX_VARIABLE:
+            added[variable(name)] = text
+    return added
+
+
+def event_text(row: Any) -> str:
+    """The event file: everything about the event, for scripts in any language."""
+    return json.dumps(
+        {"id": row.event_id, "name": row.name, "key": row.key, "title": row.title, "params": json.loads(row.params)},
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+# ── what it leaves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a successful script has left."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    events: list[NewEvent] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def ending(
+    how: str, code: int | None, signal: int | None, errno: int | None, reason: str | None, attempt_dir: Path
+) -> Ending:
+    """What an exit record says, in our words. Only a recorded code 0 is a success."""
+    match how:
+        case "exited" if code == 0:
+            return Ending(Outcome.SUCCEEDED, "", 0)
+        case "exited" if code == SOFT:
+            return Ending(
+                Outcome.RETRY,
+                _last_line(attempt_dir) or "soft error (exit code 75)",
+                code,
+                retry_after=retry_after(attempt_dir),
+            )
+        case "exited" if code == SKIP:
+            return Ending(Outcome.SKIPPED, _last_line(attempt_dir) or "skipped (exit code 77)", code)
+        case "exited":
+            return Ending(Outcome.FAILED, _with_last_line(f"exit code {code}", attempt_dir), code)
+        case "signalled":
+            return Ending(
+                Outcome.FAILED, _with_last_line(f"killed by {signal_name(signal)}", attempt_dir), signal=signal
+            )
+        case "timeout":
+            return Ending(Outcome.TIMEOUT, reason or "time-out", code, signal)
+        case "cancelled":
+            return Ending(Outcome.CANCELLED, reason or "cancelled", code, signal)
+        case _:
+            return Ending(Outcome.NOT_STARTED, reason or os.strerror(errno or 0), errno=errno)
+
+
+def signal_name(number: int | None) -> str:
+    """``SIGSEGV (11)``."""
+    try:
+        return f"{signals.Signals(number or 0).name} ({number})"
+    except ValueError:
+        return f"signal {number}"
+
+
+def read_left(attempt_dir: Path, names: frozenset[str], default_key: str, source: str) -> Left:
+    """Read outputs, events and metrics; Invalid names the line that cannot be understood."""
+    outputs = _outputs(_text(attempt_dir / "output", MAX_OUTPUT_BYTES)) if "output" in names else {}
+    events = _events(_text(attempt_dir / "events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
+    metrics = _metrics(_text(attempt_dir / "metrics", MAX_OUTPUT_BYTES)) if "metrics" in names else {}
+    return Left(outputs, events, metrics)
+
+
+def present(attempt_dir: Path) -> frozenset[str]:
+    """Which of the files that a script may leave are there."""
+    return frozenset(name for name in FILES if (attempt_dir / name).is_file())
+
+
+def retry_after(attempt_dir: Path) -> float | None:
+    """Seconds that the script asks to wait before the next try; None if it does not say, or not in a number."""
+    try:
+        with (attempt_dir / "retry_after").open(errors="replace") as file:
+            seconds = float(file.read(64).strip())
+    except (OSError, ValueError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124  not NaN
+
+
+def progress(attempt_dir: Path) -> tuple[float | None, str] | None:
+    """The newest complete line of the progress file: a share from 0 to 1 (or None) and a text."""
+    line = _last_line(attempt_dir, "progress")
+    if not line:
+        return None
+    number, _, text = line.partition(" ")
+    try:
+        return min(max(float(number), 0.0), 1.0), text
+    except ValueError:
+        return None, line
+
+
+def _text(path: Path, limit: int) -> str:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise Invalid(
+            f"the file {path.name} is larger than {limit >> 20} MiB; write less, or put it into a file of its own"
+        )
+    return content.decode("utf-8", "replace").replace("\0", "�")
+
+
+def _outputs(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        if line.lstrip().startswith("{"):
+            found.update(_object(line, "output", number))
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip():
+            raise Invalid(f"line {number} of the output file is neither name=value nor a JSON object: {line[:80]!r}")
+        found[name.strip()] = value
+    return found
+
+
+def _events(text: str, default_key: str, source: str) -> list[NewEvent]:
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if len(lines) > MAX_EVENT_LINES:
+        raise Invalid(f"the events file has {len(lines)} lines; one attempt emits at most {MAX_EVENT_LINES}")
+    found = []
+    for number, line in lines:
+        raw = _object(line, "events", number)
+        if unknown := set(raw) - {"event", "key", "title", "params", "priority"}:
+            raise Invalid(
+                f"line {number} of the events file: unknown name {min(unknown)!r}; "
+                "an event has event, key, title, params, priority"
+            )
+        name, params, key, title = raw.get("event"), raw.get("params", {}), raw.get("key"), raw.get("title", "")
+        if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(title, str):
+            raise Invalid(
+                f'line {number} of the events file: it needs at least {{"event": "name"}}; '
+                "params is an object, title a text"
+            )
+        try:
+            key = default_key + str(number) if key is None else str(key)
+            found.append(NewEvent(name, params, key, title, source, _priority(raw.get("priority"))).check())
+        except Invalid as error:
+            raise Invalid(f"line {number} of the events file: {error}") from None
+    return found
+
+
+def _priority(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 1_000_000):
+        return value
+    raise Invalid(f"priority is a whole number, not {value!r}")
+
+
+def _object(line: str, file: str, number: int) -> dict[str, Any]:
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"line {number} of the {file} file is not JSON ({error}): {line[:80]!r}") from None
+    if not isinstance(raw, dict):
+        raise Invalid(f"line {number} of the {file} file is JSON, but not an object: {line[:80]!r}")
+    return raw
+
+
+def _metrics(text: str) -> dict[str, float]:
+    """Name and number of each line; what is not a number is left out, for a metric never fails an attempt."""
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        if equals and name.strip() and number == number and abs(number) != float("inf"):  # noqa: PLR0124  not NaN
+            found[name.strip()] = number
+    return found
+
+
+def _with_last_line(what: str, attempt_dir: Path) -> str:
+    line = _last_line(attempt_dir)
+    return f"{what}: {line}" if line else what
+
+
+def _last_line(attempt_dir: Path, name: str = "log") -> str:
+    """The last line of a file that is not empty, at most 300 characters of it, fit to be shown."""
+    try:
+        descriptor = os.open(attempt_dir / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL))
+            lines = file.read(TAIL).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(c if c.isprintable() else " " for c in line)[:300]

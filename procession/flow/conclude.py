@@ -1,0 +1,148 @@
+"""What follows from the end of attempts: record it → consequences (pure) → apply.
+
+In: endings of live attempts, however they came to be known. Out: attempts with an outcome, steps and processings
+moved, outputs and events stored, in the caller's transaction.
+Always: an attempt gets its outcome once; whoever comes later changes nothing but the journal. Events of a script are
+stored together with its success, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from procession.commands import events
+from procession.contract import Left
+from procession.errors import Invalid
+from procession.flow.candidates import Definitions
+from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow
+from procession.model.processing import Consequences, settle
+from procession.model.states import STEP, State
+from procession.project import Project
+from procession.store import moves, processings, steps
+from procession.store.database import Tx
+from procession.store.moves import Moving
+
+BY = "procession"
+"""Who moves, in the journal, when nobody asked."""
+
+Which = tuple[int, int, int]
+"""Processing id, ordinal and attempt number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """One ended attempt: which, how, and what it used and left."""
+
+    which: Which
+    ending: Ending
+    left: Left = field(default_factory=Left)
+    attempt_dir: str = ""
+    started_at: int | None = None
+    finished_at: int | None = None
+    max_rss: int | None = None
+    cpu_seconds: float | None = None
+    log_bytes: int | None = None
+
+
+def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
+    """Give these attempts their outcome and do what follows."""
+    now = project.now()
+    standing = processings.standings(tx, [e.which[0] for e in ended])
+    ended = [_judged(project, tx, each) for each in ended]
+    live = steps.end_attempts(tx, [_row(e, now) for e in ended])
+    late = [e for e in ended if e.which not in live]
+    moves.note(
+        tx,
+        "attempt",
+        "late",
+        [Moving(p, now, o, n, reason="late result ignored") for (p, o, n) in (e.which for e in late)],
+        BY,
+    )
+    if live:
+        _apply(tx, [e for e in ended if e.which in live], standing, now)
+        events.submit_all(project, tx, [event for e in ended if e.which in live for event in e.left.events])
+
+
+def _judged(project: Project, tx: Tx, ended: Conclusion) -> Conclusion:
+    """An attempt whose events could not be stored is a failure, whatever its exit code."""
+    if not ended.left.events or ended.ending.outcome is not Outcome.SUCCEEDED:
+        return ended
+    try:
+        events.check(project, tx, ended.left.events)
+    except Invalid as error:
+        return replace(ended, ending=Ending(Outcome.FAILED, f"its events were not taken: {error}", 0), left=Left())
+    return ended
+
+
+def _apply(tx: Tx, ended: Sequence[Conclusion], standing: Mapping[int, processings.Standing], now: int) -> None:
+    definitions = Definitions(tx)
+    rows = steps.states(tx, [e.which[0] for e in ended])
+    states = {pid: {o: State(row.state) for o, row in found.items()} for pid, found in rows.items()}
+    step_moves: dict[str, list[Moving]] = defaultdict(list)
+    ready: list[Moving] = []
+    processing_moves: dict[str, list[Moving]] = defaultdict(list)
+    for each in ended:
+        pid, ordinal, number = each.which
+        task = definitions[standing[pid].definition_id]
+        row = rows[pid][ordinal]
+        used = _used(tx, each, row.renewed)
+        follows = follow(each.ending, task.step(ordinal).retry, used, random.random)
+        then = settle(task, states[pid], ordinal, follows, cancel_asked=standing[pid].cancel_asked)
+        _remember(states[pid], ordinal, then)
+        due = None if then.delay is None else now + int(then.delay * 1e6)
+        step_moves[then.verb].append(Moving(pid, now, ordinal, number, due, then.reason or None))
+        ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]
+        for o, verb in then.ended:
+            step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))
+        if then.processing:
+            reason = f"{row.name}: {then.reason}" if then.reason else None
+            processing_moves[then.processing].append(Moving(pid, now, reason=reason))
+    for verb, moving in step_moves.items():
+        moves.steps(tx, verb, moving, BY)
+    moves.steps(tx, "ready", ready, BY, quiet=True)
+    for verb, moving in processing_moves.items():
+        moves.processings(tx, verb, moving, BY)
+    steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
+
+
+def _remember(states: dict[int, State], ordinal: int, then: Consequences) -> None:
+    """Keep the picture true for another attempt of the same processing in the same batch."""
+    target = STEP.moves
+    states[ordinal] = target[then.verb].target
+    for o in then.ready:
+        states[o] = State.READY
+    for o, verb in then.ended:
+        states[o] = target[verb].target
+
+
+def _used(tx: Tx, ended: Conclusion, renewed: int) -> Used:
+    """How much of the budget is gone; only a failure has to be counted."""
+    if ended.ending.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.CANCELLED):
+        return Used()
+    pid, ordinal, _ = ended.which
+    outcomes = [o for o in steps.outcomes_since(tx, pid, ordinal, renewed) if o is not Outcome.VOID]
+    in_a_row = next((n for n, o in enumerate(reversed(outcomes)) if o not in UNCERTAIN), len(outcomes))
+    soft = outcomes.count(Outcome.RETRY)
+    return Used(soft, len(outcomes) - soft, in_a_row)
+
+
+def _row(ended: Conclusion, now: int) -> dict[str, Any]:
+    pid, ordinal, number = ended.which
+    return {
+        "processing_id": pid, "ordinal": ordinal, "number": number,
+        "outcome": str(ended.ending.outcome), "reason": ended.ending.reason or None,
+        "started_at": ended.started_at, "finished_at": ended.finished_at or now,
+        "exit_code": ended.ending.exit_code, "signal": ended.ending.signal, "errno": ended.ending.errno,
+        "max_rss": ended.max_rss, "cpu_seconds": ended.cpu_seconds, "log_bytes": ended.log_bytes,
+        "metrics": json.dumps(ended.left.metrics) if ended.left.metrics else None,
+    }  # fmt: skip
+
+
+def _output(ended: Conclusion, name: str, value: Any) -> dict[str, Any]:
+    pid, ordinal, _ = ended.which
+    return {"processing_id": pid, "ordinal": ordinal, "name": name, "value": json.dumps(value)}

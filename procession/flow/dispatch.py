@@ -1,0 +1,147 @@
+"""Ready steps are claimed and start.
+
+In: waiting processings and ready steps, what is live, what this host may use. Out: running steps, each with a counted
+attempt, handed to the executor after the commit.
+Always: what is admitted is decided under the claim lock from live rows alone; the attempt is counted before anything
+runs; nothing is sent before the commit, so what was never committed never runs. A step whose command cannot be made
+from its values fails at once and holds up nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from procession import code, contract
+from procession.clock import moment
+from procession.errors import Invalid
+from procession.executor import Job
+from procession.flow.candidates import Definitions, candidates, entries
+from procession.flow.conclude import BY, Conclusion, conclude
+from procession.model.admission import Candidate, Live, admit
+from procession.model.outcome import Ending, Outcome
+from procession.model.task import Task
+from procession.post import Post
+from procession.project import Project
+from procession.store import moves, processings, steps
+from procession.store.database import Tx
+from procession.store.moves import Moving
+
+BATCH = 256
+"""At most so many claims in one transaction, so that it stays short."""
+
+
+def dispatch(project: Project, tx: Tx) -> datetime | None:
+    """Claim what may start now; say when the next retry comes due."""
+    post = project.serving
+    now = project.now()
+    tx.claim_alone()
+    steps.wake_due(tx, now)
+    live = count_live(tx, post)
+    room = min(BATCH, max(1, int(post.capacity.cpus + post.capacity.ahead - live.cpus)))
+    definitions = Definitions(tx)
+    found = candidates(tx, definitions, post.owned, live, room)
+    admitted, _ = admit(found, post.capacity, live)
+    if admitted:
+        _claim(project, tx, definitions, admitted, now)
+    elif post.unsent:
+        tx.after(lambda: _send(post, ()))
+    due = steps.next_due(tx)
+    return moment(now) if len(admitted) >= BATCH else None if due is None else moment(due)
+
+
+def count_live(tx: Tx, post: Post) -> Live:
+    """What is running, from rows. A foreground launcher runs its one processing whatever else is running."""
+    if post.kind == "run":
+        return Live()
+    cpus, largest = steps.live(tx, post.host)
+    return Live(cpus, largest, processings.running_by_task(tx))
+
+
+def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
+    """Move what was admitted, count its attempts, and have it sent after the commit."""
+    _begin(tx, definitions, [c for c in admitted if not c.begun], now)
+    moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
+    scripts = [definitions[c.definition_id].step(c.ordinal).command.scripts for c in admitted]
+    steps.add_attempts(
+        tx,
+        [
+            {
+                "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
+                "launcher_id": project.serving.launcher_id, "cpus": c.cpus, "claimed_at": now,
+                "code": code.keep(project.var.code, paths) if paths else None,
+            }
+            for c, paths in zip(admitted, scripts, strict=True)
+        ],
+    )  # fmt: skip
+    jobs, unfit = _jobs(project, tx, definitions, admitted)
+    if unfit:
+        conclude(project, tx, unfit)
+    tx.after(lambda: _send(project.serving, jobs))
+
+
+def _begin(tx: Tx, definitions: Definitions, fresh: Sequence[Candidate], now: int) -> None:
+    """Let processings begin: they run from now on, and all their first steps are ready."""
+    if not fresh:
+        return
+    moves.processings(tx, "begin", [Moving(pid, now) for pid in {c.processing_id: None for c in fresh}], BY)
+    ready = {(c.processing_id, c.ordinal): c.attempt for c in fresh}
+    for c in fresh:
+        if not c.attempt:  # begun for the first time: its other entry steps are ready too
+            for ordinal in entries(definitions[c.definition_id]):
+                ready.setdefault((c.processing_id, ordinal), 0)
+    moves.steps(tx, "ready", [Moving(pid, now, o, n) for (pid, o), n in ready.items()], BY, quiet=True)
+
+
+def _send(post: Post, jobs: Sequence[Job]) -> None:
+    """Hand over what was claimed; what finds no room is tried again at the next turn."""
+    post.live.update((job.key, job.attempt_dir) for job in jobs)
+    post.unsent = post.executor.submit([*post.unsent, *jobs])
+
+
+# ── what is sent ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _jobs(
+    project: Project, tx: Tx, definitions: Definitions, claimed: Sequence[Candidate]
+) -> tuple[list[Job], list[Conclusion]]:
+    """A job for every claim; an ending for every claim whose command cannot be made."""
+    orders = steps.orders(tx, [c.processing_id for c in claimed])
+    asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
+    outputs = steps.outputs(tx, asking) if asking else {}
+    jobs: list[Job] = []
+    unfit: list[Conclusion] = []
+    for c in claimed:
+        try:
+            jobs.append(
+                _job(
+                    project, definitions[c.definition_id], c, orders[c.processing_id], outputs.get(c.processing_id, {})
+                )
+            )
+        except Invalid as error:
+            unfit.append(Conclusion((c.processing_id, c.ordinal, c.attempt + 1), Ending(Outcome.FAILED, str(error))))
+    return jobs, unfit
+
+
+def _job(project: Project, task: Task, c: Candidate, order: Any, outputs: Mapping[str, Mapping[str, Any]]) -> Job:
+    plan, var, pid = task.step(c.ordinal), project.var, c.processing_id
+    params = json.loads(order.params)
+    date = moment(order.created_at).date().isoformat()
+    argv = plan.command.render(params, outputs, project.given(pid, date, order.key))
+    step_dir = var.step(pid, c.ordinal, plan.name)
+    told = contract.Order(
+        key=project.attempt_key(pid, c.ordinal, c.attempt + 1), task=task.name, processing_id=pid, ordinal=c.ordinal,
+        step=plan.name, number=c.attempt + 1, params=params, work=var.files(pid), step_dir=step_dir,
+        attempt_dir=step_dir / str(c.attempt + 1), event_file=var.work(pid) / "event.json",
+    )  # fmt: skip
+    cwd = step_dir / "files" if plan.cwd == "step" else told.work
+    return Job(
+        key=told.key, label=told.label, program=argv[0], argv=argv, cwd=str(cwd),
+        dirs=tuple(dict.fromkeys((str(told.work), str(cwd), f"{told.attempt_dir}/artifacts"))),
+        files={str(told.event_file): contract.event_text(order)},
+        env_set={**dict(project.settings.environment_set), **contract.environment(told)},
+        env_drop=project.settings.environment_drop,
+        attempt_dir=str(told.attempt_dir), log=f"{told.attempt_dir}/log", timeout=plan.timeout, grace=plan.grace,
+    )  # fmt: skip

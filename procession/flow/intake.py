@@ -1,0 +1,46 @@
+"""Timetables that are due become events; changed definition files are taken in.
+
+In: the files and the clock. Out: at most one event for each task and nominal time.
+Always: a periodic task never overlaps itself: while one run lives, the next waits, and what was missed meanwhile is one
+run. Files with a mistake change nothing, and say so.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from procession.clock import iso, micros, moment
+from procession.commands import events
+from procession.model.event import NewEvent
+from procession.model.timetable import Every
+from procession.project import Project
+from procession.store import processings, tasks
+from procession.store.database import Tx
+
+WHILE_BUSY = timedelta(seconds=0.5)
+"""How soon to look again whether the run before has ended."""
+FAR = timedelta(hours=1)
+
+
+def intake(project: Project, tx: Tx) -> datetime | None:
+    """Submit the events of timetables that are due; say when the next one is."""
+    now = project.clock.now()
+    upcoming = now + FAR
+    nominals = tasks.nominals(tx)
+    for definition_id, task in tasks.current(tx).items():
+        if task.every is None:
+            continue
+        timetable = Every(timedelta(seconds=task.every))
+        nominal = nominals.get(task.name)
+        last = None if nominal is None else moment(nominal)
+        if (due := timetable.due(last, now)) is None:
+            upcoming = min(upcoming, timetable.next_after(last, now))
+        elif processings.is_busy(tx, task.name):
+            upcoming = min(upcoming, now + WHILE_BUSY)
+        else:
+            at = iso(due.nominal_at)
+            event = NewEvent(task.on, {"nominal_at": at, "late": due.late}, at, f"{task.name} of {at}", "timetable")
+            events.submit_all(project, tx, [event], only=((definition_id, task),))
+            tasks.set_nominal(tx, task.name, micros(due.nominal_at))
+            upcoming = min(upcoming, timetable.next_after(due.nominal_at, now))
+    return upcoming

@@ -1,0 +1,79 @@
+"""Finished attempts hand in their outcomes.
+
+In: keys of attempts that are said to have ended. Out: outcomes, steps and processings moved, what scripts left stored.
+Always: how an attempt ended is read from its exit record alone, whoever said that it ended; a record is put away only
+after the commit, so a crash between the two settles it again, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from procession import contract
+from procession.errors import Invalid
+from procession.executor import Ended
+from procession.flow.conclude import Conclusion, Which, conclude
+from procession.model.outcome import Ending, Outcome
+from procession.project import Project
+from procession.store.database import Tx
+
+BATCH = 256
+"""At most so many endings in one transaction."""
+
+
+def settle(project: Project, tx: Tx) -> datetime | None:
+    """Settle what has ended; say at once if there is more."""
+    post = project.serving
+    keys = list(post.ended)[:BATCH]
+    concluded: list[Conclusion] = []
+    for key in keys:
+        found = conclusion(project, key)
+        if found is None:
+            post.ended.pop(key, None)
+        else:
+            concluded.append(found)
+    if concluded:
+        conclude(project, tx, concluded)
+        done = [(project.attempt_key(*c.which), Path(c.attempt_dir)) for c in concluded]
+        tx.after(lambda: _put_away(project, done))
+    return project.clock.now() if len(post.ended) > len(keys) else None
+
+
+def conclusion(project: Project, key: str) -> Conclusion | None:
+    """What the exit record of this attempt says; None if it is not one of ours, or has not ended."""
+    post = project.serving
+    which = project.read_key(key)
+    sighting = post.executor.look(key) if which else None
+    if (
+        which is None
+        or not isinstance(sighting, Ended)
+        or sighting.exit.incarnation != project.installation.incarnation
+    ):
+        return None
+    end = sighting.exit
+    attempt_dir = Path(post.live.get(key) or str(sighting.record.spec.get("attempt_dir", "")))
+    ending = contract.ending(end.how, end.code, end.signal, end.errno, end.reason, attempt_dir)
+    left = contract.Left()
+    if end.left and ending.outcome is Outcome.SUCCEEDED:
+        try:
+            left = contract.read_left(attempt_dir, frozenset(end.left), _default_key(which), f"attempt:{key}")
+        except (Invalid, OSError) as error:
+            ending = Ending(Outcome.FAILED, f"what it left cannot be used: {error}", 0)
+    if end.how != "not_started":
+        post.measure(end.seconds)
+    return Conclusion(
+        which, ending, left, str(attempt_dir), end.started_at, end.finished_at, end.max_rss, end.cpu, end.log_bytes
+    )
+
+
+def _default_key(which: Which) -> str:
+    """Events without a key of their own get one that is the same for every attempt of the step."""
+    return f"{which[0]}-{which[1]}-"
+
+
+def _put_away(project: Project, done: list[tuple[str, Path]]) -> None:
+    post = project.serving
+    for key, attempt_dir in done:
+        post.executor.archive(key, attempt_dir)
+        post.forget(key)

@@ -1,0 +1,200 @@
+"""The table of contents: what the system does by itself, in this order, turn after turn.
+
+A newcomer reads this first. A turn is one transaction: what has ended is settled, what became ready by that is claimed,
+and only after the commit it is sent. The loop sleeps until the first chapter wants to be called again or until it is
+woken: by an end, by somebody who changed the database, by a signal. Waking is immediate; time is only the safety net.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import socket
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from procession.errors import ProcessionError, StoreError
+from procession.flow.dispatch import dispatch
+from procession.flow.intake import intake
+from procession.flow.rescue import rescue
+from procession.flow.settle import settle
+from procession.flow.stop import stop
+from procession.launcher.journal_log import JournalLog
+from procession.post import TURN, Post
+from procession.project import Project
+from procession.store.database import Tx
+
+log = logging.getLogger("procession")
+
+Chapter = Callable[[Project, Tx], datetime | None]
+CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, dispatch)
+
+NET = timedelta(seconds=2)
+"""However quiet it is, every chapter is called about so often: polling is the net under every wake-up."""
+AFTER_TROUBLE = timedelta(seconds=1)
+FILES_EVERY = 2.0
+"""Seconds between two looks at the definition files."""
+
+
+class Loop:
+    """Turns the chapters until it is told to leave. One thread, one selector."""
+
+    def __init__(self, project: Project, journal: JournalLog | None = None) -> None:
+        self.project = project
+        self.post: Post = project.serving
+        self.journal = journal
+        self.leaving = False
+        self.finished: Callable[[], bool] = lambda: False
+        """Asked after every turn; True ends the loop (a foreground run that is done)."""
+        self._due: dict[Chapter, datetime] = dict.fromkeys(CHAPTERS, project.clock.now())
+        self._files_at = project.clock.monotonic() + FILES_EVERY
+        self._selector = selectors.DefaultSelector()
+        self._ear, self._voice = socket.socketpair()
+        self._watched: set[int] = set()
+
+    def run(self) -> None:
+        """Turn until told to leave; scripts that run then go on."""
+        self._voice.setblocking(False)
+        self._ear.setblocking(False)
+        before = signal.set_wakeup_fd(self._voice.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
+        try:
+            while not self.leaving:
+                self._turn()
+                if self.finished():
+                    break
+                self._sleep()
+        finally:
+            signal.set_wakeup_fd(before)
+            self._selector.close()
+            self._ear.close()
+            self._voice.close()
+            if self.journal:
+                self.journal.write()
+
+    def leave(self) -> None:
+        """Leave after this turn; may be called from a signal handler."""
+        self.leaving = True
+
+    # ── one turn ───────────────────────────────────────────────────────────────────────────────────
+
+    def _turn(self) -> None:
+        """Call every chapter that is due, in one transaction; if that fails, each in its own."""
+        self._look_at_files()
+        now = self.project.clock.now()
+        due = [c for c in CHAPTERS if self._is_due(c, now)]
+        if not due:
+            return
+        try:
+            with self.project.store.begin() as tx:
+                moments = {c: c(self.project, tx) for c in CHAPTERS if c in due or (c is settle and self.post.ended)}
+        except Exception as error:
+            log.warning("a turn failed and is taken apart: %s", _one_line(error))
+            moments = self._one_by_one(due)
+        for chapter, moment in moments.items():
+            self._due[chapter] = now + NET if moment is None else min(moment, now + NET)
+        if self.post.ended:
+            self._due[settle] = now
+        if self.journal:
+            self.journal.behind = True
+
+    def _is_due(self, chapter: Chapter, now: datetime) -> bool:
+        if chapter is settle:
+            return bool(self.post.ended)
+        if chapter is rescue and self.post.look:
+            return True
+        return self._due[chapter] <= now or (chapter is dispatch and bool(self.post.ended))
+
+    def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
+        """The careful way: one bad chapter never stops the others, one bad ending never stops the batch."""
+        moments: dict[Chapter, datetime | None] = {}
+        for chapter in due:
+            moments[chapter] = self._settle_each() if chapter is settle else self._guarded(chapter)
+        return moments
+
+    def _guarded(self, chapter: Chapter) -> datetime | None:
+        try:
+            with self.project.store.begin() as tx:
+                return chapter(self.project, tx)
+        except StoreError as error:
+            log.error("%s: %s", chapter.__name__, error)
+        except Exception:
+            log.exception("%s failed; it is called again", chapter.__name__)
+        return self.project.clock.now() + AFTER_TROUBLE
+
+    def _settle_each(self) -> datetime | None:
+        ended = list(self.post.ended)
+        self.post.ended.clear()
+        again: datetime | None = None
+        for key in ended:
+            self.post.ended[key] = None
+            again = self._guarded(settle) or again
+            self.post.ended.pop(key, None)  # what could not be settled is found again by the next rescue
+        return again
+
+    def _look_at_files(self) -> None:
+        if self.post.kind != "up" or self.project.clock.monotonic() < self._files_at:
+            return
+        self._files_at = self.project.clock.monotonic() + FILES_EVERY
+        try:
+            before = self.project.file_problem
+            if self.project.refresh(lenient=True):
+                log.info("the definition files changed and are in force")
+                self._due[intake] = self.project.clock.now()
+            elif self.project.file_problem and self.project.file_problem != before:
+                log.error("the definition files are wrong, the older ones stay in force: %s", self.project.file_problem)
+        except ProcessionError as error:
+            log.error("the definition files could not be read: %s", error)
+
+    # ── between turns ──────────────────────────────────────────────────────────────────────────────
+
+    def _sleep(self) -> None:
+        """Wait for the first of: an end, a word, a signal, the next moment. Ends gather while the shims are fed."""
+        clock = self.project.clock
+        until = min(self._due[c] for c in CHAPTERS if c is not settle or self.post.ended)
+        seconds = max(0.0, (until - clock.now()).total_seconds())
+        if self.journal and self.journal.behind:
+            seconds = min(seconds, 0.25)
+        self._listen(seconds)
+        gathered = clock.monotonic() + TURN
+        while self.post.ended and self.post.fed and not self.leaving and (rest := gathered - clock.monotonic()) > 0:
+            self._listen(rest)
+        if self.journal:
+            self.journal.write_if_quiet(busy=bool(self.post.ended))
+
+    def _listen(self, seconds: float) -> None:
+        self._watch()
+        if not self._selector.select(seconds):
+            return
+        try:
+            while self._ear.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        notices = self.post.executor.drain()
+        self.post.hear(notices)
+        now = self.project.clock.now()
+        for word in notices.words:
+            if word == "stop":
+                self.leave()
+            elif word == "wake":
+                self._due[stop] = self._due[dispatch] = now
+
+    def _watch(self) -> None:
+        """Keep the selector to the executor's descriptors, which change when a forge is replaced."""
+        wanted = set(self.post.executor.filenos())
+        if wanted == self._watched:
+            return
+        for number in self._watched:
+            try:
+                self._selector.unregister(number)
+            except (KeyError, ValueError, OSError):
+                continue
+        for number in wanted:
+            self._selector.register(number, selectors.EVENT_READ)
+        self._watched = wanted
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

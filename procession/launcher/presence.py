@@ -1,0 +1,70 @@
+"""Taking and leaving a post: the lock of the place, the row that says who is there, the executor.
+
+In: an opened project. Out: a `Post`, the only one of its place (``up``), or one beside it for a single processing
+(``run``). Always: two launchers never serve one place; the lock falls with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from procession.errors import Refused
+from procession.executors.local import LocalExecutor
+from procession.model.admission import Capacity
+from procession.post import Post
+from procession.project import Project
+from procession.store import launchers
+from procession.supervise.process import boot_id
+from procession.workdir import hold
+
+
+@contextmanager
+def serving(project: Project, kind: str) -> Iterator[Post]:
+    """Serve this project until the end of the block; Refused if somebody else does already."""
+    lock = _take_place(project) if kind == "up" else None
+    host, cpus = socket.gethostname(), project.settings.cpus
+    with project.store.begin() as tx:
+        launcher_id = launchers.add(
+            tx, name=f"{host}:{os.getpid()}", kind=kind, host=host, place=str(project.var.root), pid=os.getpid(),
+            boot=boot_id(), cpus=cpus, at=project.now(),
+        )  # fmt: skip
+        if kind == "run":
+            lock = hold(project.var.foreground / f"{launcher_id}.lock", str(os.getpid()))
+    fifo = project.var.wake if kind == "up" else project.var.foreground / f"{launcher_id}.wake"
+    slots = max(1, round(cpus)) if kind == "up" else 1
+    executor = LocalExecutor(project.var.spool, fifo, slots, project.installation.incarnation)
+    executor.start()
+    project.post = Post(executor, launcher_id, kind, host, boot_id(), Capacity(cpus))
+    try:
+        yield project.post
+    finally:
+        executor.close()
+        with project.store.begin() as tx:
+            launchers.stop(tx, launcher_id, project.now())
+        project.post = None
+        if lock is not None:
+            os.close(lock)
+        if kind == "run":
+            fifo.unlink(missing_ok=True)
+            (project.var.foreground / f"{launcher_id}.lock").unlink(missing_ok=True)
+
+
+def _take_place(project: Project) -> int:
+    lock = hold(project.var.lock, f"{os.getpid()}\n")
+    if lock is None:
+        raise Refused(
+            f"Procession is already running here (process {who_holds(project)}); "
+            "see: procession status, or end it with: procession stop"
+        )
+    return lock
+
+
+def who_holds(project: Project) -> int | None:
+    """The process that holds the lock of this place, as it wrote into it; None if it did not."""
+    try:
+        return int(project.var.lock.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,79 @@
+"""Post: a launcher at work. Who it is, what it may use, what it has sent and what it has heard.
+
+Only the flow and the launcher's loop use it. Nothing in here is a fact that is not in the database or in the spool as
+well: it may be lost at any moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from procession.executor import Executor, Job, Notices
+from procession.model.admission import Capacity
+
+SHORT = 0.05
+"""Seconds; while scripts are shorter than this on average, some are queued ahead at the shims."""
+TURN = 0.025
+"""Seconds of work to queue ahead: about as long as ends are gathered before the next turn."""
+MOST_AHEAD = 64
+
+
+@dataclass(slots=True)
+class Post:
+    """A launcher at work. One thread uses it."""
+
+    executor: Executor
+    launcher_id: int
+    kind: str
+    """``up`` serves the project; ``run`` serves one processing in the foreground."""
+    host: str
+    boot: str
+    capacity: Capacity
+    unsent: list[Job] = field(default_factory=list)
+    """Claimed jobs that found no room at the executor; they are sent at the next turn."""
+    live: dict[str, str] = field(default_factory=dict)
+    """Key of each attempt that was sent and has not been settled → its directory."""
+    ended: dict[str, None] = field(default_factory=dict)
+    """Keys of attempts that are said to have ended, in this order; settling empties it."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Keys of attempts that could not even be recorded, and why."""
+    asked: dict[str, float] = field(default_factory=dict)
+    """Keys of attempts that were told to end, and when (monotonic seconds)."""
+    look: bool = True
+    """Something happened to a shim: the attempts want to be looked at now."""
+    traces_at: float = 0.0
+    """When the spool is next searched for traces of settled attempts (monotonic seconds)."""
+    typical: float | None = None
+    """Seconds that a script takes, a moving average; None before the first."""
+
+    @property
+    def owned(self) -> int | None:
+        """Value of `processing.launcher_id` that this launcher serves: none, or its own."""
+        return self.launcher_id if self.kind == "run" else None
+
+    @property
+    def fed(self) -> bool:
+        """Have the shims enough to do until the next turn, so that ends may gather?"""
+        return len(self.live) - len(self.ended) >= self.capacity.cpus
+
+    def hear(self, notices: Notices) -> None:
+        """Take in what the executor tells."""
+        self.ended.update(dict.fromkeys(notices.ended))
+        self.refused.update(notices.refused)
+        self.look = self.look or notices.gone or bool(notices.refused)
+
+    def measure(self, seconds: float) -> None:
+        """Learn from one ended script how many to queue ahead."""
+        self.typical = seconds if self.typical is None else 0.9 * self.typical + 0.1 * seconds
+        if self.typical >= SHORT or self.kind == "run":
+            self.capacity.ahead = 0
+        else:
+            wanted = self.capacity.cpus * TURN / max(self.typical, 0.0005)
+            self.capacity.ahead = min(MOST_AHEAD, int(wanted))
+
+    def forget(self, key: str) -> None:
+        """The attempt is settled."""
+        self.live.pop(key, None)
+        self.ended.pop(key, None)
+        self.refused.pop(key, None)
+        self.asked.pop(key, None)

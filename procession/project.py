@@ -1,0 +1,168 @@
+"""One installation, wired: definitions, store, directories, clock; and, in a launcher, the executor it serves with.
+
+In: a directory with a ``procession.toml``. Out: a `Project`, ready for commands; `serve` makes it ready for the flow.
+Always: the tasks in the database are those of the files as they are now, or the files are wrong and say so.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from procession import definitions
+from procession.clock import Clock, micros
+from procession.definitions import Definitions
+from procession.errors import NotFound, ProcessionError
+from procession.post import Post
+from procession.store import installation, launchers, tasks, upgrade
+from procession.store.database import Store, Tx, sqlite_url
+from procession.store.installation import Installation
+from procession.workdir import Var
+
+
+class Project:
+    """One installation. Not shared between threads, except for its store."""
+
+    def __init__(self, root: Path, var: Var, store: Store, clock: Clock) -> None:
+        self.root = root
+        self.var = var
+        self.store = store
+        self.clock = clock
+        self.post: Post | None = None
+        self.file_problem: str | None = None
+        """Why the definition files could not be read when they changed last; the older ones stay in force."""
+        self._fingerprint: str | None = None
+
+    @classmethod
+    def open(cls, start: Path, clock: Clock | None = None, *, lenient: bool = False) -> Project:
+        """Open the project that this directory is in. `lenient`: a mistake in the files does not prevent it, as
+        long as they have been right once (for looking and for repairing)."""
+        root = definitions.find(start)
+        where = definitions.whereabouts(root)
+        var = Var(where.var)
+        var.prepare()
+        store = Store(where.database or sqlite_url(var.database))
+        try:
+            upgrade.prepare(store)
+            project = cls(root, var, store, clock or Clock())
+            project.refresh(lenient=lenient)
+        except BaseException:
+            store.close()
+            raise
+        return project
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+    def now(self) -> int:
+        """The present moment in microseconds, as the database keeps it."""
+        return micros(self.clock.now())
+
+    @cached_property
+    def installation(self) -> Installation:
+        """Who this database is; it never changes while it is open."""
+        with self.store.read() as tx:
+            found = installation.find(tx)
+        if found is None:
+            raise NotFound("this database has no installation yet")
+        return found
+
+    def refresh(self, *, lenient: bool = False) -> bool:
+        """Read the definition files again if they changed; return whether they did.
+
+        With `lenient`, files that are wrong keep the older definitions in force and `file_problem` says why.
+        """
+        fingerprint = definitions.fingerprint(self.root)
+        if fingerprint == self._fingerprint:
+            return False
+        with self.store.read() as tx:
+            found = installation.find(tx)
+        if found is None or found.fingerprint != fingerprint:
+            try:
+                self._take(definitions.read(self.root))
+            except ProcessionError as error:
+                if not lenient or found is None or found.fingerprint is None:
+                    raise
+                self.file_problem = "; ".join(getattr(error, "problems", ()) or (str(error),))
+                self._fingerprint = fingerprint
+                return False
+        self._fingerprint, self.file_problem = fingerprint, None
+        self.__dict__.pop("settings", None)
+        return True
+
+    def _take(self, read: Definitions) -> None:
+        now = self.now()
+        with self.store.begin() as tx:
+            if installation.find(tx) is None:
+                installation.create(tx, now)
+            tasks.keep(tx, read.tasks, now)
+            installation.keep_settings(tx, read.fingerprint, read.to_json())
+
+    @cached_property
+    def settings(self) -> Definitions:
+        """What the files say beside the tasks."""
+        with self.store.read() as tx:
+            found = installation.find(tx)
+        if found is None or found.settings is None:
+            raise NotFound("the definitions have not been read yet")
+        return Definitions.from_json(found.settings, ())
+
+    @property
+    def serving(self) -> Post:
+        """The launcher's post; only the flow asks, and only inside a launcher."""
+        if self.post is None:
+            raise RuntimeError("this project is not served by a launcher")
+        return self.post
+
+    def attempt_key(self, processing_id: int, ordinal: int, number: int) -> str:
+        """The outside key of an attempt: the same everywhere, and never given twice."""
+        return f"{self.installation.key}-{processing_id}-{ordinal}-{number}"
+
+    def read_key(self, key: str) -> tuple[int, int, int] | None:
+        """Processing id, ordinal and number of an attempt key of this installation; None for any other text."""
+        owner, _, rest = key.partition("-")
+        parts = rest.split("-")
+        if owner != self.installation.key or len(parts) != 3 or not all(part.isdigit() for part in parts):
+            return None
+        return int(parts[0]), int(parts[1]), int(parts[2])
+
+    def given(self, processing_id: int | str, date: str, key: str | None) -> Mapping[str, str | int | None]:
+        """The names that every command may use."""
+        files = self.var.files(int(processing_id)) if processing_id else self.var.root / "work"
+        return {"project": str(self.root), "work": str(files), "date": date, "id": processing_id, "key": key}
+
+    def wake(self) -> None:
+        """Poke the launcher of this place, if there is one; the database says what is to be done."""
+        poke(self.var.wake, "wake")
+
+    def launcher(self, tx: Tx) -> str | None:
+        """Who serves this project now, for people; None if nobody is heard of."""
+        alive = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
+        return alive[-1].name if alive else None
+
+
+def poke(fifo: Path, word: str) -> bool:
+    """Write a word to a launcher's FIFO; False if nobody reads it."""
+    try:
+        descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.write(descriptor, word.encode() + b"\n")
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def person() -> str:
+    """Who asks, for the journal."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.geteuid()}"

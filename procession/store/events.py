@@ -1,0 +1,110 @@
+"""Statements and pictures of events and their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
+from sqlalchemy.sql.base import Executable
+
+from procession.clock import moment
+from procession.model.event import Event
+from procession.store import schema
+from procession.store.database import Statement, Tx, statement
+from procession.store.dialect import given_rows
+
+event, event_key = schema.event, schema.event_key
+
+_EVENT = {c.name: c.type for c in event.c if c.name not in ("repeats", "conflicts")} | {"id": BigInteger()}
+_KEY = {"name": Text(), "key": Text(), "event_id": BigInteger(), "payload": Text()}
+
+
+def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write events; each row has every column but the counts."""
+    tx.each(_ADD, rows)
+
+
+def take_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[int]:
+    """Reserve names and keys for new events; return the event ids of those that were free.
+
+    Rows come sorted by name and key, so that two callers who take the same keys never wait for each other in a circle.
+    """
+    return {row[0] for row in tx.each(_TAKE, rows).fetchall()} if rows else set()
+
+
+def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, str]]:
+    """(name, key) → (event id, payload hash) for those that are taken."""
+    found = tx.each(_KNOWN, rows).fetchall() if rows else ()
+    return {(row.name, row.key): (row.event_id, row.payload) for row in found}
+
+
+def count_repeats(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Count repeats and conflicts on the first event; rows: id, repeats, conflicts, at."""
+    if rows:
+        tx.each(_REPEAT, rows)
+
+
+def find(tx: Tx, event_id: int) -> Event | None:
+    """The event with this id, or None (it may have been cleaned away)."""
+    row = tx.row(_FIND, id=event_id)
+    return None if row is None else picture(row)
+
+
+def find_by_key(tx: Tx, name: str, key: str) -> int | None:
+    """The id of the event that holds this key, or None."""
+    row = tx.row(_BY_KEY, name=name, key=key)
+    return None if row is None else row[0]
+
+
+def picture(row: Row[Any]) -> Event:
+    """A row as an Event."""
+    return Event(
+        row.id, row.name, row.key, row.title, json.loads(row.params), row.source, moment(row.created_at),
+        row.repeats, row.conflicts, moment(row.last_seen_at),
+    )  # fmt: skip
+
+
+def _add(dialect: str) -> Executable:
+    given = given_rows(dialect, _EVENT)
+    return insert(event).from_select(list(_EVENT), select(*(given.c[name] for name in _EVENT)))
+
+
+def _take(dialect: str) -> Executable:
+    given = given_rows(dialect, _KEY)
+    rows = select(*(given.c[name] for name in _KEY)).where(given.c.name.is_not(None))
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return make(event_key).from_select(list(_KEY), rows).on_conflict_do_nothing().returning(event_key.c.event_id)
+
+
+def _known(dialect: str) -> Executable:
+    given = given_rows(dialect, {"name": Text(), "key": Text()})
+    same = and_(event_key.c.name == given.c.name, event_key.c.key == given.c.key)
+    return select(event_key).select_from(given.join(event_key, same))
+
+
+def _repeat(dialect: str) -> Executable:
+    given = given_rows(
+        dialect, {"id": BigInteger(), "repeats": Integer(), "conflicts": Integer(), "at": BigInteger()}
+    ).c
+    return (
+        update(event)
+        .values(
+            repeats=event.c.repeats + given.repeats,
+            conflicts=event.c.conflicts + given.conflicts,
+            last_seen_at=given.at,
+        )
+        .where(event.c.id == given.id)
+    )
+
+
+_ADD, _TAKE, _KNOWN, _REPEAT = Statement(_add), Statement(_take), Statement(_known), Statement(_repeat)
+_FIND = statement(select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
+_BY_KEY = statement(
+    select(event_key.c.event_id).where(
+        event_key.c.name == bindparam("name", type_=Text()), event_key.c.key == bindparam("key", type_=Text())
+    )
+)

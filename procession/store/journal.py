@@ -1,0 +1,51 @@
+"""Pictures of the journal. It is written by `moves`, in the transaction of what it tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, bindparam, func, select
+from sqlalchemy.engine import Row
+
+from procession.clock import moment
+from procession.model.journal import Entry
+from procession.store import schema
+from procession.store.database import Tx, statement
+
+_t = schema.journal
+
+
+def of(tx: Tx, processing_id: int) -> list[Entry]:
+    """The story of one processing, oldest first."""
+    return [_picture(row) for row in tx.rows(_OF, id=processing_id)]
+
+
+def since(tx: Tx, cursor: int, limit: int = 1000) -> list[Entry]:
+    """What has happened after the entry with this id, oldest first."""
+    return [_picture(row) for row in tx.rows(_SINCE, id=cursor, n=limit)]
+
+
+def end(tx: Tx) -> int:
+    """The id of the newest entry; 0 if there is none."""
+    return int(tx.run(_END).scalar_one())
+
+
+def _picture(row: Row[Any]) -> Entry:
+    return Entry(
+        row.id,
+        moment(row.at),
+        row.noun,
+        row.processing_id,
+        row.ordinal,
+        row.attempt,
+        row.verb,
+        row.state,
+        row.by,
+        row.reason,
+    )
+
+
+_id = bindparam("id", type_=BigInteger())
+_OF = statement(select(_t).where(_t.c.processing_id == _id).order_by(_t.c.id))
+_SINCE = statement(select(_t).where(_t.c.id > _id).order_by(_t.c.id).limit(bindparam("n", type_=Integer())))
+_END = statement(select(func.coalesce(func.max(_t.c.id), 0)))

@@ -1,0 +1,76 @@
+"""Statements and pictures of launchers: who serves this project, since when, and whether they are still heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, insert, literal_column, or_, select, update
+from sqlalchemy.engine import Row
+
+from procession.store import schema
+from procession.store.database import Statement, Tx, statement
+
+_t = schema.launcher
+
+
+def add(tx: Tx, *, name: str, kind: str, host: str, place: str, pid: int, boot: str, cpus: float, at: int) -> int:
+    """Write a launcher that starts now; return its id."""
+    (launcher_id,) = tx.reserve_ids("launcher", 1)
+    tx.run(_ADD, id=launcher_id, name=name, kind=kind, host=host, place=place, pid=pid, boot=boot, cpus=cpus, at=at)
+    return launcher_id
+
+
+def beat(tx: Tx, launcher_id: int, at: int) -> None:
+    """Say that it is alive."""
+    tx.run(_BEAT, id=launcher_id, at=at)
+
+
+def stop(tx: Tx, launcher_id: int, at: int) -> None:
+    """Say that it has stopped."""
+    tx.run(_STOP, id=launcher_id, at=at)
+
+
+def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
+    """Launchers that have not said that they stopped: id, name, kind, host, pid, boot, cpus, started_at, beat_at."""
+    return tx.rows(_NOT_STOPPED)
+
+
+def unsettled(tx: Tx, host: str, place: str) -> Sequence[Row[Any]]:
+    """Launchers of a place that own live attempts or have not said that they stopped: id, kind."""
+    return tx.rows(_UNSETTLED, host=host, place=place)
+
+
+def _param(name: str, kind: Any = BigInteger) -> Any:
+    return bindparam(name, type_=kind())
+
+
+_ADD = statement(
+    insert(_t).values(
+        id=_param("id"),
+        name=_param("name", Text),
+        kind=_param("kind", Text),
+        host=_param("host", Text),
+        place=_param("place", Text),
+        pid=_param("pid", Integer),
+        boot=_param("boot", Text),
+        cpus=_param("cpus", Float),
+        started_at=_param("at"),
+        beat_at=_param("at"),
+    )
+)
+_BEAT = statement(update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
+_STOP = statement(update(_t).values(stopped_at=_param("at"), beat_at=_param("at")).where(_t.c.id == _param("id")))
+_NOT_STOPPED = statement(select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
+_UNSETTLED = Statement(
+    lambda _: select(_t.c.id, _t.c.kind).where(
+        _t.c.host == _param("host", Text),
+        _t.c.place == _param("place", Text),
+        or_(
+            _t.c.stopped_at.is_(None),
+            exists(literal_column("1")).where(
+                schema.attempt.c.launcher_id == _t.c.id, literal_column("attempt.outcome IS NULL")
+            ),
+        ),
+    )
+)

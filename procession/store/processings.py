@@ -1,0 +1,250 @@
+"""Statements and pictures of processings. States are written by `moves` alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.engine import Row
+from sqlalchemy.sql.base import Executable
+
+from procession.clock import moment
+from procession.model.processing import Processing
+from procession.model.states import State
+from procession.store import schema
+from procession.store.database import Statement, Tx, statement
+from procession.store.dialect import given_rows
+
+processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
+
+_NEW = {
+    name: BigInteger() if name.endswith("id") else processing.c[name].type
+    for name in ("id", "event_id", "task", "definition_id", "state", "priority", "launcher_id", "created_at")
+}
+_NEW_STEP = {
+    name: BigInteger() if name.endswith("id") else step.c[name].type
+    for name in ("processing_id", "ordinal", "name", "state", "priority", "cpus")
+}
+
+
+def add(tx: Tx, rows: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]]) -> None:
+    """Write new processings and all their steps."""
+    if rows:
+        tx.each(_ADD, rows)
+        tx.each(_ADD_STEPS, steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the flow needs to know of a processing to decide about it."""
+
+    id: int
+    task: str
+    definition_id: int
+    state: State
+    cancel_asked: bool
+    launcher_id: int | None
+
+
+def standings(tx: Tx, ids: Iterable[int]) -> dict[int, Standing]:
+    """How these processings stand, locked against everybody else until this transaction ends."""
+    rows = tx.each(_STANDING, [{"id": i} for i in sorted(set(ids))])
+    return {
+        row.id: Standing(
+            row.id, row.task, row.definition_id, State(row.state), row.cancel_requested_at is not None, row.launcher_id
+        )
+        for row in rows
+    }
+
+
+def tasks_waiting(tx: Tx) -> list[str]:
+    """Names of the tasks that have processings waiting."""
+    return [row.name for row in tx.rows(_TASKS_WAITING)]
+
+
+def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> Sequence[Row[Any]]:
+    """The next waiting processings of a task: id, definition_id, priority, started_at; in claiming order."""
+    return tx.rows(_WAITING, task=task, launcher_id=launcher_id, n=limit)
+
+
+def running_by_task(tx: Tx) -> dict[str, int]:
+    """Task → its running processings, counted from rows."""
+    return {row.task: row.n for row in tx.rows(_RUNNING)}
+
+
+def is_busy(tx: Tx, task: str) -> bool:
+    """Does a processing of this task wait or run?"""
+    return tx.row(_BUSY, task=task) is not None
+
+
+def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
+    """Write the wish; the flow acts on what is live."""
+    tx.run(_ASK_CANCEL, id=processing_id, at=at)
+
+
+def cancels_wanted(tx: Tx, launcher_id: int) -> Sequence[Row[Any]]:
+    """Live attempts, owned by this launcher, of processings whose cancel was asked: processing_id, ordinal, number."""
+    return tx.rows(_CANCELS, launcher_id=launcher_id)
+
+
+def release(tx: Tx, launcher_ids: Sequence[int]) -> None:
+    """Give the processings of gone foreground launchers to whoever serves the project."""
+    if launcher_ids:
+        tx.each(_RELEASE, [{"id": i} for i in launcher_ids])
+
+
+def find(tx: Tx, processing_id: int) -> Processing | None:
+    """The processing with this id, without its steps; None if there is none."""
+    row = tx.row(_FIND, id=processing_id)
+    return None if row is None else picture(row)
+
+
+def of_event(tx: Tx, event_id: int) -> list[int]:
+    """Ids of the processings of an event."""
+    return [row.id for row in tx.rows(_OF_EVENT, id=event_id)]
+
+
+def newest(tx: Tx, *, task: str | None, state: str | None, before: int | None, limit: int) -> list[Processing]:
+    """Processings, newest first; `before` is the id to go on from."""
+    query = _PICTURE.order_by(processing.c.id.desc()).limit(limit)
+    if task is not None:
+        query = query.where(processing.c.task == task)
+    if state is not None:
+        query = query.where(processing.c.state == literal_column(f"'{State(state)}'"))  # literal: partial indexes
+    if before is not None:
+        query = query.where(processing.c.id < before)
+    return [picture(row) for row in tx.connection.execute(query)]
+
+
+def counts(tx: Tx) -> list[tuple[str, str, int]]:
+    """(task, state, how many) of all processings."""
+    return [(row.task, row.state, row.n) for row in tx.rows(_COUNTS)]
+
+
+def picture(row: Row[Any]) -> Processing:
+    """A row as a Processing without steps."""
+
+    def at(value: int | None) -> Any:
+        return None if value is None else moment(value)
+
+    return Processing(
+        row.id, row.task, row.event_id, row.event_name, row.key, row.title, json.loads(row.params), State(row.state),
+        row.version, row.priority, moment(row.created_at), at(row.due_at), at(row.started_at), at(row.finished_at),
+        at(row.cancel_requested_at), row.reason, row.hash,
+    )  # fmt: skip
+
+
+def _add(dialect: str) -> Executable:
+    given = given_rows(dialect, _NEW)
+    return insert(processing).from_select(list(_NEW), select(*(given.c[name] for name in _NEW)))
+
+
+def _add_steps(dialect: str) -> Executable:
+    given = given_rows(dialect, _NEW_STEP)
+    return insert(step).from_select(list(_NEW_STEP), select(*(given.c[name] for name in _NEW_STEP)))
+
+
+def _standing(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    query = (
+        select(
+            processing.c.id,
+            processing.c.task,
+            processing.c.definition_id,
+            processing.c.state,
+            processing.c.cancel_requested_at,
+            processing.c.launcher_id,
+        )
+        .select_from(given.join(processing, processing.c.id == given.c.id))
+        .order_by(processing.c.id)
+    )
+    return query if dialect == "sqlite" else query.with_for_update(of=processing)
+
+
+def _release(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    return update(processing).values(launcher_id=None).where(processing.c.launcher_id == given.c.id)
+
+
+def _is(name: str, state: str) -> Any:
+    return literal_column(f"{name}.state = '{state}'")
+
+
+def _param(name: str, kind: Any = BigInteger) -> Any:
+    return bindparam(name, type_=kind())
+
+
+_ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
+_TASKS_WAITING = statement(
+    select(schema.task.c.name).where(
+        exists(literal_column("1")).where(processing.c.task == schema.task.c.name, _is("processing", "waiting"))
+    )
+)
+_WAITING = statement(
+    select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
+    .where(
+        processing.c.task == _param("task", Text),
+        _is("processing", "waiting"),
+        processing.c.due_at.is_(None),
+        processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")),
+    )
+    .order_by(processing.c.priority.desc(), processing.c.id)
+    .limit(_param("n", Integer))
+)
+_RUNNING = statement(
+    select(processing.c.task, func.count().label("n")).where(_is("processing", "running")).group_by(processing.c.task)
+)
+_BUSY = statement(
+    union_all(
+        select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "waiting")),
+        select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "running")),
+    ).limit(literal_column("1"))
+)
+_ASK_CANCEL = Statement(
+    lambda _: (
+        update(processing)
+        .values(cancel_requested_at=func.coalesce(processing.c.cancel_requested_at, _param("at")))
+        .where(processing.c.id == _param("id"))
+    )
+)
+_attempt = schema.attempt
+_CANCELS = statement(
+    select(_attempt.c.processing_id, _attempt.c.ordinal, _attempt.c.number)
+    .join_from(processing, _attempt, _attempt.c.processing_id == processing.c.id)
+    .where(
+        processing.c.cancel_requested_at.is_not(None),
+        _is("processing", "running"),
+        _attempt.c.outcome.is_(None),
+        _attempt.c.launcher_id == _param("launcher_id"),
+    )
+)
+_PICTURE: Select[Any] = select(
+    processing, event.c.name.label("event_name"), event.c.key, event.c.title, event.c.params, definition.c.hash
+).select_from(
+    processing.join(event, event.c.id == processing.c.event_id).join(
+        definition, definition.c.id == processing.c.definition_id
+    )
+)
+_FIND = statement(_PICTURE.where(processing.c.id == _param("id")))
+_OF_EVENT = statement(select(processing.c.id).where(processing.c.event_id == _param("id")).order_by(processing.c.id))
+_COUNTS = statement(
+    select(processing.c.task, processing.c.state, func.count().label("n")).group_by(
+        processing.c.task, processing.c.state
+    )
+)

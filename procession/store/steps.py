@@ -1,0 +1,318 @@
+"""Statements and pictures of steps, attempts and outputs. States are written by `moves` alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
+from sqlalchemy.sql.base import Executable
+
+from procession.clock import moment
+from procession.model.outcome import Outcome
+from procession.model.processing import Attempt, Step
+from procession.model.states import State
+from procession.store import schema
+from procession.store.database import Statement, Tx, statement
+from procession.store.dialect import given_rows
+
+step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
+event, launcher = schema.event, schema.launcher
+
+_WHICH = {"processing_id": BigInteger(), "ordinal": Integer(), "number": Integer()}
+_NEW = {
+    **_WHICH,
+    "launcher_id": BigInteger(),
+    "cpus": Float(),
+    "claimed_at": BigInteger(),
+    "code": Text(),
+}
+_END = {
+    **_WHICH,
+    **{
+        name: attempt.c[name].type
+        for name in (
+            "outcome", "reason", "started_at", "finished_at", "exit_code", "signal", "errno",
+            "max_rss", "cpu_seconds", "log_bytes", "metrics",
+        )
+    },
+}  # fmt: skip
+_ACCEPTED = {
+    **_WHICH,
+    **{n: attempt.c[n].type for n in ("outcome", "note", "made_by", "claimed_at", "finished_at", "cpus")},
+}
+_OUTPUT = {"processing_id": BigInteger(), "ordinal": Integer(), "name": Text(), "value": Text()}
+
+
+# ── claiming ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def wake_due(tx: Tx, now: int) -> None:
+    """Steps whose time has come join those that may start at once."""
+    tx.run(_WAKE_DUE, now=now)
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the next waiting step comes due; None if none waits for a time."""
+    due: int | None = tx.run(_NEXT_DUE).scalar()
+    return due
+
+
+def ready(tx: Tx, launcher_id: int | None, limit: int) -> Sequence[Row[Any]]:
+    """Steps of running processings that may start, in claiming order."""
+    return tx.rows(_READY, launcher_id=launcher_id, n=limit)
+
+
+def live(tx: Tx, host: str) -> tuple[float, float]:
+    """Processors taken by the live attempts of a host, and the most that one of them takes."""
+    row = tx.run(_LIVE, host=host).one()
+    total, largest = tuple(row)
+    return float(total), float(largest)
+
+
+def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, Row[Any]]]:
+    """Processing id → ordinal → (name, state, attempt, renewed, cpus) of all steps of these processings."""
+    found: dict[int, dict[int, Row[Any]]] = {}
+    for row in tx.each(_STATES, [{"id": i} for i in set(processing_ids)]):
+        found.setdefault(row.processing_id, {})[row.ordinal] = row
+    return found
+
+
+def add_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the attempts that a claim begins; from here they count."""
+    tx.each(_ADD, rows)
+
+
+def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Row[Any]]:
+    """Processing id → what its scripts are told: event id, name, key, title, params."""
+    return {row.id: row for row in tx.each(_ORDERS, [{"id": i} for i in set(processing_ids)])}
+
+
+def outputs(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[str, dict[str, Any]]]:
+    """Processing id → step name → output name → value."""
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in tx.each(_OUTPUTS, [{"id": i} for i in set(processing_ids)]):
+        found.setdefault(row.processing_id, {}).setdefault(row.step, {})[row.name] = json.loads(row.value)
+    return found
+
+
+# ── ending ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def end_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[tuple[int, int, int]]:
+    """Give live attempts their outcome; return which of them were live. The others ended before: nothing changes."""
+    return {(row.processing_id, row.ordinal, row.number) for row in tx.each(_END_ATTEMPTS, rows)}
+
+
+def confirm(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Remember when live attempts were started (rows: processing_id, ordinal, number, started_at)."""
+    if rows:
+        tx.each(_CONFIRM, rows)
+
+
+def outcomes_since(tx: Tx, processing_id: int, ordinal: int, renewed: int) -> list[Outcome]:
+    """Outcomes of a step's ended attempts since its budget was renewed, oldest first."""
+    rows = tx.rows(_OUTCOMES, processing_id=processing_id, ordinal=ordinal, renewed=renewed)
+    return [Outcome(row.outcome) for row in rows]
+
+
+def set_outputs(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write outputs of a step; the newest value of a name wins."""
+    if rows:
+        tx.each(_SET_OUTPUTS, rows)
+
+
+def accept(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Write the attempt of a person who did a step by hand."""
+    tx.each(_ACCEPT, [row])
+
+
+# ── looking after ──────────────────────────────────────────────────────────────────────────────────
+
+
+def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Live attempts of these launchers: processing_id, ordinal, number, claimed_at, started_at, boot, launcher_id."""
+    return tx.each(_LIVE_ATTEMPTS, [{"id": i} for i in launcher_ids]).fetchall() if launcher_ids else ()
+
+
+def adopt(tx: Tx, rows: Sequence[dict[str, Any]], launcher_id: int) -> None:
+    """Make live attempts those of another launcher."""
+    if rows:
+        tx.each(_ADOPT, rows, launcher_id=launcher_id)
+
+
+def of(tx: Tx, processing_id: int) -> tuple[Step, ...]:
+    """All steps of a processing with their attempts."""
+    attempts: dict[int, list[Attempt]] = {}
+    for row in tx.rows(_ATTEMPTS_OF, id=processing_id):
+        attempts.setdefault(row.ordinal, []).append(_attempt_picture(row))
+    return tuple(
+        _step_picture(row, tuple(attempts.get(row.ordinal, ()))) for row in tx.rows(_STEPS_OF, id=processing_id)
+    )
+
+
+def _at(value: int | None) -> Any:
+    return None if value is None else moment(value)
+
+
+def _step_picture(row: Row[Any], attempts: tuple[Attempt, ...]) -> Step:
+    return Step(
+        row.ordinal, row.name, State(row.state), row.attempt, _at(row.due_at), row.reason, _at(row.started_at),
+        _at(row.finished_at), attempts,
+    )  # fmt: skip
+
+
+def _attempt_picture(row: Row[Any]) -> Attempt:
+    return Attempt(
+        row.number, None if row.outcome is None else Outcome(row.outcome), row.reason, row.note, row.made_by,
+        _at(row.claimed_at), _at(row.started_at), _at(row.finished_at), row.exit_code, row.signal, row.errno,
+        row.max_rss, row.cpu_seconds, row.log_bytes, row.host,
+        json.loads(row.code) if row.code else {}, json.loads(row.metrics) if row.metrics else {},
+    )  # fmt: skip
+
+
+# ── statements ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _param(name: str, kind: Any = BigInteger) -> Any:
+    return bindparam(name, type_=kind())
+
+
+def _same(given: Any, table: Any, *names: str) -> Any:
+    return and_(*(table.c[name] == given.c[name] for name in names))
+
+
+def _insert(table: Any, types: Mapping[str, Any]) -> Statement:
+    def build(dialect: str) -> Executable:
+        given = given_rows(dialect, types)
+        return insert(table).from_select(list(types), select(*(given.c[name] for name in types)))
+
+    return Statement(build)
+
+
+def _end_attempts(dialect: str) -> Executable:
+    given = given_rows(dialect, _END)
+    values: dict[str, Any] = {name: given.c[name] for name in _END if name not in _WHICH}
+    values["started_at"] = func.coalesce(given.c.started_at, attempt.c.started_at)
+    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
+    return update(attempt).values(values).where(where).returning(*(attempt.c[name] for name in _WHICH))
+
+
+def _confirm(dialect: str) -> Executable:
+    given = given_rows(dialect, {**_WHICH, "started_at": BigInteger()})
+    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
+    return update(attempt).values(started_at=given.c.started_at).where(where)
+
+
+def _adopt(dialect: str) -> Executable:
+    given = given_rows(dialect, _WHICH)
+    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
+    return update(attempt).values(launcher_id=_param("launcher_id")).where(where)
+
+
+def _states(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    columns = (
+        step.c.processing_id,
+        step.c.ordinal,
+        step.c.name,
+        step.c.state,
+        step.c.attempt,
+        step.c.renewed,
+        step.c.cpus,
+    )
+    return select(*columns).select_from(given.join(step, step.c.processing_id == given.c.id)).order_by(step.c.ordinal)
+
+
+def _orders(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    columns = (
+        processing.c.id,
+        processing.c.event_id,
+        event.c.name,
+        event.c.key,
+        event.c.title,
+        event.c.params,
+        processing.c.created_at,
+    )
+    joined = given.join(processing, processing.c.id == given.c.id).join(event, event.c.id == processing.c.event_id)
+    return select(*columns).select_from(joined)
+
+
+def _outputs(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    joined = given.join(output, output.c.processing_id == given.c.id).join(
+        step, _same(output, step, "processing_id", "ordinal")
+    )
+    return select(output.c.processing_id, step.c.name.label("step"), output.c.name, output.c.value).select_from(joined)
+
+
+def _set_outputs(dialect: str) -> Executable:
+    given = given_rows(dialect, _OUTPUT)
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    rows = select(*(given.c[name] for name in _OUTPUT)).where(given.c.name.is_not(None))
+    put = make(output).from_select(list(_OUTPUT), rows)
+    return put.on_conflict_do_update(
+        index_elements=["processing_id", "ordinal", "name"], set_={"value": put.excluded.value}
+    )
+
+
+def _live_attempts(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    columns = (
+        attempt.c.processing_id, attempt.c.ordinal, attempt.c.number, attempt.c.claimed_at, attempt.c.started_at,
+        attempt.c.launcher_id, launcher.c.boot,
+    )  # fmt: skip
+    joined = given.join(attempt, and_(attempt.c.launcher_id == given.c.id, attempt.c.outcome.is_(None)))
+    return select(*columns).select_from(joined.join(launcher, launcher.c.id == attempt.c.launcher_id))
+
+
+_ready: Any = literal_column("step.state = 'ready'")
+_WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, step.c.due_at <= _param("now")))
+_NEXT_DUE = statement(select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
+_READY = statement(
+    select(
+        step.c.processing_id,
+        step.c.ordinal,
+        step.c.attempt,
+        step.c.cpus,
+        step.c.priority,
+        processing.c.task,
+        processing.c.definition_id,
+    )
+    .join_from(step, processing, processing.c.id == step.c.processing_id)
+    .where(_ready, step.c.due_at.is_(None), processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")))
+    .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
+    .limit(_param("n", Integer))
+)
+_LIVE = statement(
+    select(func.coalesce(func.sum(attempt.c.cpus), 0.0), func.coalesce(func.max(attempt.c.cpus), 0.0))
+    .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
+    .where(
+        attempt.c.outcome.is_(None), launcher.c.host == _param("host", Text), launcher.c.kind == literal_column("'up'")
+    )
+)
+_STATES, _ORDERS, _OUTPUTS = Statement(_states), Statement(_orders), Statement(_outputs)
+_ADD, _ACCEPT = _insert(attempt, _NEW), _insert(attempt, _ACCEPTED)
+_END_ATTEMPTS, _CONFIRM, _ADOPT = Statement(_end_attempts), Statement(_confirm), Statement(_adopt)
+_SET_OUTPUTS, _LIVE_ATTEMPTS = Statement(_set_outputs), Statement(_live_attempts)
+_OUTCOMES = statement(
+    select(attempt.c.outcome)
+    .where(
+        attempt.c.processing_id == _param("processing_id"),
+        attempt.c.ordinal == _param("ordinal", Integer),
+        attempt.c.number > _param("renewed", Integer),
+        attempt.c.outcome.is_not(None),
+    )
+    .order_by(attempt.c.number)
+)
+_STEPS_OF = statement(select(step).where(step.c.processing_id == _param("id")).order_by(step.c.ordinal))
+_ATTEMPTS_OF = statement(
+    select(attempt, launcher.c.host)
+    .select_from(attempt.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
+    .where(attempt.c.processing_id == _param("id"))
+    .order_by(attempt.c.ordinal, attempt.c.number)
+)

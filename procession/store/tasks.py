@@ -1,0 +1,82 @@
+"""Statements and pictures of tasks, their definitions, and the installation."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import Executable
+
+from procession.model.task import Task
+from procession.store import schema
+from procession.store.database import Statement, Tx, statement
+
+definition, task, installation = schema.definition, schema.task, schema.installation
+
+
+@lru_cache(maxsize=1024)
+def _parsed(body: str) -> Task:
+    return Task.from_json(body)
+
+
+def current(tx: Tx) -> dict[int, Task]:
+    """Definition id → task, for every task that takes events now."""
+    return {row.id: _parsed(row.body) for row in tx.rows(_CURRENT)}
+
+
+def get(tx: Tx, definition_id: int) -> Task:
+    """The definition with this id; a processing keeps the one that it was born with."""
+    return _parsed(tx.run(_GET, id=definition_id).scalar_one())
+
+
+def names(tx: Tx) -> list[str]:
+    """The names of all tasks in the file."""
+    return [task.name for task in current(tx).values()]
+
+
+def keep(tx: Tx, tasks: tuple[Task, ...], at: int) -> None:
+    """Make these the tasks in force; what is gone is marked removed, what it began will finish."""
+    known = {row.name for row in tx.rows(_ALL)}
+    for item in tasks:
+        tx.run(_ADD_DEFINITION, hash=item.hash, task=item.name, body=item.to_json(), created_at=at)
+        definition_id = tx.run(_BY_HASH, hash=item.hash).scalar_one()
+        tx.run(_UPDATE if item.name in known else _ADD, name=item.name, definition_id=definition_id)
+    for name in known - {item.name for item in tasks}:
+        tx.run(_REMOVE, name=name, at=at)
+
+
+def nominals(tx: Tx) -> dict[str, int | None]:
+    """Periodic task → its last nominal time."""
+    return {row.name: row.nominal_at for row in tx.rows(_ALL)}
+
+
+def set_nominal(tx: Tx, name: str, at: int) -> None:
+    """Remember the nominal time for which a periodic task was last started."""
+    tx.run(_NOMINAL, name=name, at=at)
+
+
+def _add_definition(dialect: str) -> Executable:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    columns = {c: bindparam(c, type_=definition.c[c].type) for c in ("hash", "task", "body", "created_at")}
+    return make(definition).values(columns).on_conflict_do_nothing()
+
+
+_name, _at = bindparam("name", type_=Text()), bindparam("at", type_=BigInteger())
+_definition_id = bindparam("definition_id", type_=BigInteger())
+_ADD_DEFINITION = Statement(_add_definition)
+_BY_HASH = statement(select(definition.c.id).where(definition.c.hash == bindparam("hash", type_=Text())))
+_GET = statement(select(definition.c.body).where(definition.c.id == bindparam("id", type_=BigInteger())))
+_CURRENT = statement(
+    select(definition.c.id, definition.c.body)
+    .join_from(task, definition, task.c.definition_id == definition.c.id)
+    .where(task.c.removed_at.is_(None))
+    .order_by(task.c.name)
+)
+_ALL = statement(select(task.c.name, task.c.nominal_at))
+_ADD = statement(insert(task).values(name=_name, definition_id=_definition_id))
+_UPDATE = Statement(
+    lambda _: update(task).values(definition_id=_definition_id, removed_at=None).where(task.c.name == _name)
+)
+_REMOVE = statement(update(task).values(removed_at=_at).where(task.c.name == _name, task.c.removed_at.is_(None)))
+_NOMINAL = statement(update(task).values(nominal_at=_at).where(task.c.name == _name))

@@ -1,0 +1,182 @@
+"""The directory tree of processings, steps and attempts, and of everything else under ``var/``.
+
+::
+
+    var/
+    ├── procession.db                     unless the database is PostgreSQL
+    ├── launcher.lock                     held by the launcher that serves this place
+    ├── wake                              a FIFO: whoever changed something pokes the launcher here
+    ├── launcher.log                      what Procession itself did
+    ├── spool/<attempt key>/record        the exit record of each live attempt
+    ├── code/<sha256>                     text of every script as it was executed
+    └── work/<processing>/
+        ├── event.json                    name, key, title, parameters
+        ├── files/                        working directory of the chain: files of the scripts only
+        └── <nn>-<step>/
+            ├── files/                    working directory of the step, where it has one of its own
+            └── <attempt>/                log, run.sh, record, output, events, progress, metrics, artifacts/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from procession.errors import HostError
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "ceph", "lustre", "gpfs", "beegfs", "glusterfs",
+     "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "davfs", "fuse.davfs2",
+     "orangefs", "panfs"}
+)  # fmt: skip
+"""File systems on which locks and shared memory do not hold what SQLite and the spool need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """All places under one ``var/``; nothing is made here but by `prepare`."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "procession.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "launcher.lock"
+
+    @property
+    def wake(self) -> Path:
+        return self.root / "wake"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "launcher.log"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def code(self) -> Path:
+        return self.root / "code"
+
+    @property
+    def foreground(self) -> Path:
+        """Locks and FIFOs of launchers that run one processing in the foreground."""
+        return self.root / "foreground"
+
+    def work(self, processing_id: int) -> Path:
+        """The directory of a processing."""
+        return self.root / "work" / str(processing_id)
+
+    def files(self, processing_id: int) -> Path:
+        """The working directory shared by a chain."""
+        return self.work(processing_id) / "files"
+
+    def step(self, processing_id: int, ordinal: int, name: str) -> Path:
+        """The directory of a step."""
+        return self.work(processing_id) / f"{ordinal:02d}-{name}"
+
+    def attempt(self, processing_id: int, ordinal: int, name: str, number: int) -> Path:
+        """The directory of an attempt."""
+        return self.step(processing_id, ordinal, name) / str(number)
+
+    def prepare(self) -> None:
+        """Make what must be there, ours alone; HostError says what stands in the way."""
+        try:
+            for place in (self.root, self.spool, self.code, self.root / "work", self.foreground):
+                place.mkdir(mode=0o700, exist_ok=True)
+                check_ours(place)
+        except FileExistsError as error:
+            raise HostError(
+                f"{error.filename} is not a directory; Procession keeps its state there: move it away"
+            ) from None
+        except PermissionError as error:
+            raise HostError(
+                f"{error.filename} cannot be made: no permission to write in {Path(error.filename).parent}; "
+                "make that directory writable, or set [project] var to another place"
+            ) from None
+        except OSError as error:
+            raise HostError(
+                f"{error.filename} cannot be made: {error.strerror}; set [project] var to another place"
+            ) from None
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise HostError(
+                f"{self.root} cannot be written to; make it writable, or set [project] var to another place"
+            )
+        if kind := network_file_system(self.root):
+            raise HostError(
+                f"{self.root} is on a network file system ({kind}), where locks do not hold and a database is damaged; "
+                "set [project] var to a directory on a local disk"
+            )
+
+
+def check_ours(place: Path) -> None:
+    """Raise HostError unless this directory belongs to us and nobody else can write to it."""
+    found = place.stat()
+    if found.st_uid != os.geteuid():
+        raise HostError(
+            f"{place} belongs to another user (uid {found.st_uid}); whoever owns it could run commands as you"
+        )
+    if found.st_mode & 0o022:
+        raise HostError(f"{place} can be written by other users, who could run commands as you; chmod go-w {place}")
+
+
+def network_file_system(place: Path, mountinfo: str | None = None) -> str | None:
+    """The kind of the network file system that this place is on; None on a local one.
+
+    `mountinfo` is the text of ``/proc/self/mountinfo`` (proc(5)); the longest mount point above the place tells.
+    """
+    if mountinfo is None:
+        try:
+            mountinfo = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+        except OSError:
+            return None
+    target = os.path.realpath(place)
+    best, kind = "", ""
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) < 5 or not after:
+            continue
+        mount = fields[4].encode(errors="surrogateescape").decode("unicode_escape")
+        inside = target == mount or target.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, after.split(" ")[0]
+    return kind if kind in NETWORK_FILE_SYSTEMS else None
+
+
+def hold(path: Path, text: str = "") -> int | None:
+    """Take the lock of a place and write into the file who holds it; None if somebody else does.
+
+    The lock falls with the descriptor, so with the process, however it ends. The file stays: a lock file that is
+    removed can be locked twice.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, text.encode())
+    return descriptor
+
+
+def is_held(path: Path) -> bool:
+    """Does somebody hold the lock of this place?"""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
