@@ -27,6 +27,7 @@ demo: $(VENV)/demo
 	@$(BIN)/python -m procession.examples.demo $(DEMO)
 
 test: $(VENV)/ready
+	@$(if $(filter-out tests,$(TESTS)),,rm -f .features.json)
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(TESTS)
 
 check: $(VENV)/ready
