@@ -18,6 +18,7 @@ from typing import Any
 
 from procession.definitions import programs
 from procession.definitions.interpreters import Anatomy, dissect, is_interpreter
+from procession.definitions.schema import NAME
 from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model.command import MAX_BYTES, Command, parse_word, placeholders
@@ -27,7 +28,7 @@ _IN_SHELL = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a ``run`` became; `stem` names the step if nobody did; `command` is None after a mistake."""
+    """What a ``run`` became. After a mistake `command` is None or as written, and `stem` None if it cannot be told."""
 
     command: Command | None
     stem: str | None
@@ -51,7 +52,8 @@ def resolve(run: Any, options: dict[str, Any], root: Path, python: Callable[[], 
         _warn(command, plain, anatomy, root, place)
     except (Invalid, OSError) as error:
         place.error(str(error) if isinstance(error, Invalid) else f"names no usable file ({error.strerror})")
-        return Found(Command(tuple(words)), _stem(plain, dissect(plain, root)))  # for the checks to come
+        stem = _stem(plain, dissect(plain, root))
+        return Found(Command(tuple(words)), stem if NAME.fullmatch(stem) else None)  # for the checks to come
     return Found(replace(command, allow_dash=bool(options.get("allow_dash"))), _stem(plain, anatomy))
 
 
@@ -112,15 +114,13 @@ def _found(
 
 def _check_fixed(what: str, word: str, plain: str) -> None:
     if not plain:
-        raise Invalid(
-            f"the {what} {word} would be chosen by an event; name it here, values are for arguments"
-        )
+        raise Invalid(f"the {what} {word} would be chosen by an event; name it here, values are for arguments")
 
 
-def _stem(plain: list[str], anatomy: Anatomy) -> str | None:
+def _stem(plain: list[str], anatomy: Anatomy) -> str:
     if anatomy.module:
-        return anatomy.module.rpartition(".")[2] or None
-    return Path(plain[anatomy.program if anatomy.script is None else anatomy.script]).stem or None
+        return anatomy.module.rpartition(".")[2]
+    return Path(plain[anatomy.program if anatomy.script is None else anatomy.script]).stem
 
 
 def _warn(command: Command, plain: list[str], anatomy: Anatomy, root: Path, place: Place) -> None:
@@ -156,7 +156,7 @@ def _in_shell(run: Any, root: Path, place: Place) -> Found:
         words = run.split()  # legal for bash, not for shlex: a here-document, say
     files = [root / word.strip(";&|()") for word in words if word.strip(";&|()")]
     scripts = dict.fromkeys(str(path) for path in files if _looks_run(path, root))
-    first = next((Path(word).stem for word in scripts), Path(words[0]).stem if words else None)
+    first = next((Path(word).stem for word in scripts), Path(words[0]).stem if words else "")
     command = Command((bash, "-euo", "pipefail", "-c", run), tuple(scripts), True)
     _warn_of_writable(command, place)
     return Found(command, first)
@@ -174,9 +174,7 @@ def _looks_run(path: Path, root: Path) -> bool:
 def _warn_of_writable(command: Command, place: Place) -> None:
     for script in command.scripts:
         if programs.writable_by_all(Path(script)):
-            place.warning(
-                f"everyone may write to {script}, and so decide what is run; do: chmod o-w {script}"
-            )
+            place.warning(f"everyone may write to {script}, and so decide what is run; do: chmod o-w {script}")
 
 
 def _as_template(path: Path) -> str:

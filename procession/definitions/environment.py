@@ -21,9 +21,7 @@ def check_set_name(name: str) -> str:
     if name.startswith("PROCESSION_"):
         raise Invalid("is one of Procession's own names; choose another")
     if _LOADS_CODE.fullmatch(name):
-        raise Invalid(
-            "decides which code programs load; set it where Procession is started, not in this file"
-        )
+        raise Invalid("decides which code programs load; set it where Procession is started, not in this file")
     return name
 
 

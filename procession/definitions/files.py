@@ -99,8 +99,6 @@ def _judge(name: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{name}: is not a regular file")
     if status.st_mode & stat.S_IWOTH:
-        raise ConfigError(
-            f"{name}: everyone may write to it, so anyone could run programs here; do: chmod o-w {name}"
-        )
+        raise ConfigError(f"{name}: everyone may write to it, so anyone could run programs here; do: chmod o-w {name}")
     if status.st_size > MAX_BYTES:
         raise ConfigError(f"{name}: is larger than 1 MiB; that cannot be a file of definitions")

@@ -65,13 +65,9 @@ def find_python(choice: str | None, root: Path) -> Path:
         return find_program(choice, root)
     path = root / choice
     if not path.exists():
-        raise Invalid(
-            f"there is no {path}; make the environment (python3 -m venv DIRECTORY) or correct the path"
-        )
+        raise Invalid(f"there is no {path}; make the environment (python3 -m venv DIRECTORY) or correct the path")
     if path.is_dir():
-        raise Invalid(
-            f"{path} is a directory; name the interpreter in it, as in {choice.rstrip('/')}/bin/python"
-        )
+        raise Invalid(f"{path} is a directory; name the interpreter in it, as in {choice.rstrip('/')}/bin/python")
     if not os.access(path, os.X_OK):
         raise Invalid(f"{path} is not executable; name a Python interpreter")
     return real_python(path, root)
@@ -144,13 +140,9 @@ def _check_interpreter(head: bytes, name: str) -> None:
     line, newline, _ = head[2:].partition(b"\n")
     words = os.fsdecode(line).split()
     if newline and line.endswith(b"\r"):
-        raise Invalid(
-            f"{name} has Windows line ends, so its #! line is not understood; do: sed -i 's/\\r$//' {name}"
-        )
+        raise Invalid(f"{name} has Windows line ends, so its #! line is not understood; do: sed -i 's/\\r$//' {name}")
     if not words or not os.access(words[0], os.X_OK):
-        raise Invalid(
-            f"the #! line of {name} names {words[0] if words else 'nothing'}, which cannot be run here"
-        )
+        raise Invalid(f"the #! line of {name} names {words[0] if words else 'nothing'}, which cannot be run here")
     asked = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     if Path(words[0]).name == "env" and asked and not shutil.which(asked[0]):
         raise Invalid(f"the #! line of {name} asks for {asked[0]}, which is not on the PATH")

@@ -39,9 +39,7 @@ def read(root: Path) -> Definitions:
         read_table(TaskFile, source.tables, Place(source))
     project = read_table(ProjectTable, main.tables.get("project", {}), Place(main, ("project",)))
     launcher = read_table(LauncherTable, main.tables.get("launcher", {}), Place(main, ("launcher",)))
-    environment = read_table(
-        EnvironmentTable, main.tables.get("environment", {}), Place(main, ("environment",))
-    )
+    environment = read_table(EnvironmentTable, main.tables.get("environment", {}), Place(main, ("environment",)))
     around = Surroundings(
         root=root,
         cpus=launcher.cpus or available_cpus(),

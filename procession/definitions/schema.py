@@ -38,9 +38,7 @@ def _told(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def check_name(value: str) -> str:
     """Refuse what cannot name a task, step, event or project (B25)."""
     if not NAME.fullmatch(value):
-        raise Invalid(
-            "is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or ."
-        )
+        raise Invalid("is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or .")
     return value
 
 
@@ -98,9 +96,7 @@ class Table(BaseModel):
 
     def written(self) -> dict[str, Any]:
         """What the file says, by key."""
-        return {
-            name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set
-        }
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
 class Retry(Table):

@@ -52,6 +52,8 @@ class _Step:
     """A step on its way: None is what could not be made out."""
 
     place: Place
+    run: Place
+    """Where its command stands."""
     name: str | None
     command: Command | None
     options: Chosen
@@ -60,16 +62,14 @@ class _Step:
 def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task | None:
     """The task of one table; None, with the mistakes noted, where something is missing."""
     if not NAME.fullmatch(name):
-        place.error(
-            "is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or ."
-        )
+        place.error("is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or .")
     table = read_table(TaskTable, raw, place)
     if not isinstance(raw, dict):
         return None
     _exactly_one(raw, place, "every", "on", "when it runs")
     _exactly_one(raw, place, "run", "steps", "what it runs")
     shared = _shared_options(raw, table, place)
-    tables = _step_tables(raw, place)
+    tables = _step_tables(raw, table, place)
     steps = [_make_step(each, at, shared, around) for each, at in tables]
     _check_names(steps)
     _check_placeholders(steps, periodic="every" in raw and "on" not in raw)
@@ -104,13 +104,11 @@ def _shared_options(raw: dict[str, Any], table: TaskTable, place: Place) -> Chos
     return shared
 
 
-def _step_tables(raw: dict[str, Any], place: Place) -> list[tuple[Any, Place]]:
+def _step_tables(raw: dict[str, Any], table: TaskTable, place: Place) -> list[tuple[Any, Place]]:
     """What stands for each step, with its place."""
     if "run" in raw:
         return [({"run": raw["run"]}, place)]
-    steps = raw.get("steps")
-    place = place.at("steps")
-    return [(each, place.at(number)) for number, each in enumerate(steps)] if isinstance(steps, list) else []
+    return [(each, place.at("steps", number)) for number, each in enumerate(table.steps or ())]
 
 
 def _make_step(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> _Step:
@@ -118,7 +116,7 @@ def _make_step(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> 
     short = not isinstance(raw, dict)
     if short and not isinstance(raw, str | list):
         place.error('must be a command, a list of words, or a table { run = "...", ... }')
-        return _Step(place, None, None, {})
+        return _Step(place, place, None, None, {})
     table = read_table(StepTable, {"run": raw} if short else raw, place)
     if not short and "run" not in raw:
         place.error('has no command; write run = "..."')
@@ -128,17 +126,20 @@ def _make_step(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> 
             value = Retry(**{**_budgets(shared[key][0]), **_budgets(value)})  # noqa: PLW2901
         if key in Options.model_fields:
             options[key] = (value, place.at(key))
-    if table.run is None:
-        return _Step(place, table.name, None, options)
     at_run = place if short else place.at("run")
+    python = _python(options, at_run, around)
+    if "python" in options:
+        python()  # a wrong choice is a mistake even where nothing uses it
+    if table.run is None:
+        return _Step(place, at_run, table.name, None, options)
     values = {key: value for key, (value, _) in options.items()}
-    found = resolve(table.run, values, around.root, _python(options, at_run, around), at_run)
+    found = resolve(table.run, values, around.root, python, at_run)
     _check_cpus(options, place, around)
     name = table.name or found.stem
-    if (name or found.command) and not NAME.fullmatch(name or ""):
-        shown = (name or "")[:60]
-        place.error(f'needs a name, because "{shown}" cannot be one; write {{ name = "...", run = ... }}')
-    return _Step(place, name, found.command, options)
+    if name is not None and not NAME.fullmatch(name):
+        shown = name[:60]
+        at_run.error(f'needs a name, because "{shown}" cannot be one; write {{ name = "...", run = ... }}')
+    return _Step(place, at_run, name, found.command, options)
 
 
 def _python(options: Chosen, place: Place, around: Surroundings) -> Callable[[], Path]:
@@ -151,9 +152,7 @@ def _check_cpus(options: Chosen, place: Place, around: Surroundings) -> None:
     if cpus <= around.cpus:
         return
     if around.shared:
-        where.warning(
-            f"{cpus:g} cpus are more than the {around.cpus:g} of this host; only a larger host can start it"
-        )
+        where.warning(f"{cpus:g} cpus are more than the {around.cpus:g} of this host; only a larger host can start it")
     else:
         where.error(
             f"can never start: it asks for {cpus:g} cpus, and the launcher has {around.cpus:g}; "
@@ -183,12 +182,12 @@ def _check_placeholders(steps: list[_Step], periodic: bool) -> None:
         if not step.command:
             continue
         for source, output in sorted(step.command.outputs()):
-            if source not in names[:number] and None not in names:
-                step.place.error(_no_such_output(source, output, names, number))
+            if source not in names[:number] and (source in names or None not in names):
+                step.run.error(_no_such_output(source, output, names, number))
         if periodic:
             for name in sorted(step.command.parameters()):
                 near = get_close_matches(name, GIVEN, 1)
-                step.place.error(
+                step.run.error(
                     f"{{{name}}} has no value: nobody gives a periodic task parameters; "
                     + (
                         f"did you mean {{{near[0]}}}? "
@@ -202,11 +201,7 @@ def _check_placeholders(steps: list[_Step], periodic: bool) -> None:
 def _no_such_output(source: str, output: str, names: list[str | None], number: int) -> str:
     asked = f"{{{source}.{output}}}"
     if source in names[number:]:
-        which = (
-            "this step itself"
-            if names[number] == source
-            else f"step {names.index(source) + 1}, which comes later"
-        )
+        which = "this step itself" if names[number] == source else f"step {names.index(source) + 1}, which comes later"
         return f"{asked} is an output of {which}; only outputs of earlier steps have values"
     near = get_close_matches(source, [name for name in (*names[:number], "given") if name], 1)
     hint = f"did you mean {{{near[0]}.{output}}}?" if near else "write {{ for a literal brace"
