@@ -48,7 +48,7 @@ class LocalExecutor:
     def __init__(self, spool: Path, fifo: Path, slots: int, incarnation: str) -> None:
         self.slots = slots
         """The most shims that wait or work for us. May be changed; more take effect at the next submit."""
-        self._spool = spool.absolute()
+        self._spool = str(spool.absolute())
         self._fifo_path = fifo.absolute()
         self._incarnation = incarnation
         self._open: set[str] = set()
@@ -71,7 +71,7 @@ class LocalExecutor:
 
     def start(self) -> None:
         """Make the spool and the pipe if they are not there, listen, and start the forge."""
-        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(self._spool).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fifo = _open_fifo(self._fifo_path)
         self._shims = select.epoll()
         self._start_forge()
@@ -312,7 +312,7 @@ class LocalExecutor:
         return sighting
 
     def keys(self) -> list[str]:
-        """Every attempt with a directory in the spool."""
+        """Every attempt with a record in the spool."""
         return spool.keys(self._spool)
 
     def void(self, key: str, by: str) -> bool:
@@ -334,9 +334,7 @@ class LocalExecutor:
         spool.ask_to_cancel(self._spool, key, by)
         sighting = self.look(key)
         if isinstance(sighting, Running) and sighting.record.shim:
-            process.send(
-                sighting.record.shim, (signal.SIGUSR1,), lambda _: isinstance(self.look(key), Running)
-            )
+            process.send(sighting.record.shim, (signal.SIGUSR1,), lambda _: isinstance(self.look(key), Running))
         return "ended" if isinstance(sighting, Ended) else "gone" if isinstance(sighting, Gone) else "asked"
 
     def end_survivors(self, key: str, grace: float = 0.0) -> bool:
@@ -360,7 +358,7 @@ class LocalExecutor:
         return not found
 
     def archive(self, key: str, to: Path) -> None:
-        """Move the record of a stored attempt into its directory and clear its spool directory away."""
+        """Move the record of a stored attempt into its directory."""
         self._open.discard(key)
         spool.archive(self._spool, key, to)
 
@@ -378,9 +376,7 @@ def _open_fifo(path: Path) -> int:
     found = os.fstat(descriptor)
     if not stat.S_ISFIFO(found.st_mode) or found.st_uid != os.geteuid():
         os.close(descriptor)
-        raise HostError(
-            f"{path} is not a named pipe of ours, so no end of a script could be heard: remove it"
-        )
+        raise HostError(f"{path} is not a named pipe of ours, so no end of a script could be heard: remove it")
     os.fchmod(descriptor, 0o600)
     return descriptor
 

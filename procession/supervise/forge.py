@@ -28,7 +28,7 @@ def main() -> None:
     """Run the forge until the launcher is gone."""
     control, tasks = int(sys.argv[1]), int(sys.argv[2])
     spool, fifo = sys.argv[3], sys.argv[4]
-    around = Surroundings()
+    around = Surroundings(spool)
     ignore_signals()
     set_close_on_exec(control, tasks)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps; each shim sets it back for itself

@@ -1,6 +1,6 @@
 """The record of one attempt: its lines, its lock, and the space kept for its last line.
 
-In: the path ``<spool>/<attempt key>/record``. Out: lines ``<crc32> <json>``: `spec` and `started` in one
+In: the path ``<spool>/<attempt key>``. Out: lines ``<crc32> <json>``: `spec` and `started` in one
 write before the script is executed, `spawned`, and `exit` (`docs/reference`); or one single line `void`. The
 lock (``flock``) is held as long as somebody works on it.
 Always: *whoever writes the first line, under the lock, owns the attempt.* A shim that finds the file there,
@@ -23,8 +23,10 @@ VERSION = 1
 """The format of the lines written here."""
 OLDEST = 1
 """The oldest format that is still read."""
-TAIL = 4096
-"""Bytes reserved beyond the first lines, so that a full disk cannot prevent the last one."""
+TAIL = 1536
+"""Bytes kept free behind the first lines for all that follow; no more is ever written."""
+FRAME = 10
+"""Bytes of a line beside its text."""
 
 _CREATE = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _KEEP_SIZE = 1
@@ -55,6 +57,24 @@ def own(path: str) -> int | None:
 def open_to_void(path: str) -> int:
     """Open the record, made if it is not there, neither locked nor changed."""
     return os.open(path, _CREATE, 0o600)
+
+
+_BLOCK = 4096
+
+
+def padding(size: int) -> int:
+    """How many bytes make first lines of this size leave `TAIL` bytes in their last block.
+
+    What is written into a block that the file has already cannot fail on a full disk. So a little padding is all it
+    takes to be able to write the exit line, on file systems with blocks of this size; on others see `reserve`.
+    """
+    free = -size % _BLOCK
+    return 0 if free >= TAIL else free + 1
+
+
+def has_known_blocks(folder: str) -> bool:
+    """Are the blocks of this file system of the size that `padding` counts with?"""
+    return os.statvfs(folder).f_frsize % _BLOCK == 0
 
 
 def reserve(descriptor: int, size: int) -> None:

@@ -30,7 +30,8 @@ class Base:
 
 def pairs(environ: dict[str, str]) -> str:
     """Variables as arguments of ``env``, one a line."""
-    return "".join([f"  {quote(f'{name}={value}')} \\\n" for name, value in environ.items()])
+    words = [f"{name}={value}" for name, value in environ.items()]
+    return "".join([f"  '{word}' \\\n" if "'" not in word else f"  {quote(word)} \\\n" for word in words])
 
 
 def repeat(spec: dict[str, object], base: Base, umask: int) -> bytes:
@@ -54,7 +55,7 @@ def repeat(spec: dict[str, object], base: Base, umask: int) -> bytes:
     return os.fsencode(text)
 
 
-def refusal(program: str, number: int) -> str:  # noqa: PLR0911 one return for each reason
+def refusal(program: str, number: int) -> str:
     """One line for a person: why the system did not start this program. Called in the attempt's directory."""
     shown = repr(program)
     try:

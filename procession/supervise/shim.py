@@ -29,16 +29,24 @@ LARGEST_MESSAGE = 100_000
 LEFT = ("output", "events", "progress", "errors", "metrics", "retry_after", "artifacts")
 """What a script may leave in the attempt's directory for Procession; the exit line names those it left."""
 
+_AGREED = frozenset(LEFT)
+_LONGEST_REASON = 500
 _LOG = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NEW = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
+_EXIT = (
+    '{"kind":"exit","v":%d,"key":%s,"incarnation":%s,"how":"%s","code":%s,"signal":%s,"errno":%s,"reason":%s,'
+    '"started_at":%d,"finished_at":%d,"seconds":%.6f,"max_rss":%d,"cpu":%.6f,"log_bytes":%d,"left":%s}'
+)
 
 
 class Surroundings:
     """What whoever started the launcher gives to its children. Read by the forge before it changes any."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: str) -> None:
+        self.known_blocks = record.has_known_blocks(spool)
         with open("/proc/self/environ", "rb", buffering=0) as source:  # os.environ may hold what Python added
             pairs = [pair.partition(b"=") for pair in (source.readall() or b"").split(b"\0") if b"=" in pair]
         self.environ = {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
@@ -134,36 +142,32 @@ class Shim:
             except FileNotFoundError:
                 return  # voided and cleared away
         text, _, todo = message.partition(b"\n")
-        spec = json.loads(text)
+        spec = _decode(text.decode())
         key: str = spec["key"]
-        home = f"{self._spool}/{key}"
-        path = f"{home}/record"
+        path = f"{self._spool}/{key}"
         try:
-            _mkdir(home)
             descriptor = record.own(path)
         except OSError as error:
             self._bell.ring(f"refused {key} {error.strerror}: {path}")
             return
         if descriptor is None:
-            self._leave_voided(key, home, path)
+            self._leave_voided(key, path)
             return
         try:
-            self._title.set(
-                b"procession shim " + str(spec["label"]).encode("utf-8", "replace").replace(b"\0", b"")
-            )
+            self._title.set(b"procession shim " + str(spec["label"]).encode("utf-8", "replace").replace(b"\0", b""))
             base = self._around.base(tuple(spec["env_drop"]))
-            head = record.line(b"%b%b,%b" % (self._head, base.json, text[1:]))
-            attempt = Attempt(spec, f"{home}/cancel", self._around, base, self._alarm)
-            attempt.run(descriptor, head, json.loads(todo))
+            head = b"%b%b,%b" % (self._head, base.json, text[1:])
+            attempt = Attempt(spec, f"{self._spool}/.cancel/{key}", self._around, base, self._alarm)
+            attempt.run(descriptor, head, _decode(todo.decode()))
         finally:
             os.close(descriptor)
         self._bell.ring(f"end {key}")
 
-    def _leave_voided(self, key: str, home: str, path: str) -> None:
+    def _leave_voided(self, key: str, path: str) -> None:
         """Clear away a void record: it stood there for this very message, and now no message can start it."""
-        for remove, name in ((os.unlink, path), (os.unlink, f"{home}/cancel"), (os.rmdir, home)):
+        for name in (path, f"{self._spool}/.cancel/{key}"):
             try:
-                remove(name)
+                os.unlink(name)
             except OSError:
                 continue
         self._bell.ring(f"skip {key}")
@@ -224,7 +228,7 @@ class Attempt:
         self._started_boot = boot_seconds()
 
     def run(self, descriptor: int, head: bytes, todo: dict[str, object]) -> None:
-        """Do it all, writing to this record. Leaves an exit line, unless the disk was full before the start."""
+        """Do it all, writing to this record. Leaves an exit line, unless the disk is full at the start."""
         self._record = descriptor
         how: str | None = None
         reason: str | None = None
@@ -248,9 +252,13 @@ class Attempt:
     def _begin(self, head: bytes) -> None:
         """Write the first lines, with room for the last one: from here on, the attempt counts as started."""
         at, boot = int(self._started_at * 1e6), int(self._started_boot * 1e9)
-        data = head + record.line(b'{"kind":"started","at":%d,"boottime":%d}' % (at, boot))
+        started = record.line(b'{"kind":"started","at":%d,"boottime":%d}' % (at, boot))
+        if self._around.known_blocks:
+            head += b" " * record.padding(len(head) + record.FRAME + len(started))
+        data = record.line(head) + started
         try:
-            record.reserve(self._record, len(data) + record.TAIL)
+            if not self._around.known_blocks:
+                record.reserve(self._record, len(data) + record.TAIL)
             record.append(self._record, data)
         except OSError as error:
             raise NotStarted(error.errno, f"the record cannot be written: {error.strerror}") from error
@@ -336,32 +344,35 @@ class Attempt:
             ended_at, ended_boot = tree.ended_at, tree.ended_boot
             result = os.waitstatus_to_exitcode(tree.status)
             code, signalled = (result, None) if result >= 0 else (None, -result)
-        fields = {
-            "kind": "exit",
-            "v": record.VERSION,
-            "key": spec["key"],
-            "incarnation": spec["incarnation"],
-            "how": how or ("exited" if signalled is None else "signalled"),
-            "code": code,
-            "signal": signalled,
-            "errno": number,
-            "reason": reason and reason[:1000],
-            "started_at": int(self._started_at * 1e6),
-            "finished_at": int(ended_at * 1e6),
-            "seconds": round(ended_boot - self._started_boot, 6),
-            "max_rss": tree.max_rss if tree else 0,
-            "cpu": round(tree.cpu, 6) if tree else 0.0,
-            "log_bytes": os.fstat(self._log).st_size if self._log >= 0 else 0,
-            "left": self._left() if tree else [],
-        }
+        text = _EXIT % (
+            record.VERSION,
+            _encode(spec["key"]),
+            _encode(spec["incarnation"]),
+            how or ("exited" if signalled is None else "signalled"),
+            "null" if code is None else code,
+            "null" if signalled is None else signalled,
+            "null" if number is None else number,
+            _short(reason),
+            self._started_at * 1e6,
+            ended_at * 1e6,
+            ended_boot - self._started_boot,
+            tree.max_rss if tree else 0,
+            tree.cpu if tree else 0.0,
+            os.fstat(self._log).st_size if self._log >= 0 else 0,
+            _encode(self._left()) if tree else "[]",
+        )
         if self._log >= 0:
             os.close(self._log)
-        self._append(_encode(fields).encode())
+        self._append(text.encode())
 
     def _left(self) -> list[str]:
         """Which of the agreed names the script left with something in them."""
-        home = f"{self._spec['attempt_dir']}/"
-        return [name for name in LEFT if os.access(home + name, os.F_OK) and _has_content(home + name)]
+        home: str = self._spec["attempt_dir"]  # type: ignore[assignment]
+        try:
+            names = _AGREED.intersection(os.listdir(home))
+        except OSError:
+            return []
+        return [name for name in LEFT if name in names and _has_content(f"{home}/{name}")] if names else []
 
     def _append(self, text: bytes) -> None:
         """Add a line; where even the reserved space is of no help, the record stays as it is."""
@@ -369,6 +380,17 @@ class Attempt:
             record.append(self._record, record.line(text))
         except OSError:
             return
+
+
+def _short(reason: str | None) -> str:
+    """The reason as JSON, cut so that the exit line fits into the space that is kept for it."""
+    if reason is None:
+        return "null"
+    text = _encode(reason)
+    while len(text) > _LONGEST_REASON:
+        reason = reason[: len(reason) * 2 // 3]
+        text = _encode(reason + "...")
+    return text
 
 
 def _has_content(path: str) -> bool:

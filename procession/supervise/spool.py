@@ -1,15 +1,20 @@
-"""The spool: one directory per attempt, read by whoever launches.
+"""The spool: one file per attempt, read by whoever launches.
 
-In: ``<spool>/<attempt key>/`` with `record` (written by a shim, see `record`), and `cancel` and `spec` (by a
-launcher).
+In: ``<spool>/<attempt key>``, the record that a shim writes (see `record`). A launcher adds
+``.cancel/<key>``, a wish, and ``.spec/<key>``, a specification too long for a socket; no key begins with a
+dot.
 Out: a `Sighting` of each attempt: what is certain about it now.
 Always: what is read is judged by checksum, version, owner and key, and never trusted; liveness is the held
 lock, never a pid; nothing that cannot be understood is deleted, it is put aside. A last line without its end
 counts as not written.
+
+Flat, and a record leaves by being renamed, because making and removing a directory for each attempt doubled
+the cost of the files, and a file system that has just removed many is slow to make new ones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -31,6 +36,8 @@ LARGEST_RECORD = 32 << 20
 """Bytes; no specification that the system would execute is longer."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_decode = json.JSONDecoder().decode
+_WRITE = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _VOID_ON_FULL_DISK = b"\0"
 _BOOT = boot_id()
 HOW = ("exited", "signalled", "not_started", "timeout", "cancelled")
@@ -71,37 +78,30 @@ class Exit:
     def parse(cls, fields: Mapping[str, Any]) -> Exit:
         """The exit that a shim wrote; Corrupt if a field is missing or of another kind."""
         try:
-            known = {name: fields[name] for name in cls.__dataclass_fields__}
-            known["left"] = tuple(map(str, known["left"]))
-            exit_ = cls(**known)
+            values = [fields[name] for name in cls.__dataclass_fields__]
+            exit_ = cls(*values[:-1], tuple(map(str, values[-1])))
         except (KeyError, TypeError) as error:
             raise Corrupt(f"the exit line is not complete: {error}") from error
-        numbers = (
-            exit_.started_at,
-            exit_.finished_at,
-            exit_.seconds,
-            exit_.max_rss,
-            exit_.cpu,
-            exit_.log_bytes,
-        )
-        codes = (exit_.code, exit_.signal, exit_.errno)
-        if (
-            exit_.how not in HOW
-            or not all(isinstance(number, int | float) for number in numbers)
-            or not all(code is None or type(code) is int for code in codes)
-            or (exit_.how == "exited") != (exit_.how == "exited" and exit_.code is not None)
-        ):
+        kinds = [type(value) for value in (exit_.started_at, exit_.finished_at, exit_.max_rss, exit_.log_bytes)]
+        kinds += [type(code) for code in (exit_.code, exit_.signal, exit_.errno) if code is not None]
+        measured = type(exit_.seconds) is float and type(exit_.cpu) is float
+        certain = exit_.code is not None or exit_.how != "exited"
+        if exit_.how not in HOW or kinds.count(int) != len(kinds) or not (measured and certain):
             raise Corrupt("the exit line holds values that no shim writes")
         return exit_
 
 
 @dataclass(frozen=True)
 class Record:
-    """The complete lines of a record, each with its right checksum; what they say is read when asked for."""
+    """What a record says, read when it is asked for."""
 
     key: str
-    lines: tuple[bytes, ...]
-    """The JSON texts, without checksums."""
+    data: bytes
+
+    @cached_property
+    def lines(self) -> tuple[bytes, ...]:
+        """The JSON texts of the complete lines, without checksums. Corrupt: one of them is wrong."""
+        return _lines(self.data)
 
     def find(self, kind: str) -> dict[str, Any]:
         """The line of this kind; empty if it was not written."""
@@ -113,8 +113,11 @@ class Record:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """What was to be executed, and the surroundings."""
-        return self.find("spec")
+        """What was to be executed, and the surroundings; empty if that cannot be read."""
+        try:
+            return self.find("spec")
+        except Corrupt:
+            return {}
 
     @cached_property
     def started_at(self) -> int | None:
@@ -181,17 +184,15 @@ class Unreadable:
 Sighting = Unstarted | Void | Running | Ended | Gone | Unreadable
 
 
-def look(spool: Path, key: str) -> Sighting:
+def look(spool: Path | str, key: str) -> Sighting:
     """What is certain about this attempt now. Takes its lock, shared and for an instant, if nobody has it."""
-    path = f"{spool}/{key}/record"
+    path = f"{spool}/{key}"
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
         return Unstarted()
     except OSError as error:
-        return Unreadable(
-            Path(path), "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
-        )
+        return Unreadable(Path(path), "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror))
     try:
         sighting = _judge(key, _read(descriptor), held=None)
         if sighting is None:
@@ -216,18 +217,26 @@ def _read(descriptor: int) -> bytes:
     return os.pread(descriptor, found.st_size, 0)
 
 
-def _judge(key: str, data: bytes, held: bool | None) -> Sighting | None:  # noqa: PLR0911 one per sighting
+def _ending(key: str, data: bytes) -> Ended | None:
+    """The end, if the last complete line tells it; the others are not even looked at."""
+    end = data.rfind(b"\n")
+    text = data[data.rfind(b"\n", 0, max(end, 0)) + 1 : max(end, 0)]
+    if text[8:24] != b' {"kind":"exit",':
+        return None
+    (text,) = _checked_lines([text])
+    return Ended(Exit.parse(_checked(key, text)), Record(key, data))
+
+
+def _judge(key: str, data: bytes, held: bool | None) -> Sighting | None:
     """What these bytes and this lock mean; without an answer about the lock, None where it is needed."""
-    record = Record(key, _lines(data))
+    ended = _ending(key, data)
+    if ended:
+        return ended
+    record = Record(key, data)
     last = record.lines[-1] if record.lines else b""
-    if last.startswith(b'{"kind":"exit"'):
-        fields = _checked(key, last)
-        return Ended(Exit.parse(fields), record)
     if last.startswith(b'{"kind":"void"'):
         fields = _checked(key, last)
-        return Void(
-            str(fields.get("by", "")), fields.get("at") if isinstance(fields.get("at"), int) else None
-        )
+        return Void(str(fields.get("by", "")), fields.get("at") if isinstance(fields.get("at"), int) else None)
     if held is None:
         return None
     if record.lines:
@@ -236,9 +245,7 @@ def _judge(key: str, data: bytes, held: bool | None) -> Sighting | None:  # noqa
         return Running(record)
     if not data:
         return Unstarted()
-    if (
-        record.started_at is None
-    ):  # a full disk at the first write or while voiding: nobody takes a record with content
+    if record.started_at is None:  # a full disk at the first write or while voiding: nobody takes a record with content
         return Void("", None)
     return Gone("shim_died" if record.spec.get("boot") == _BOOT else "rebooted", record)
 
@@ -248,10 +255,14 @@ def _lines(data: bytes) -> tuple[bytes, ...]:
     *whole, torn = data.split(b"\n")
     if not whole and torn and torn != _VOID_ON_FULL_DISK and not _begins_a_line(torn):
         raise Corrupt("not the beginning of a record")
+    return _checked_lines(whole)
+
+
+def _checked_lines(whole: list[bytes]) -> tuple[bytes, ...]:
     texts = []
     for number, text in enumerate(whole, 1):
-        checksum, blank, body = text[:8], text[8:9], text[9:]
-        if blank != b" " or checksum != b"%08x" % zlib.crc32(body):
+        body = text[9:]
+        if text[:9] != b"%08x " % zlib.crc32(body):
             raise Corrupt(f"line {number} does not have its checksum")
         if not body.startswith(b'{"kind":"'):
             raise Corrupt(f"line {number} is of no kind")
@@ -273,7 +284,7 @@ def _begins_a_line(torn: bytes) -> bool:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = _decode(text.decode())
     except ValueError as error:
         raise Corrupt(f"not JSON: {error}") from error
     if not isinstance(found, dict):
@@ -294,24 +305,15 @@ def _checked(key: str, text: bytes) -> dict[str, Any]:
     return fields
 
 
-def void(spool: Path, key: str, by: str) -> bool:
+def void(spool: Path | str, key: str, by: str) -> bool:
     """Make sure that this attempt never starts; False if it has started, or is about to. May be called again.
 
     The record stays: it must stand there as long as a shim may still find the attempt in its queue. That shim
     clears it away.
     """
-    home = f"{spool}/{key}"
-    path = f"{home}/record"
-    for _ in range(10):  # a shim that clears a void record away may take the directory from under us
-        try:
-            _mkdir(home)
-            descriptor = _record.open_to_void(path)
-            break
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return False
-    else:
+    try:
+        descriptor = _record.open_to_void(f"{spool}/{key}")
+    except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -342,49 +344,40 @@ def _write_void(descriptor: int, key: str, by: str) -> None:
         os.ftruncate(descriptor, len(_VOID_ON_FULL_DISK))  # takes no block of disk, and is not empty
 
 
-def ask_to_cancel(spool: Path, key: str, by: str) -> None:
+def ask_to_cancel(spool: Path | str, key: str, by: str) -> None:
     """Leave the wish that a running attempt ends; its shim sees it in a second, or at once when signalled."""
-    try:
-        descriptor = os.open(
-            f"{spool}/{key}/cancel", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
-    except FileNotFoundError:
-        return  # archived meanwhile
-    try:
-        os.write(descriptor, by.encode("utf-8", "replace")[:1000])
-    except OSError:
-        pass  # that the file is there is what counts
-    finally:
-        os.close(descriptor)
+    _write(f"{spool}/.cancel", key, by.encode("utf-8", "replace")[:1000])
 
 
-def write_spec(spool: Path, key: str, message: bytes) -> str:
+def write_spec(spool: Path | str, key: str, message: bytes) -> str:
     """Put a specification that is too long for a socket where the shim finds it; return its path."""
-    _mkdir(f"{spool}/{key}")
-    path = f"{spool}/{key}/spec"
-    with open(
-        os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb"
-    ) as target:
-        target.write(message)
+    return _write(f"{spool}/.spec", key, message)
+
+
+def _write(folder: str, key: str, content: bytes) -> str:
+    path = f"{folder}/{key}"
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    with open(os.open(path, _WRITE, 0o600), "wb") as target:
+        target.write(content)
     return path
 
 
-def keys(spool: Path) -> list[str]:
-    """All attempts that have a directory here."""
+def keys(spool: Path | str) -> list[str]:
+    """All attempts that have a record here, whatever it says."""
     try:
         with os.scandir(spool) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in entries if not entry.name.startswith("."))
     except FileNotFoundError:
         return []
 
 
-def archive(spool: Path, key: str, to: Path) -> None:
+def archive(spool: Path | str, key: str, to: Path | str) -> None:
     """Move the record into the attempt's directory, if that is still there, and clear the rest away.
 
     For attempts whose end is stored: nothing of it is needed for recovery any more. May be called again.
     """
-    home = f"{spool}/{key}"
-    path = f"{home}/record"
+    path = f"{spool}/{key}"
     try:
         os.rename(path, f"{to}/record")
     except FileNotFoundError:
@@ -394,12 +387,7 @@ def archive(spool: Path, key: str, to: Path) -> None:
             raise
         _copy(path, Path(to))
         _remove(path)
-    try:
-        os.rmdir(home)
-    except FileNotFoundError:
-        return
-    except OSError:
-        discard(spool, key)
+    _remove(f"{spool}/.cancel/{key}")
 
 
 def _copy(path: str, to: Path) -> None:
@@ -413,13 +401,15 @@ def _copy(path: str, to: Path) -> None:
         return
 
 
-def discard(spool: Path, key: str) -> None:
-    """Remove an attempt's spool directory: of one that is stored, or that no queue can hold any more."""
-    shutil.rmtree(f"{spool}/{key}", ignore_errors=True)
+def discard(spool: Path | str, key: str) -> None:
+    """Remove all traces of an attempt: of one that is stored, or that no queue can hold any more."""
+    for folder in ("", ".cancel/", ".spec/"):
+        _remove(f"{spool}/{folder}{key}")
 
 
-def quarantine(spool: Path, key: str) -> Path | None:
-    """Put an attempt's spool directory aside, for a person to look at; None if it is not there."""
+def quarantine(spool: Path | str, key: str) -> Path | None:
+    """Put a record aside, for a person to look at, and return where; None if it is not there."""
+    spool = Path(spool)
     aside = spool.with_name(f"{spool.name}.quarantine")
     aside.mkdir(mode=0o700, exist_ok=True)
     target = aside / f"{key}.{time.time_ns()}"
@@ -434,11 +424,4 @@ def _remove(path: str) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:
-        return
-
-
-def _mkdir(path: str) -> None:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
         return

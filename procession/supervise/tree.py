@@ -66,6 +66,7 @@ class Tree:
     def __init__(self, pid: int, alarm: Alarm) -> None:
         self._pid = pid
         self._alarm = alarm
+        self._empty = False
         self.status: int | None = None
         """The wait status of the script itself; None: it still runs."""
         self.ended_at = 0.0
@@ -103,6 +104,7 @@ class Tree:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
+                self._empty = True
                 return True
             if pid == 0:
                 return False
@@ -118,7 +120,7 @@ class Tree:
         Asked once: what a script starts to clean up after itself is not asked again, only killed when the
         time is over.
         """
-        if self.reap():
+        if self._empty or self.reap():
             return
         signal.signal(signal.SIGCHLD, _nothing)
         try:
