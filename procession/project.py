@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,10 @@ from procession.post import Post
 from procession.store import installation, launchers, tasks, upgrade
 from procession.store.database import Store, Tx, sqlite_url
 from procession.store.installation import Installation
-from procession.workdir import Var
+from procession.workdir import Var, is_held
+
+HEARD_WITHIN = 30_000_000
+"""Microseconds; a launcher elsewhere that has not been heard of for longer is taken for gone."""
 
 
 class Project:
@@ -139,10 +143,16 @@ class Project:
         """Poke the launcher of this place, if there is one; the database says what is to be done."""
         poke(self.var.wake, "wake")
 
-    def launcher(self, tx: Tx) -> str | None:
-        """Who serves this project now, for people; None if nobody is heard of."""
-        alive = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
-        return alive[-1].name if alive else None
+    def is_served(self, tx: Tx) -> bool:
+        """Does a launcher serve this project: here, or as others on the database are heard of?"""
+        if is_held(self.var.lock):
+            return True
+        here = (socket.gethostname(), str(self.var.root))
+        now = self.now()
+        return any(
+            row.kind == "up" and (row.host, row.place) != here and now - row.beat_at < HEARD_WITHIN
+            for row in launchers.not_stopped(tx)
+        )
 
 
 def poke(fifo: Path, word: str) -> bool:

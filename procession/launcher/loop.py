@@ -47,6 +47,8 @@ class Loop:
         self.leaving = False
         self.finished: Callable[[], bool] = lambda: False
         """Asked after every turn; True ends the loop (a foreground run that is done)."""
+        self.every: float | None = None
+        """Seconds after which it is asked again even if nothing happens."""
         self._due: dict[Chapter, datetime] = dict.fromkeys(CHAPTERS, project.clock.now())
         self._files_at = project.clock.monotonic() + FILES_EVERY
         self._selector = selectors.DefaultSelector()
@@ -72,6 +74,10 @@ class Loop:
             self._voice.close()
             if self.journal:
                 self.journal.write()
+
+    def wake(self) -> None:
+        """Somebody changed the database: look for wishes and for what may start."""
+        self._due[stop] = self._due[dispatch] = self.project.clock.now()
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -156,6 +162,8 @@ class Loop:
         seconds = max(0.0, (until - clock.now()).total_seconds())
         if self.journal and self.journal.behind:
             seconds = min(seconds, 0.25)
+        if self.every is not None:
+            seconds = min(seconds, self.every)
         self._listen(seconds)
         gathered = clock.monotonic() + TURN
         while self.post.ended and self.post.fed and not self.leaving and (rest := gathered - clock.monotonic()) > 0:
@@ -174,12 +182,11 @@ class Loop:
             pass
         notices = self.post.executor.drain()
         self.post.hear(notices)
-        now = self.project.clock.now()
         for word in notices.words:
             if word == "stop":
                 self.leave()
             elif word == "wake":
-                self._due[stop] = self._due[dispatch] = now
+                self.wake()
 
     def _watch(self) -> None:
         """Keep the selector to the executor's descriptors, which change when a forge is replaced."""

@@ -31,6 +31,10 @@ ROW = {
 }
 
 
+COUNTING = ("claim", "accept")
+"""Moves of a step that begin an attempt: what a person did by hand is an attempt too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moving:
     """One thing that moves: a processing (ordinal 0) or a step of it."""
@@ -74,6 +78,8 @@ def _move(tx: Tx, machine: Machine, verb: str, moving: Sequence[Moving], by: str
         missing = next(m for m in moving if (m.processing_id, m.ordinal) not in moved)
         where = f"processing {missing.processing_id}" + (f" step {missing.ordinal}" if missing.ordinal else "")
         raise StaleState(f"{where} could not {verb}: it is in another state, or at another attempt, by now")
+    if verb in COUNTING:  # the line names the attempt that this move began
+        rows = [{**row, "attempt": row["attempt"] + 1} for row in rows]
     if not quiet:
         tx.each(_NOTE, rows, noun=machine.noun, verb=verb, state=str(machine.moves[verb].target), by=by)
 
@@ -91,10 +97,8 @@ def _step_move(move: Move, dialect: str) -> Executable:
         "reason": given.reason,
         "finished_at": given.at if move.target in STEP.terminal else None,
     }
-    if move.verb == "claim":
+    if move.verb in COUNTING:
         values |= {"attempt": table.attempt + 1, "started_at": func.coalesce(table.started_at, given.at)}
-    if move.verb == "accept":  # what a person did by hand is an attempt too
-        values |= {"attempt": table.attempt + 1}
     if move.verb == "retry":
         values |= {"renewed": table.attempt}
     return (

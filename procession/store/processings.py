@@ -12,11 +12,13 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     exists,
     func,
     insert,
     literal_column,
+    or_,
     select,
     union_all,
     update,
@@ -132,9 +134,27 @@ def newest(tx: Tx, *, task: str | None, state: str | None, before: int | None, l
     return [picture(row) for row in tx.connection.execute(query)]
 
 
-def counts(tx: Tx) -> list[tuple[str, str, int]]:
-    """(task, state, how many) of all processings."""
-    return [(row.task, row.state, row.n) for row in tx.rows(_COUNTS)]
+def known_task(tx: Tx, task: str) -> bool:
+    """Has there ever been a processing of this task?"""
+    return tx.row(_KNOWN_TASK, task=task) is not None
+
+
+def counts(tx: Tx) -> dict[str, dict[str, int]]:
+    """Task → state → how many; states that none is in are left out.
+
+    Everything but the successes is counted by short partial indexes, the successes are what is left of all.
+    """
+    found: dict[str, dict[str, int]] = {row.task: {str(State.SUCCEEDED): row.n} for row in tx.rows(_TOTALS)}
+    for row in tx.rows(_OTHERS):
+        states = found[row.task]
+        states[row.state] = row.n
+        states[str(State.SUCCEEDED)] -= row.n
+    return {task: {state: n for state, n in states.items() if n} for task, states in found.items()}
+
+
+def before(tx: Tx, task: str, processing_id: int, priority: int) -> int:
+    """How many waiting processings of a task come before this one."""
+    return int(tx.run(_BEFORE, task=task, id=processing_id, priority=priority).scalar_one())
 
 
 def picture(row: Row[Any]) -> Processing:
@@ -243,8 +263,30 @@ _PICTURE: Select[Any] = select(
 )
 _FIND = statement(_PICTURE.where(processing.c.id == _param("id")))
 _OF_EVENT = statement(select(processing.c.id).where(processing.c.event_id == _param("id")).order_by(processing.c.id))
-_COUNTS = statement(
-    select(processing.c.task, processing.c.state, func.count().label("n")).group_by(
-        processing.c.task, processing.c.state
+_count = func.count().label("n")
+_TOTALS = statement(select(processing.c.task, _count).group_by(processing.c.task))
+_OTHERS = statement(
+    union_all(
+        *(
+            select(processing.c.task, processing.c.state, _count)
+            .where(literal_column(f"processing.state IN ({states})"))
+            .group_by(processing.c.task, processing.c.state)
+            for states in ("'waiting'", "'running'", "'failed', 'cancelled', 'skipped'")
+        )
+    )
+)
+_KNOWN_TASK = statement(
+    select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
+)
+_BEFORE = statement(
+    select(func.count())
+    .select_from(processing)
+    .where(
+        processing.c.task == _param("task", Text),
+        _is("processing", "waiting"),
+        or_(
+            processing.c.priority > _param("priority", Integer),
+            and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),
+        ),
     )
 )

@@ -78,8 +78,9 @@ class Exit:
     def parse(cls, fields: Mapping[str, Any]) -> Exit:
         """The exit that a shim wrote; Corrupt if a field is missing or of another kind."""
         try:
-            values = [fields[name] for name in cls.__dataclass_fields__]
-            exit_ = cls(*values[:-1], tuple(map(str, values[-1])))
+            known = {name: fields[name] for name in cls.__dataclass_fields__}
+            known["left"] = tuple(map(str, known["left"]))
+            exit_ = cls(**known)
         except (KeyError, TypeError) as error:
             raise Corrupt(f"the exit line is not complete: {error}") from error
         kinds = [type(value) for value in (exit_.started_at, exit_.finished_at, exit_.max_rss, exit_.log_bytes)]
@@ -204,6 +205,21 @@ def look(spool: Path | str, key: str) -> Sighting:
     finally:
         os.close(descriptor)
     return sighting
+
+
+def archived(attempt_dir: Path | str) -> Record | None:
+    """The record that `archive` put beside the log of a settled attempt; None if it is missing or not in order."""
+    try:
+        descriptor = os.open(f"{attempt_dir}/record", _READ)
+    except OSError:
+        return None
+    try:
+        record = Record("", _read(descriptor))
+        return record if record.spec else None
+    except Corrupt:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _read(descriptor: int) -> bytes:

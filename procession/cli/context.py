@@ -1,0 +1,43 @@
+"""What every command needs: the project it works on, and how it answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from procession.project import Project
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+id_argument = click.argument("processing_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+
+
+def directory() -> Path:
+    """Where the project is looked for: --project, PROCESSION_PROJECT, or the working directory."""
+    chosen: str | None = click.get_current_context().find_root().obj
+    return Path(chosen) if chosen else Path.cwd()
+
+
+@contextmanager
+def opened(*, lenient: bool = True) -> Iterator[Project]:
+    """The project, opened. Lenient: files with a mistake do not keep anybody from looking and repairing."""
+    project = Project.open(directory(), lenient=lenient)
+    if project.file_problem:
+        click.echo(f"procession: the files are wrong, the older ones stay in force: {project.file_problem}", err=True)
+    try:
+        yield project
+    finally:
+        project.close()
+
+
+def answer(as_json: bool, value: Callable[[], Any], text: Callable[[], None]) -> None:
+    """Answer in JSON or for people; only one of the two is made."""
+    if as_json:
+        click.echo(json.dumps(value(), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    else:
+        text()

@@ -1,0 +1,116 @@
+"""``up``, ``stop``, ``status``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+import click
+
+from procession import present
+from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, bar, clean, state, table
+from procession.clock import iso
+from procession.commands import launchers
+from procession.errors import HostError
+from procession.model.processing import Processing
+from procession.model.states import State
+from procession.project import Project
+
+
+@click.command("up")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
+def up_command(quiet: bool) -> None:
+    """Serve this project: discover, start, retry, settle. Ctrl-C leaves scripts running; 'up' again takes them up."""
+    if not sys.platform.startswith("linux"):
+        raise HostError(f"'up' needs Linux (pidfd, flock, /proc); this is {sys.platform}")
+    from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
+    from procession.launcher.loop import Loop  # noqa: PLC0415
+    from procession.launcher.presence import serving  # noqa: PLC0415
+
+    with opened(lenient=False) as project:
+        with serving(project, "up"):
+            log_to(project.var.log, terminal=not quiet)
+            if not quiet:
+                _greet(project)
+            loop = Loop(project, JournalLog(project.store, tell))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: loop.leave())
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            loop.run()
+            running = len(project.serving.live)
+        if not quiet:
+            click.echo(f"procession: stopped; {running} scripts run on" if running else "procession: stopped", err=True)
+
+
+def _greet(project: Project) -> None:
+    settings = project.settings
+    click.echo(
+        f"procession serves {settings.name} with {settings.cpus:g} cpus; Ctrl-C stops it and leaves scripts running",
+        err=True,
+    )
+
+
+@click.command("stop")
+def stop_command() -> None:
+    """Stop serving this project; scripts run on, and 'up' takes them up again."""
+    with opened() as project:
+        pid = launchers.stop(project)
+    click.echo(f"stopped (process {pid}); scripts that were running run on")
+
+
+@click.command("status")
+@json_option
+def status_command(as_json: bool) -> None:
+    """What is going on: who serves, how many processings in which state, what runs, what failed last."""
+    with opened() as project:
+        found = launchers.status(project)
+        answer(as_json, lambda: _json(project, found), lambda: _tell(project, found))
+
+
+def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
+    serving = found.serving
+    return {
+        "project": project.settings.name,
+        "serving": None
+        if serving is None
+        else {
+            "name": serving.name,
+            "host": serving.host,
+            "pid": serving.pid,
+            "cpus": serving.cpus,
+            "started_at": iso(serving.started_at),
+        },
+        "problem": found.problem,
+        "tasks": present.counts(found.counts),
+        "running": [present.processing(p, project.var) for p in found.running],
+        "failed": [present.processing(p, project.var) for p in found.failed],
+    }
+
+
+def _tell(project: Project, found: launchers.Status) -> None:
+    now = project.clock.now()
+    if found.serving:
+        click.echo(
+            f"{project.settings.name}: served by {found.serving.name} since {age(found.serving.started_at, now)}"
+        )
+    else:
+        click.secho(f"{project.settings.name}: nobody serves it; start with: procession up", fg="yellow")
+    if not found.counts:
+        click.echo("no processings yet")
+        return
+    columns = ("waiting", "running", "succeeded", "failed", "cancelled", "skipped")
+    rows = [(task, *(states.get(column) or "–" for column in columns)) for task, states in sorted(found.counts.items())]
+    table(("task", *columns), rows)
+    for title, some in (("running", found.running), ("failed last", found.failed)):
+        if some:
+            click.echo(f"{title}:")
+            table(("id", "task", "title", "step", ""), [_row(project, p) for p in some])
+
+
+def _row(project: Project, found: Processing) -> tuple[object, ...]:
+    step = next((s for s in found.steps if s.state in (State.RUNNING, State.FAILED, State.READY)), found.steps[-1])
+    said = present.progress(found, step, project.var)
+    note = f"{bar(said['share'])} {said['text']}" if said else found.reason or step.reason or ""
+    return found.id, found.task, clean(found.title or found.key or ""), f"{step.name} {state(step.state)}", clean(note)

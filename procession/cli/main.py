@@ -1,0 +1,115 @@
+"""``procession``: the group of all commands, each imported when it is used, so that ``--help`` is quick.
+
+Exit codes: 0 done · 1 unexpected · 2 usage · 3 the definitions are wrong · 4 no such thing · 5 not in this state ·
+6 the database · 7 this machine or directory · 8 the executor · 130 interrupted. They are part of the surface.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from procession import __version__
+from procession.errors import ProcessionError
+
+COMMANDS = {
+    "Make and check": {
+        "init": ("tasks", "Make a new project here; 'init demo' makes a working example on real data."),
+        "check": ("tasks", "Say everything that is wrong in the files, and what each command becomes."),
+        "run": ("tasks", "Run one processing of a task here, output as by hand."),
+    },
+    "Serve": {
+        "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),
+        "stop": ("launcher", "Stop serving this project; scripts run on."),
+        "status": ("launcher", "What is going on."),
+    },
+    "Events and processings": {
+        "emit": ("events", "Submit an event."),
+        "list": ("processings", "Processings, newest first."),
+        "show": ("processings", "Everything about one processing."),
+        "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
+        "logs": ("steps", "What a script printed; -f follows it."),
+    },
+    "Act": {
+        "retry": ("processings", "Give the failed step of a processing another attempt."),
+        "cancel": ("processings", "Cancel a processing; what runs of it is ended."),
+        "shell": ("steps", "A terminal in the directory and environment of a failed step."),
+        "accept": ("steps", "Take what you did by hand as the result of a step; the chain goes on."),
+    },
+}
+"""Help section → command → (module, its line in the help)."""
+
+
+class Lazy(click.Group):
+    """Knows the commands by name and line; imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in COMMANDS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for section in COMMANDS.values():
+            if cmd_name in section:
+                module = importlib.import_module(f"procession.cli.{section[cmd_name][0]}")
+                command: click.Command = getattr(module, f"{cmd_name}_command")
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            if near:
+                raise click.UsageError(f"there is no command {args[0]!r}; did you mean {near[0]!r}?", ctx) from error
+            raise
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "-V", "--version", message="procession %(version)s")
+@click.option(
+    "--project",
+    "directory",
+    metavar="DIR",
+    envvar="PROCESSION_PROJECT",
+    help="The project; otherwise the one that the working directory is in.",
+)
+@click.pass_context
+def group(context: click.Context, directory: str | None) -> None:
+    """Your scripts, in production.
+
+    Plain scripts in any language, run for every event that comes: durably, supervised, explained.
+    Start with: procession init demo
+    """
+    context.obj = directory
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one line and an exit code."""
+    try:
+        group.main(prog_name="procession", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has left, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except ProcessionError as error:
+        click.echo(f"procession: {error}", err=True)
+        for problem in getattr(error, "problems", ()):
+            click.echo(f"  {problem}", err=True)
+        sys.exit(error.exit_code)

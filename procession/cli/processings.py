@@ -1,0 +1,177 @@
+"""``list``, ``show``, ``why``, ``retry``, ``cancel``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import click
+
+from procession import present
+from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.table import age, bar, clean, state, table
+from procession.commands import processings
+from procession.commands.events import unknown_task
+from procession.errors import NotFound, Refused
+from procession.model.processing import Processing, Step
+from procession.model.states import PROCESSING
+from procession.project import Project
+from procession.store import journal, steps, tasks
+from procession.store import processings as store
+from procession.store.database import Tx
+from procession.units import duration, size
+
+
+@click.command("list")
+@click.option("--task", help="Only of this task.")
+@click.option(
+    "--state", "state_name", type=click.Choice([str(s) for s in PROCESSING.states]), help="Only in this state."
+)
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@json_option
+def list_command(task: str | None, state_name: str | None, limit: int, before: int | None, as_json: bool) -> None:
+    """Processings, newest first."""
+    with opened() as project:
+        with project.store.read() as tx:
+            if task is not None and task not in (names := tasks.names(tx)) and not store.known_task(tx, task):
+                raise NotFound(unknown_task(task, names))
+            found = store.newest(tx, task=task, state=state_name, before=before, limit=limit + 1)
+            found, rest = found[:limit], found[limit:]
+            found = [replace(p, steps=steps.of(tx, p.id), outputs=o) for p, o in _with_outputs(tx, found)]
+        following = found[-1].id if rest else None
+        answer(
+            as_json,
+            lambda: present.page([present.processing(p, project.var) for p in found], following),
+            lambda: _table(found, following, project.clock.now()),
+        )
+
+
+def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dict[str, dict[str, object]]]]:
+    outputs = steps.outputs(tx, [p.id for p in found])
+    return [(p, outputs.get(p.id, {})) for p in found]
+
+
+def _table(found: list[Processing], following: int | None, now: datetime) -> None:
+    if not found:
+        click.echo("no processings yet; submit an event with: procession emit EVENT name=value")
+        return
+    rows = [
+        (
+            p.id,
+            p.task,
+            clean(p.title or p.key or ""),
+            state(p.state),
+            " ".join(_chip(s) for s in p.steps),
+            age(p.created_at, now),
+        )
+        for p in found
+    ]
+    table(("id", "task", "title", "state", "steps", "created"), rows)
+    if following:
+        click.echo(f"more: procession list --before {following}")
+
+
+def _chip(step: Step) -> str:
+    mark = {"succeeded": "✓", "failed": "✖", "running": "◔", "skipped": "–", "cancelled": "–"}.get(step.state, "·")
+    return f"{mark}{step.name}" + (f"×{step.attempt}" if step.attempt > 1 else "")
+
+
+@click.command("show")
+@id_argument
+@json_option
+def show_command(processing_id: int, as_json: bool) -> None:
+    """Everything about one processing: steps, attempts, outputs, and what happened to it."""
+    with opened() as project:
+        with project.store.read() as tx:
+            found = processings.look(tx, processing_id)
+            why = processings.explain(project, tx, found)
+            story = journal.of(tx, processing_id)
+        answer(
+            as_json,
+            lambda: {**present.processing(found, project.var, why), "journal": [present.entry(e) for e in story]},
+            lambda: _show(project, found, why.sentence),
+        )
+
+
+def _show(project: Project, found: Processing, why: str) -> None:
+    now = project.clock.now()
+    click.echo(f"processing {found.id} of task {found.task}  {state(found.state)}")
+    for name, value in (
+        ("title", found.title),
+        ("event", f"{found.event_id} {found.event}" + (f", key {found.key}" if found.key else "")),
+        ("why", why),
+        ("created", age(found.created_at, now)),
+        ("directory", project.var.files(found.id)),
+        *((f"param {name}", value) for name, value in found.params.items()),
+    ):
+        if value != "":
+            click.echo(f"  {name:<12} {clean(value)}")
+    rows = []
+    for step in found.steps:
+        for one in step.attempts or (None,):
+            taken = present.seconds(one) if one else None
+            rows.append((
+                step.name, one.number if one else "", state(one.outcome or "running") if one else state(step.state),
+                duration(taken) if taken is not None else "", size(one.max_rss) if one and one.max_rss else "",
+                clean((one.reason or one.note or "") if one else ""),
+            ))  # fmt: skip
+        if said := present.progress(found, step, project.var):
+            rows.append(("", "", bar(said["share"]), "", "", clean(said["text"])))
+    click.echo()
+    table(("step", "attempt", "outcome", "took", "memory", "reason"), rows)
+    outputs = [
+        (f"{name}.{key}", value) for name, values in (found.outputs or {}).items() for key, value in values.items()
+    ]
+    for name, value in outputs:
+        click.echo(f"  {clean(name)} = {clean(value)}")
+    if found.state == "failed":
+        failed = processings.find_step(found, None).name
+        click.echo(f"\nlog:    procession logs {found.id} {failed}\nenter:  procession shell {found.id} {failed}")
+        click.echo(f"again:  procession retry {found.id}")
+
+
+@click.command("why")
+@id_argument
+@json_option
+def why_command(processing_id: int, as_json: bool) -> None:
+    """Why a processing waits, runs or failed: one sentence, and one code for programs."""
+    with opened() as project:
+        why = processings.why(project, processing_id)
+    answer(as_json, lambda: present.obstacle(why), lambda: click.echo(clean(why.sentence)))
+
+
+@click.command("retry")
+@id_argument
+@click.argument("step", required=False)
+@json_option
+def retry_command(processing_id: int, step: str | None, as_json: bool) -> None:
+    """Give the failed step another attempt: same directory, tries counted anew."""
+    with opened() as project:
+        tried = processings.retry(project, processing_id, step)
+        found = processings.get(project, processing_id)
+        answer(
+            as_json,
+            lambda: present.processing(found, project.var),
+            lambda: click.echo(f"step {tried.name} of processing {processing_id} gets another attempt"),
+        )
+
+
+@click.command("cancel")
+@id_argument
+@json_option
+def cancel_command(processing_id: int, as_json: bool) -> None:
+    """Cancel a processing: no step of it starts any more, what runs of it is ended."""
+    with opened() as project:
+        done = processings.cancel(project, processing_id)
+    answered = "accepted" if done.accepted else "too_late"
+    answer(
+        as_json,
+        lambda: {"id": processing_id, "answer": answered, "state": str(done.state)},
+        lambda: click.echo(f"processing {processing_id}: {'its cancel is accepted' if done.accepted else 'too late'}"),
+    )
+    if not done.accepted:
+        raise Refused(f"processing {processing_id} had already {_HAD[done.state]}")
+
+
+_HAD = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled", "skipped": "been skipped"}

@@ -1,0 +1,122 @@
+"""``logs``, ``shell``, ``accept``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.tail import follow, tail
+from procession.commands import processings
+from procession.errors import NotFound
+from procession.model.states import PROCESSING
+from procession.project import Project
+
+
+@click.command("logs")
+@click.argument("processing_id", metavar="[ID]", type=click.IntRange(1, 2**63 - 1), required=False)
+@click.argument("step", required=False)
+@click.option("--attempt", type=click.IntRange(1), help="Which attempt; the latest otherwise.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the processing ends.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
+@click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
+def logs_command(
+    processing_id: int | None, step: str | None, attempt: int | None, following: bool, lines: int | None, system: bool
+) -> None:
+    """What a script printed (standard output and standard error, in order), or with --system what Procession did."""
+    with opened() as project:
+        if system:
+            path, ended = project.var.log, lambda: False
+        elif processing_id is None:
+            raise click.UsageError(
+                "say which processing: procession logs ID [STEP], or --system for Procession's own log"
+            )
+        else:
+            path = _log(project, processing_id, step, attempt)
+            ended = _has_ended(project, processing_id, step)
+        try:
+            position = tail(path, lines)
+            if following:
+                follow(path, position, ended)
+        except FileNotFoundError:
+            raise NotFound(f"there is no log {path} (yet)") from None
+
+
+def _log(project: Project, processing_id: int, step_name: str | None, attempt: int | None) -> Path:
+    found = processings.get(project, processing_id)
+    step = processings.find_step(found, step_name)
+    numbers = [one.number for one in step.attempts]
+    if not numbers:
+        raise NotFound(
+            f"step {step.name} of processing {processing_id} has not begun; see: procession why {processing_id}"
+        )
+    if attempt is not None and attempt not in numbers:
+        raise NotFound(f"step {step.name} of processing {processing_id} has no attempt {attempt}; it has {numbers}")
+    return project.var.attempt(processing_id, step.ordinal, step.name, attempt or numbers[-1]) / "log"
+
+
+def _has_ended(project: Project, processing_id: int, step_name: str | None) -> Callable[[], bool]:
+    def ended() -> bool:
+        found = processings.get(project, processing_id)
+        step = processings.find_step(found, step_name)
+        return found.state in PROCESSING.terminal or bool(step.attempts and step.attempts[-1].outcome)
+
+    return ended
+
+
+@click.command("shell")
+@id_argument
+@click.argument("step", required=False)
+@click.option("-c", "command", help="Run this there instead of an interactive shell.")
+def shell_command(processing_id: int, step: str | None, command: str | None) -> None:
+    """A terminal where the script was: its directory, environment, umask and limits.
+
+    Inside: 'rerun' runs the script again, 'accept' takes what you did as its result and lets the chain go on.
+    While you are in, the directory is left alone.
+    """
+    from procession.commands import debug  # noqa: PLC0415
+
+    with opened() as project:
+        entry = debug.enter(project, processing_id, step)
+        text = debug.rc_text(entry, project)
+    name = entry.step.name
+    with tempfile.NamedTemporaryFile("w", prefix="procession-", suffix=".bashrc") as rc:
+        rc.write(text)
+        rc.flush()
+        environment = {**entry.environment, "TERM": os.environ.get("TERM", "dumb")}
+        if command is None:
+            click.echo(f"You are where step {name} of processing {processing_id} ran: {entry.cwd}", err=True)
+            click.echo("rerun: run it again · accept: take it as done, the chain goes on · exit: leave", err=True)
+            argv = ["bash", "--noprofile", "--rcfile", rc.name, "-i"]
+        else:
+            argv = ["bash", "--noprofile", "--norc", "-c", f". {rc.name}; {command}"]
+        done = subprocess.run(
+            argv, env=environment, check=False, pass_fds=(entry.lock,), preexec_fn=lambda: debug.become(entry)
+        )
+    sys.exit(done.returncode)
+
+
+@click.command("accept")
+@id_argument
+@click.argument("step", required=False)
+@click.option("-m", "--note", default="", help="What you did, for those who come after you.")
+@json_option
+def accept_command(processing_id: int, step: str | None, note: str, as_json: bool) -> None:
+    """Take what you did by hand as the result of a failed step; the chain goes on."""
+    from procession import present  # noqa: PLC0415
+    from procession.commands import steps  # noqa: PLC0415
+
+    with opened() as project:
+        accepted = steps.accept(project, processing_id, step, note)
+        found = processings.get(project, processing_id)
+        answer(
+            as_json,
+            lambda: present.processing(found, project.var),
+            lambda: click.echo(f"step {accepted.name} of processing {processing_id} is accepted; the chain goes on"),
+        )

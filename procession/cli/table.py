@@ -1,0 +1,67 @@
+"""Tables and colours on a terminal, plain aligned text in a pipe; control characters of scripts never get through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+MARKS = {
+    "succeeded": ("✓", "green"),
+    "failed": ("✖", "red"),
+    "running": ("◔", "cyan"),
+    "waiting": ("·", None),
+    "ready": ("·", None),
+    "pending": ("·", None),
+    "cancelled": ("–", "yellow"),
+    "skipped": ("–", "yellow"),
+}
+"""A glyph as well as a colour for each state: colour alone tells too few people."""
+
+
+def clean(text: object) -> str:
+    """Text that cannot move the cursor, set a title or touch the clipboard: only printable characters."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def state(name: str) -> str:
+    """A state with its mark, coloured on a terminal."""
+    mark, colour = MARKS.get(name, ("?", None))
+    return click.style(f"{mark} {name}", fg=colour) if sys.stdout.isatty() else name
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under a head: a table on a terminal, tab-aligned columns in a pipe."""
+    if sys.stdout.isatty():
+        from rich import box  # noqa: PLC0415  0.1 s, and only for people
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        drawn = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            drawn.add_row(*(Text.from_ansi(str(cell)) for cell in row))
+        Console(highlight=False).print(drawn)
+        return
+    texts = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(head))]
+    for row in texts:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """A moment as people say it: the time of today, else the date; always in UTC, and said so."""
+    if at is None:
+        return "–"
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M:%S}Z" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def bar(share: float | None, width: int = 12) -> str:
+    """A progress bar; without a share, nothing."""
+    if share is None:
+        return ""
+    full = round(share * width)
+    return "█" * full + "░" * (width - full) + f" {share:4.0%}"

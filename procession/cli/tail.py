@@ -1,0 +1,65 @@
+"""Showing a log: its end, or as it grows. Bytes go out as they are in a pipe; a terminal gets no control characters
+that could move its cursor, set its title or touch its clipboard (colours stay)."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK = 1 << 16
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a growing file."""
+
+_UNSAFE = re.compile(
+    rb"\x1b\[[0-9;:?]*[^0-9;:?m]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[^\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
+)
+"""Everything but text, tab, new line, carriage return and SGR colours (ECMA-48)."""
+
+
+def tail(path: Path, lines: int | None) -> int:
+    """Write the file, or its last lines; return where it ended."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0 if lines is None else _start_of(file.seek(0, os.SEEK_END), lines, file.fileno()))
+        while chunk := file.read(CHUNK):
+            write(chunk)
+        return file.tell()
+
+
+def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
+    """Write what is added to the file until it has ended; what was added before that is written too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(position)
+        while True:
+            last = ended()
+            while chunk := file.read(CHUNK):
+                write(chunk)
+            if last:
+                return
+            time.sleep(LOOK_EVERY)
+
+
+def write(chunk: bytes) -> None:
+    """Write bytes to standard output, made harmless if it is a terminal."""
+    sys.stdout.buffer.write(_UNSAFE.sub(b"", chunk) if sys.stdout.isatty() else chunk)
+    sys.stdout.buffer.flush()
+
+
+def _start_of(size: int, lines: int, descriptor: int) -> int:
+    """Where the last so many lines begin, found from the end: a log of any size opens at once."""
+    position, found = size, 0
+    while position > 0 and found <= lines:
+        step = min(CHUNK, position)
+        position -= step
+        chunk = os.pread(descriptor, step, position)
+        for index in range(len(chunk) - 1, -1, -1):
+            if chunk[index] == 0x0A and position + index != size - 1:
+                found += 1
+                if found == lines:
+                    return position + index + 1
+    return 0 if lines else size

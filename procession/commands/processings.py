@@ -1,0 +1,199 @@
+"""What people ask of a processing: look at it, cancel it, try it again, learn why it waits.
+
+In: an id. Out: an answer, and the moves that need no live process; for live ones the wish, which the flow carries out.
+Always: a verb that the machine does not allow is refused with the state that stands in its way, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from procession.errors import NotFound, Refused
+from procession.flow.candidates import Definitions, candidates
+from procession.model.admission import Capacity, Live, Obstacle, admit
+from procession.model.processing import Processing, Step
+from procession.model.states import PROCESSING, STEP, State
+from procession.project import Project, person
+from procession.store import launchers, moves, processings, steps
+from procession.store.database import Tx
+from procession.store.moves import Moving
+from procession.units import duration
+
+
+def get(project: Project, processing_id: int) -> Processing:
+    """A processing with its steps, attempts and outputs; NotFound if there is none."""
+    with project.store.read() as tx:
+        return look(tx, processing_id)
+
+
+def look(tx: Tx, processing_id: int) -> Processing:
+    """A processing with its steps, attempts and outputs, in the open transaction."""
+    found = processings.find(tx, processing_id)
+    if found is None:
+        raise NotFound(f"there is no processing {processing_id}; see: procession list")
+    outputs = steps.outputs(tx, [processing_id]).get(processing_id, {})
+    return replace(found, steps=steps.of(tx, processing_id), outputs=outputs)
+
+
+def find_step(processing: Processing, name: str | None) -> Step:
+    """The step of this name or number; without a name the one that matters: failed, else running, else latest."""
+    if name is None:
+        for state in (State.FAILED, State.RUNNING, State.CANCELLED):
+            if chosen := next((s for s in processing.steps if s.state is state), None):
+                return chosen
+        begun = [s for s in processing.steps if s.attempt]
+        return begun[-1] if begun else processing.steps[0]
+    for step in processing.steps:
+        if name in (step.name, str(step.ordinal)):
+            return step
+    names = ", ".join(step.name for step in processing.steps)
+    raise NotFound(f"processing {processing.id} has no step {name!r}; its steps are: {names}")
+
+
+# ── cancel and retry ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The answer to a cancel."""
+
+    accepted: bool
+    """No step of it will start any more, and what runs is being ended."""
+    state: State
+    """Its state now; where it was too late, the state in which it had ended."""
+
+
+def cancel(project: Project, processing_id: int) -> Cancelled:
+    """Cancel a processing: at once where nothing of it runs; otherwise its running tree is told to end."""
+    now, by = project.now(), person()
+    with project.store.begin() as tx:
+        standing = standing_of(tx, processing_id)
+        if standing.state in PROCESSING.terminal:
+            moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="too late")], by)
+            return Cancelled(False, standing.state)
+        rows = steps.states(tx, [processing_id])[processing_id].values()
+        idle = [Moving(processing_id, now, r.ordinal, r.attempt) for r in rows if r.state in _IDLE]
+        moves.steps(tx, "cancel", idle, by, quiet=True)
+        if any(row.state == State.RUNNING for row in rows):
+            processings.ask_cancel(tx, processing_id, now)
+            moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="asked")], by)
+            answer = Cancelled(True, standing.state)
+        else:
+            moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
+            answer = Cancelled(True, State.CANCELLED)
+        tx.after(project.wake)
+    return answer
+
+
+_IDLE = (State.PENDING, State.READY)
+
+
+def standing_of(tx: Tx, processing_id: int) -> processings.Standing:
+    """How it stands, locked until the transaction ends; NotFound if there is none."""
+    found = processings.standings(tx, [processing_id]).get(processing_id)
+    if found is None:
+        raise NotFound(f"there is no processing {processing_id}; see: procession list")
+    return found
+
+
+def retry(project: Project, processing_id: int, step_name: str | None = None) -> Step:
+    """Give the failed step of a processing another attempt, in the same directory, with its budget renewed."""
+    now, by = project.now(), person()
+    with project.store.begin() as tx:
+        standing = standing_of(tx, processing_id)
+        processing = look(tx, processing_id)
+        step = find_step(processing, step_name)
+        if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
+            raise Refused(cannot("be tried again", processing, step))
+        reopen(tx, processing, now, by)
+        moves.processings(tx, "retry", [Moving(processing_id, now)], by)
+        tx.after(project.wake)
+    return step
+
+
+def reopen(tx: Tx, processing: Processing, now: int, by: str, *, but: int = 0) -> None:
+    """Put every step that failed or was cancelled back to where it waits for its turn (not step `but`)."""
+    closed = [s for s in processing.steps if STEP.allows("retry", s.state) and s.ordinal != but]
+    moves.steps(tx, "retry", [Moving(processing.id, now, s.ordinal, s.attempt) for s in closed], by)
+
+
+def cannot(what: str, processing: Processing, step: Step) -> str:
+    """One line for a verb that the machine refuses here."""
+    if processing.state not in PROCESSING.terminal:
+        return f"step {step.name} of processing {processing.id} cannot {what}: the processing is {processing.state}"
+    return f"step {step.name} of processing {processing.id} cannot {what}: it is {step.state}, it has not failed"
+
+
+# ── why ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def why(project: Project, processing_id: int) -> Obstacle:
+    """Why a processing is where it is: a code and a sentence, by the same rules and rows as the claim."""
+    with project.store.read() as tx:
+        processing = look(tx, processing_id)
+        return explain(project, tx, processing)
+
+
+def explain(project: Project, tx: Tx, processing: Processing) -> Obstacle:
+    """Why this processing is where it is."""
+    now = project.clock.now()
+    if processing.state in PROCESSING.terminal:
+        return Obstacle(str(processing.state), _ended(processing, now))
+    running = next((s for s in processing.steps if s.state is State.RUNNING), None)
+    if running:
+        return _running(processing, running, now)
+    standing = processings.standings(tx, [processing.id])[processing.id]
+    if standing.launcher_id is not None:
+        return Obstacle("foreground", f"it is run in the foreground by launcher {standing.launcher_id}")
+    due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
+    if due and due.due_at and due.due_at > now:
+        rest = duration(max(1, round((due.due_at - now).total_seconds())))
+        because = f": {due.reason}" if due.reason else ""
+        return Obstacle("retry_at", f"step {due.name} is tried again in {rest}{because}")
+    if not project.is_served(tx):
+        return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
+    return _waiting(project, tx, processing)
+
+
+def _ended(processing: Processing, now: datetime) -> str:
+    when = (
+        f"{duration(max(0, round((now - processing.finished_at).total_seconds())))} ago"
+        if processing.finished_at
+        else ""
+    )
+    because = f": {processing.reason}" if processing.reason else ""
+    return f"it {_ENDED[processing.state]} {when}{because}".strip()
+
+
+_ENDED = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "was cancelled",
+    State.SKIPPED: "was skipped",
+}
+
+
+def _running(processing: Processing, step: Step, now: datetime) -> Obstacle:
+    since = step.attempts[-1].started_at or step.attempts[-1].claimed_at if step.attempts else None
+    span = f" for {duration(max(0, round((now - since).total_seconds())))}" if since else ""
+    if processing.cancel_requested_at:
+        return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended")
+    return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}")
+
+
+def _waiting(project: Project, tx: Tx, processing: Processing) -> Obstacle:
+    """The answer of the admission for its next step, or who comes before it."""
+    serving = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
+    cpus = serving[-1].cpus if serving else project.settings.cpus
+    used, largest = steps.live(tx, serving[-1].host) if serving else (0.0, 0.0)
+    live = Live(used, largest, processings.running_by_task(tx))
+    found = candidates(tx, Definitions(tx), None, live, 1000)
+    _, obstacles = admit(found, Capacity(cpus), live)
+    mine = [o for (pid, _), o in obstacles.items() if pid == processing.id]
+    if mine:
+        return mine[0]
+    if any(c.processing_id == processing.id for c in found):
+        return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
+    earlier = processings.before(tx, processing.task, processing.id, processing.priority)
+    return Obstacle("behind", f"{earlier} processings of task {processing.task} come before it")

@@ -1,0 +1,89 @@
+"""What people ask of a step: accept what they did by hand.
+
+In: a failed (or cancelled) step whose work a person has done. Out: a succeeded attempt with their name and note, the
+outputs and events that lie in its directory taken as those of a success, the chain going on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from procession import contract
+from procession.commands import events
+from procession.commands.processings import cannot, find_step, look, reopen, standing_of
+from procession.errors import Invalid, Refused
+from procession.model.outcome import Outcome
+from procession.model.processing import MET, Processing, Step
+from procession.model.states import PROCESSING, STEP, State
+from procession.project import Project, person
+from procession.store import moves, steps
+from procession.store.moves import Moving
+
+RERUN_LOG = "rerun.log"
+"""What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
+
+
+def accept(project: Project, processing_id: int, step_name: str | None, note: str) -> Step:
+    """Record the person's result of a step as a succeeded attempt; the chain goes on."""
+    now, by = project.now(), person()
+    with project.store.begin() as tx:
+        standing = standing_of(tx, processing_id)
+        processing = look(tx, processing_id)
+        step = find_step(processing, step_name)
+        if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
+            raise Refused(cannot("be accepted", processing, step))
+        before = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt)
+        left = _left(before, processing, step)
+        number = step.attempt + 1
+        moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
+        steps.accept(
+            tx,
+            {
+                "processing_id": processing_id,
+                "ordinal": step.ordinal,
+                "number": number,
+                "outcome": str(Outcome.SUCCEEDED),
+                "note": note or None,
+                "made_by": by,
+                "claimed_at": now,
+                "finished_at": now,
+                "cpus": 0,
+            },
+        )
+        rows = [
+            {"processing_id": processing_id, "ordinal": step.ordinal, "name": name, "value": json.dumps(value)}
+            for name, value in left.outputs.items()
+        ]
+        steps.set_outputs(tx, rows)
+        events.submit_all(project, tx, left.events)
+        reopen(tx, processing, now, by, but=step.ordinal)
+        states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
+        verb = "complete" if all(state in MET for state in states.values()) else "resume"
+        moves.processings(tx, verb, [Moving(processing_id, now)], by)
+        _keep_log(
+            before, project.var.attempt(processing_id, step.ordinal, step.name, number), f"accepted by {by}: {note}\n"
+        )
+        tx.after(project.wake)
+    return step
+
+
+def _left(attempt_dir: Path, processing: Processing, step: Step) -> contract.Left:
+    names = contract.present(attempt_dir)
+    try:
+        return contract.read_left(attempt_dir, names, f"{processing.id}-{step.ordinal}-", f"accepted:{processing.id}")
+    except (Invalid, OSError) as error:
+        raise Refused(
+            f"what lies in {attempt_dir} cannot be accepted: {error}; correct the file and accept again"
+        ) from None
+
+
+def _keep_log(before: Path, after: Path, text: str) -> None:
+    """The accepted attempt's log: what the last ``rerun`` printed, and who accepted it."""
+    after.mkdir(mode=0o700, parents=True, exist_ok=True)
+    rerun = before / RERUN_LOG
+    printed = rerun.read_bytes() if rerun.is_file() else b""
+    descriptor = os.open(after / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(printed + text.encode())

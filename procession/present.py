@@ -1,0 +1,165 @@
+"""Model objects → JSON, for every surface. Nothing else turns a noun into a dictionary.
+
+Moments are ISO 8601 in UTC, sizes bytes, durations seconds; a name that has no value yet is there and null, so that
+programs can rely on it. `docs/reference/json.md` lists the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from procession import contract
+from procession.clock import iso
+from procession.commands.events import Submitted
+from procession.model.admission import Obstacle
+from procession.model.event import Event
+from procession.model.journal import Entry
+from procession.model.processing import Attempt, Processing, Step
+from procession.model.states import PROCESSING, STEP, State
+from procession.workdir import Var
+
+
+def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:
+    """A processing with its steps and attempts; `why` where somebody asked for it."""
+    return {
+        "id": found.id,
+        "task": found.task,
+        "event": found.event_id,
+        "event_name": found.event,
+        "key": found.key,
+        "title": found.title,
+        "state": str(found.state),
+        "reason": found.reason,
+        "version": found.version,
+        "priority": found.priority,
+        "params": dict(found.params),
+        "outputs": {name: dict(values) for name, values in (found.outputs or {}).items()},
+        "created_at": iso(found.created_at),
+        "due_at": iso(found.due_at),
+        "started_at": iso(found.started_at),
+        "finished_at": iso(found.finished_at),
+        "cancel_requested_at": iso(found.cancel_requested_at),
+        "held_at": None,
+        "why": None if why is None else obstacle(why),
+        "offers": PROCESSING.offers(found.state),
+        "definition": found.definition,
+        "work": str(var.files(found.id)),
+        "steps": [step(found, each, var) for each in found.steps],
+    }
+
+
+def step(found: Processing, each: Step, var: Var) -> dict[str, Any]:
+    """A step with its attempts."""
+    return {
+        "ordinal": each.ordinal,
+        "name": each.name,
+        "state": str(each.state),
+        "reason": each.reason,
+        "due_at": iso(each.due_at),
+        "started_at": iso(each.started_at),
+        "finished_at": iso(each.finished_at),
+        "progress": progress(found, each, var),
+        "offers": STEP.offers(each.state),
+        "attempts": [attempt(found, each, one, var) for one in each.attempts],
+    }
+
+
+def progress(found: Processing, each: Step, var: Var) -> dict[str, Any] | None:
+    """What a running step says of its progress: share from 0 to 1 (or null) and text."""
+    if each.state is not State.RUNNING:
+        return None
+    said = contract.progress(var.attempt(found.id, each.ordinal, each.name, each.attempt))
+    return None if said is None else {"share": said[0], "text": said[1]}
+
+
+def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, Any]:
+    """One try at a step."""
+    directory = var.attempt(found.id, each.ordinal, each.name, one.number)
+    return {
+        "number": one.number,
+        "outcome": None if one.outcome is None else str(one.outcome),
+        "reason": one.reason,
+        "exit_code": one.exit_code,
+        "signal": one.signal,
+        "errno": one.errno,
+        "made_by": one.made_by,
+        "note": one.note,
+        "claimed_at": iso(one.claimed_at),
+        "started_at": iso(one.started_at),
+        "finished_at": iso(one.finished_at),
+        "seconds": seconds(one),
+        "max_rss": one.max_rss,
+        "cpu_seconds": one.cpu_seconds,
+        "log_bytes": one.log_bytes,
+        "host": one.host,
+        "code": dict(one.code),
+        "metrics": dict(one.metrics),
+        "log": str(directory / "log"),
+        "directory": str(directory),
+    }
+
+
+def seconds(one: Attempt) -> float | None:
+    """How long an ended attempt took."""
+    if one.started_at is None or one.finished_at is None:
+        return None
+    return (one.finished_at - one.started_at).total_seconds()
+
+
+def event(found: Event, processings: list[int]) -> dict[str, Any]:
+    """A stored event."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "key": found.key,
+        "title": found.title,
+        "params": dict(found.params),
+        "source": found.source,
+        "created_at": iso(found.created_at),
+        "repeats": found.repeats,
+        "conflicts": found.conflicts,
+        "last_seen_at": iso(found.last_seen_at),
+        "processings": processings,
+    }
+
+
+def submitted(answer: Submitted, stored: Event) -> dict[str, Any]:
+    """The answer to a submit."""
+    return {
+        **event(stored, list(answer.processings)),
+        "duplicate": answer.duplicate,
+        "conflict": answer.conflict,
+        "matched": bool(answer.processings),
+    }
+
+
+def obstacle(why: Obstacle) -> dict[str, str]:
+    """Why something is where it is."""
+    return {"code": why.code, "text": why.sentence}
+
+
+def entry(line: Entry) -> dict[str, Any]:
+    """A line of the journal."""
+    return {
+        "id": line.id,
+        "at": iso(line.at),
+        "noun": line.noun,
+        "processing": line.processing_id,
+        "step": line.ordinal,
+        "attempt": line.attempt,
+        "verb": line.verb,
+        "state": line.state,
+        "by": line.by,
+        "reason": line.reason,
+    }
+
+
+def page(items: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
+    """A list: the items, and the cursor to go on from (null at the end)."""
+    return {"items": items, "next": following}
+
+
+def counts(found: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Task → state → how many, every state named."""
+    return {task: {str(s): states.get(str(s), 0) for s in PROCESSING.states} for task, states in found.items()}
