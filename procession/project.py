@@ -12,16 +12,19 @@ import socket
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from procession import definitions
 from procession.clock import Clock, micros
 from procession.definitions import Definitions
 from procession.errors import NotFound, ProcessionError
-from procession.post import Post
 from procession.store import installation, launchers, tasks, upgrade
 from procession.store.database import Store, Tx, sqlite_url
 from procession.store.installation import Installation
 from procession.workdir import Var, is_held
+
+if TYPE_CHECKING:
+    from procession.post import Post
 
 HEARD_WITHIN = 30_000_000
 """Microseconds; a launcher elsewhere that has not been heard of for longer is taken for gone."""

@@ -6,14 +6,17 @@ ids are reserved, how claiming is made exclusive, how a connection is set up, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Text, bindparam, cast, column, func, literal_column, select
-from sqlalchemy.dialects.postgresql import JSONB
 
 CLAIM_LOCK = 0x50524F43
 """Key of the installation-wide advisory lock under which PostgreSQL launchers claim, one after the other."""
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+    from sqlalchemy.dialects.sqlite import Insert
 
 RowTypes = Mapping[str, Any]
 """Column name → SQL type."""
@@ -31,8 +34,21 @@ def given_rows(dialect: str, types: RowTypes) -> FromClause:
             literal_column(f"json_extract(given.value, '$.{name}')", kind).label(name) for name, kind in types.items()
         ]
         return select(*fields).select_from(each).subquery("r")
+    from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  40 ms, only where it is used
+
     parsed = func.jsonb_to_recordset(cast(rows, JSONB)).table_valued(*(column(n, t) for n, t in types.items()))
     return parsed.render_derived(name="r", with_types=True)
+
+
+def upsert(dialect: str) -> Callable[[Table], Insert]:
+    """The INSERT of this database that knows ``ON CONFLICT``."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+
+        return insert
+    from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415  40 ms
+
+    return postgresql_insert  # type: ignore[return-value]
 
 
 def unindexed(dialect: str, column: Column[Any]) -> ColumnElement[Any]:

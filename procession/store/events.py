@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
 from procession.clock import moment
 from procession.model.event import Event
 from procession.store import schema
-from procession.store.database import Statement, Tx, statement
-from procession.store.dialect import given_rows
+from procession.store.database import Statement, Tx
+from procession.store.dialect import given_rows, upsert
 
 event, event_key = schema.event, schema.event_key
 
@@ -76,7 +75,7 @@ def _add(dialect: str) -> Executable:
 def _take(dialect: str) -> Executable:
     given = given_rows(dialect, _KEY)
     rows = select(*(given.c[name] for name in _KEY)).where(given.c.name.is_not(None))
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    make = upsert(dialect)
     return make(event_key).from_select(list(_KEY), rows).on_conflict_do_nothing().returning(event_key.c.event_id)
 
 
@@ -102,9 +101,9 @@ def _repeat(dialect: str) -> Executable:
 
 
 _ADD, _TAKE, _KNOWN, _REPEAT = Statement(_add), Statement(_take), Statement(_known), Statement(_repeat)
-_FIND = statement(select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
-_BY_KEY = statement(
-    select(event_key.c.event_id).where(
+_FIND = Statement(lambda _: select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
+_BY_KEY = Statement(
+    lambda _: select(event_key.c.event_id).where(
         event_key.c.name == bindparam("name", type_=Text()), event_key.c.key == bindparam("key", type_=Text())
     )
 )

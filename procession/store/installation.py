@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
 
 from procession.store import schema
-from procession.store.database import Tx, statement
+from procession.store.database import Statement, Tx
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """No letters that are mistaken for each other: keys are read aloud."""
@@ -48,10 +48,10 @@ def _text(name: str) -> object:
 
 
 _t = schema.installation
-_FIND = statement(select(_t))
-_CREATE = statement(
-    insert(_t).values(
+_FIND = Statement(lambda _: select(_t))
+_CREATE = Statement(
+    lambda _: insert(_t).values(
         id=1, key=_text("key"), incarnation=_text("incarnation"), created_at=bindparam("at", type_=BigInteger())
     )
 )
-_KEEP = statement(update(_t).values(fingerprint=_text("fingerprint"), settings=_text("settings")))
+_KEEP = Statement(lambda _: update(_t).values(fingerprint=_text("fingerprint"), settings=_text("settings")))

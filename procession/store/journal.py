@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from procession.clock import moment
 from procession.model.journal import Entry
 from procession.store import schema
-from procession.store.database import Tx, statement
+from procession.store.database import Statement, Tx
 
 _t = schema.journal
 
@@ -46,6 +46,6 @@ def _picture(row: Row[Any]) -> Entry:
 
 
 _id = bindparam("id", type_=BigInteger())
-_OF = statement(select(_t).where(_t.c.processing_id == _id).order_by(_t.c.id))
-_SINCE = statement(select(_t).where(_t.c.id > _id).order_by(_t.c.id).limit(bindparam("n", type_=Integer())))
-_END = statement(select(func.coalesce(func.max(_t.c.id), 0)))
+_OF = Statement(lambda _: select(_t).where(_t.c.processing_id == _id).order_by(_t.c.id))
+_SINCE = Statement(lambda _: select(_t).where(_t.c.id > _id).order_by(_t.c.id).limit(bindparam("n", type_=Integer())))
+_END = Statement(lambda _: select(func.coalesce(func.max(_t.c.id), 0)))

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, inse
 from sqlalchemy.engine import Row
 
 from procession.store import schema
-from procession.store.database import Statement, Tx, statement
+from procession.store.database import Statement, Tx
 
 _t = schema.launcher
 
@@ -45,8 +45,8 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
     return bindparam(name, type_=kind())
 
 
-_ADD = statement(
-    insert(_t).values(
+_ADD = Statement(
+    lambda _: insert(_t).values(
         id=_param("id"),
         name=_param("name", Text),
         kind=_param("kind", Text),
@@ -59,9 +59,11 @@ _ADD = statement(
         beat_at=_param("at"),
     )
 )
-_BEAT = statement(update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
-_STOP = statement(update(_t).values(stopped_at=_param("at"), beat_at=_param("at")).where(_t.c.id == _param("id")))
-_NOT_STOPPED = statement(select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
+_BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
+_STOP = Statement(
+    lambda _: update(_t).values(stopped_at=_param("at"), beat_at=_param("at")).where(_t.c.id == _param("id"))
+)
+_NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(
         _t.c.host == _param("host", Text),

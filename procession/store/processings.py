@@ -30,7 +30,7 @@ from procession.clock import moment
 from procession.model.processing import Processing
 from procession.model.states import State
 from procession.store import schema
-from procession.store.database import Statement, Tx, statement
+from procession.store.database import Statement, Tx
 from procession.store.dialect import given_rows
 
 processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
@@ -211,27 +211,33 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
 
 
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
-_TASKS_WAITING = statement(
-    select(schema.task.c.name).where(
+_TASKS_WAITING = Statement(
+    lambda _: select(schema.task.c.name).where(
         exists(literal_column("1")).where(processing.c.task == schema.task.c.name, _is("processing", "waiting"))
     )
 )
-_WAITING = statement(
-    select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
-    .where(
-        processing.c.task == _param("task", Text),
-        _is("processing", "waiting"),
-        processing.c.due_at.is_(None),
-        processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")),
+_WAITING = Statement(
+    lambda _: (
+        select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
+        .where(
+            processing.c.task == _param("task", Text),
+            _is("processing", "waiting"),
+            processing.c.due_at.is_(None),
+            processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")),
+        )
+        .order_by(processing.c.priority.desc(), processing.c.id)
+        .limit(_param("n", Integer))
     )
-    .order_by(processing.c.priority.desc(), processing.c.id)
-    .limit(_param("n", Integer))
 )
-_RUNNING = statement(
-    select(processing.c.task, func.count().label("n")).where(_is("processing", "running")).group_by(processing.c.task)
+_RUNNING = Statement(
+    lambda _: (
+        select(processing.c.task, func.count().label("n"))
+        .where(_is("processing", "running"))
+        .group_by(processing.c.task)
+    )
 )
-_BUSY = statement(
-    union_all(
+_BUSY = Statement(
+    lambda _: union_all(
         select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "waiting")),
         select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "running")),
     ).limit(literal_column("1"))
@@ -244,14 +250,16 @@ _ASK_CANCEL = Statement(
     )
 )
 _attempt = schema.attempt
-_CANCELS = statement(
-    select(_attempt.c.processing_id, _attempt.c.ordinal, _attempt.c.number)
-    .join_from(processing, _attempt, _attempt.c.processing_id == processing.c.id)
-    .where(
-        processing.c.cancel_requested_at.is_not(None),
-        _is("processing", "running"),
-        _attempt.c.outcome.is_(None),
-        _attempt.c.launcher_id == _param("launcher_id"),
+_CANCELS = Statement(
+    lambda _: (
+        select(_attempt.c.processing_id, _attempt.c.ordinal, _attempt.c.number)
+        .join_from(processing, _attempt, _attempt.c.processing_id == processing.c.id)
+        .where(
+            processing.c.cancel_requested_at.is_not(None),
+            _is("processing", "running"),
+            _attempt.c.outcome.is_(None),
+            _attempt.c.launcher_id == _param("launcher_id"),
+        )
     )
 )
 _PICTURE: Select[Any] = select(
@@ -261,12 +269,14 @@ _PICTURE: Select[Any] = select(
         definition, definition.c.id == processing.c.definition_id
     )
 )
-_FIND = statement(_PICTURE.where(processing.c.id == _param("id")))
-_OF_EVENT = statement(select(processing.c.id).where(processing.c.event_id == _param("id")).order_by(processing.c.id))
+_FIND = Statement(lambda _: _PICTURE.where(processing.c.id == _param("id")))
+_OF_EVENT = Statement(
+    lambda _: select(processing.c.id).where(processing.c.event_id == _param("id")).order_by(processing.c.id)
+)
 _count = func.count().label("n")
-_TOTALS = statement(select(processing.c.task, _count).group_by(processing.c.task))
-_OTHERS = statement(
-    union_all(
+_TOTALS = Statement(lambda _: select(processing.c.task, _count).group_by(processing.c.task))
+_OTHERS = Statement(
+    lambda _: union_all(
         *(
             select(processing.c.task, processing.c.state, _count)
             .where(literal_column(f"processing.state IN ({states})"))
@@ -275,18 +285,20 @@ _OTHERS = statement(
         )
     )
 )
-_KNOWN_TASK = statement(
-    select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
+_KNOWN_TASK = Statement(
+    lambda _: select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
 )
-_BEFORE = statement(
-    select(func.count())
-    .select_from(processing)
-    .where(
-        processing.c.task == _param("task", Text),
-        _is("processing", "waiting"),
-        or_(
-            processing.c.priority > _param("priority", Integer),
-            and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),
-        ),
+_BEFORE = Statement(
+    lambda _: (
+        select(func.count())
+        .select_from(processing)
+        .where(
+            processing.c.task == _param("task", Text),
+            _is("processing", "waiting"),
+            or_(
+                processing.c.priority > _param("priority", Integer),
+                and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),
+            ),
+        )
     )
 )

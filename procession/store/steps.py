@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
@@ -16,8 +15,8 @@ from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Step
 from procession.model.states import State
 from procession.store import schema
-from procession.store.database import Statement, Tx, statement
-from procession.store.dialect import given_rows
+from procession.store.database import Statement, Tx
+from procession.store.dialect import given_rows, upsert
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
 event, launcher = schema.event, schema.launcher
@@ -252,7 +251,7 @@ def _outputs(dialect: str) -> Executable:
 
 def _set_outputs(dialect: str) -> Executable:
     given = given_rows(dialect, _OUTPUT)
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    make = upsert(dialect)
     rows = select(*(given.c[name] for name in _OUTPUT)).where(given.c.name.is_not(None))
     put = make(output).from_select(list(_OUTPUT), rows)
     return put.on_conflict_do_update(
@@ -272,47 +271,57 @@ def _live_attempts(dialect: str) -> Executable:
 
 _ready: Any = literal_column("step.state = 'ready'")
 _WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, step.c.due_at <= _param("now")))
-_NEXT_DUE = statement(select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
-_READY = statement(
-    select(
-        step.c.processing_id,
-        step.c.ordinal,
-        step.c.attempt,
-        step.c.cpus,
-        step.c.priority,
-        processing.c.task,
-        processing.c.definition_id,
+_NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
+_READY = Statement(
+    lambda _: (
+        select(
+            step.c.processing_id,
+            step.c.ordinal,
+            step.c.attempt,
+            step.c.cpus,
+            step.c.priority,
+            processing.c.task,
+            processing.c.definition_id,
+        )
+        .join_from(step, processing, processing.c.id == step.c.processing_id)
+        .where(_ready, step.c.due_at.is_(None), processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")))
+        .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
+        .limit(_param("n", Integer))
     )
-    .join_from(step, processing, processing.c.id == step.c.processing_id)
-    .where(_ready, step.c.due_at.is_(None), processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")))
-    .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
-    .limit(_param("n", Integer))
 )
-_LIVE = statement(
-    select(func.coalesce(func.sum(attempt.c.cpus), 0.0), func.coalesce(func.max(attempt.c.cpus), 0.0))
-    .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
-    .where(
-        attempt.c.outcome.is_(None), launcher.c.host == _param("host", Text), launcher.c.kind == literal_column("'up'")
+_LIVE = Statement(
+    lambda _: (
+        select(func.coalesce(func.sum(attempt.c.cpus), 0.0), func.coalesce(func.max(attempt.c.cpus), 0.0))
+        .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
+        .where(
+            attempt.c.outcome.is_(None),
+            launcher.c.host == _param("host", Text),
+            launcher.c.kind == literal_column("'up'"),
+        )
     )
 )
 _STATES, _ORDERS, _OUTPUTS = Statement(_states), Statement(_orders), Statement(_outputs)
 _ADD, _ACCEPT = _insert(attempt, _NEW), _insert(attempt, _ACCEPTED)
 _END_ATTEMPTS, _CONFIRM, _ADOPT = Statement(_end_attempts), Statement(_confirm), Statement(_adopt)
 _SET_OUTPUTS, _LIVE_ATTEMPTS = Statement(_set_outputs), Statement(_live_attempts)
-_OUTCOMES = statement(
-    select(attempt.c.outcome)
-    .where(
-        attempt.c.processing_id == _param("processing_id"),
-        attempt.c.ordinal == _param("ordinal", Integer),
-        attempt.c.number > _param("renewed", Integer),
-        attempt.c.outcome.is_not(None),
+_OUTCOMES = Statement(
+    lambda _: (
+        select(attempt.c.outcome)
+        .where(
+            attempt.c.processing_id == _param("processing_id"),
+            attempt.c.ordinal == _param("ordinal", Integer),
+            attempt.c.number > _param("renewed", Integer),
+            attempt.c.outcome.is_not(None),
+        )
+        .order_by(attempt.c.number)
     )
-    .order_by(attempt.c.number)
 )
-_STEPS_OF = statement(select(step).where(step.c.processing_id == _param("id")).order_by(step.c.ordinal))
-_ATTEMPTS_OF = statement(
-    select(attempt, launcher.c.host)
-    .select_from(attempt.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
-    .where(attempt.c.processing_id == _param("id"))
-    .order_by(attempt.c.ordinal, attempt.c.number)
+_STEPS_OF = Statement(lambda _: select(step).where(step.c.processing_id == _param("id")).order_by(step.c.ordinal))
+_ATTEMPTS_OF = Statement(
+    lambda _: (
+        select(attempt, launcher.c.host)
+        .select_from(attempt.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
+        .where(attempt.c.processing_id == _param("id"))
+        .order_by(attempt.c.ordinal, attempt.c.number)
+    )
 )

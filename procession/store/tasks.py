@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import Executable
 
 from procession.model.task import Task
 from procession.store import schema
-from procession.store.database import Statement, Tx, statement
+from procession.store.database import Statement, Tx
+from procession.store.dialect import upsert
 
 definition, task, installation = schema.definition, schema.task, schema.installation
 
@@ -57,7 +57,7 @@ def set_nominal(tx: Tx, name: str, at: int) -> None:
 
 
 def _add_definition(dialect: str) -> Executable:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    make = upsert(dialect)
     columns = {c: bindparam(c, type_=definition.c[c].type) for c in ("hash", "task", "body", "created_at")}
     return make(definition).values(columns).on_conflict_do_nothing()
 
@@ -65,18 +65,22 @@ def _add_definition(dialect: str) -> Executable:
 _name, _at = bindparam("name", type_=Text()), bindparam("at", type_=BigInteger())
 _definition_id = bindparam("definition_id", type_=BigInteger())
 _ADD_DEFINITION = Statement(_add_definition)
-_BY_HASH = statement(select(definition.c.id).where(definition.c.hash == bindparam("hash", type_=Text())))
-_GET = statement(select(definition.c.body).where(definition.c.id == bindparam("id", type_=BigInteger())))
-_CURRENT = statement(
-    select(definition.c.id, definition.c.body)
-    .join_from(task, definition, task.c.definition_id == definition.c.id)
-    .where(task.c.removed_at.is_(None))
-    .order_by(task.c.name)
+_BY_HASH = Statement(lambda _: select(definition.c.id).where(definition.c.hash == bindparam("hash", type_=Text())))
+_GET = Statement(lambda _: select(definition.c.body).where(definition.c.id == bindparam("id", type_=BigInteger())))
+_CURRENT = Statement(
+    lambda _: (
+        select(definition.c.id, definition.c.body)
+        .join_from(task, definition, task.c.definition_id == definition.c.id)
+        .where(task.c.removed_at.is_(None))
+        .order_by(task.c.name)
+    )
 )
-_ALL = statement(select(task.c.name, task.c.nominal_at))
-_ADD = statement(insert(task).values(name=_name, definition_id=_definition_id))
+_ALL = Statement(lambda _: select(task.c.name, task.c.nominal_at))
+_ADD = Statement(lambda _: insert(task).values(name=_name, definition_id=_definition_id))
 _UPDATE = Statement(
     lambda _: update(task).values(definition_id=_definition_id, removed_at=None).where(task.c.name == _name)
 )
-_REMOVE = statement(update(task).values(removed_at=_at).where(task.c.name == _name, task.c.removed_at.is_(None)))
-_NOMINAL = statement(update(task).values(nominal_at=_at).where(task.c.name == _name))
+_REMOVE = Statement(
+    lambda _: update(task).values(removed_at=_at).where(task.c.name == _name, task.c.removed_at.is_(None))
+)
+_NOMINAL = Statement(lambda _: update(task).values(nominal_at=_at).where(task.c.name == _name))
