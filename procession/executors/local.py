@@ -39,6 +39,8 @@ _PADDING = "." * 200
 _LONGEST_WORD = 65536
 _STILLBORN = 3
 """A forge that died so often in a row without a single shim will not come to life by trying again."""
+_PAUSE = 1.0
+"""Seconds before shims are ordered again that the system had no room for."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -58,6 +60,7 @@ class LocalExecutor:
         """pids of the shims that the present forge made and that live."""
         self._asked = 0
         """Shims that were ordered and are not there yet."""
+        self._make_after = 0.0
         self._stillborn = 0
         self._survivors: dict[str, float] = {}
         self._partial = b""
@@ -144,12 +147,11 @@ class LocalExecutor:
         """Hand jobs over, in this order; return those that found no room."""
         if self._tasks is None:
             self._revive()
-        for number, job in enumerate(jobs):
-            if job.key in self._open:
-                raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
-            message = self._message(job)
+        messages = [self._message(job) for job in jobs]  # all or, if one is wrong, none
+        assert self._tasks is not None
+        for number, (job, message) in enumerate(zip(jobs, messages, strict=True)):
             try:
-                self._send(message)
+                self._tasks.send(message)
             except BlockingIOError:
                 self._fill_pool()
                 return list(jobs[number:])
@@ -165,6 +167,8 @@ class LocalExecutor:
     def _message(self, job: Job) -> bytes:
         if not _KEY(job.key):
             raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
+        if job.key in self._open:
+            raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
         spec = {
             "key": job.key,
             "incarnation": self._incarnation,
@@ -184,14 +188,10 @@ class LocalExecutor:
             message = _encode({"spec_file": spool.write_spec(self._spool, job.key, message)}).encode()
         return message
 
-    def _send(self, message: bytes) -> None:
-        assert self._tasks is not None
-        self._tasks.send(message)
-
     def _fill_pool(self) -> None:
         """Order the shims that are missing for the jobs under way."""
         missing = min(self.slots, len(self._open)) - len(self._pool) - self._asked
-        if missing > 0 and self._control is not None:
+        if missing > 0 and self._control is not None and time.monotonic() >= self._make_after:
             with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 self._control.send(b"make %d" % missing)
                 self._asked += missing
@@ -214,11 +214,10 @@ class LocalExecutor:
         self._read_fifo(notices)
         self._read_control(notices)
         self._read_shims(notices)
-        if notices.gone and self._open:
-            if self._tasks is None:
-                with contextlib.suppress(ExecutorError):
-                    self._revive()
-            self._fill_pool()
+        if notices.gone and self._open and self._tasks is None:
+            with contextlib.suppress(ExecutorError):
+                self._revive()
+        self._fill_pool()
         return notices
 
     def _read_fifo(self, notices: Notices) -> None:
@@ -262,9 +261,11 @@ class LocalExecutor:
                 self._pool.clear()
                 notices.gone = True
                 return
-            made = message.split()[1:]
-            self._asked = 0 if not made else max(0, self._asked - len(made))
+            _, asked, *made = message.split()
+            self._asked -= int(asked)
             self._stillborn = 0
+            if len(made) < int(asked):  # no room for another process: not again at once
+                self._make_after = time.monotonic() + _PAUSE
             for pid in map(int, made):
                 if self._watch(pid):
                     self._pool.add(pid)

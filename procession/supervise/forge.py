@@ -1,6 +1,6 @@
 """The forge: a small process that makes shims by fork, when told, and does nothing else.
 
-In: ``make N`` on a control socket. Out: N shims, their pids as ``made PID ...``.
+In: ``make N`` on a control socket. Out: N shims, their pids as ``made N PID ...`` (fewer if the system has no room).
 Always: one thread, the standard library only, no database, so a fork is cheap and safe; it lives as long as
 its launcher (end of file on the control socket) and its shims longer, if they are busy. It reaps nothing:
 ended shims vanish, and whoever wants to know holds a pidfd.
@@ -41,8 +41,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     while order := os.read(control, 64):
-        made = [_make(shim, control) for _ in range(int(order.split()[1]))]
-        os.write(control, b"made %b" % b" ".join([b"%d" % pid for pid in made if pid]))
+        number = int(order.split()[1])
+        made = [_make(shim, control) for _ in range(number)]
+        os.write(control, b"made %d %b" % (number, b" ".join([b"%d" % pid for pid in made if pid])))
 
 
 def _make(shim: Callable[[], None], control: int) -> int:
