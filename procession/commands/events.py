@@ -125,9 +125,7 @@ def _give_ids(tx: Tx, births: list[_Birth]) -> None:
         {"name": name, "key": key, "event_id": birth.event_id, "payload": birth.payload}
         for (name, key), birth in sorted(keyed.items())
     ]
-    free = store.take_keys(tx, rows)
-    taken = [row for row in rows if row["event_id"] not in free]
-    for where, known in store.known_keys(tx, taken).items():
+    for where, known in store.take_keys(tx, rows).items():
         first = keyed[where]
         for birth in births:
             if birth is first or birth.known == (first.event_id, first.payload):

@@ -34,6 +34,10 @@ Which = tuple[int, int, int]
 """Processing id, ordinal and attempt number."""
 
 
+Rows = Mapping[int, Mapping[int, Any]]
+"""Processing id → ordinal → how the step stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """One ended attempt: which, how, and what it used and left."""
@@ -50,22 +54,30 @@ class Conclusion:
 
 
 def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
-    """Give these attempts their outcome and do what follows."""
+    """Give these attempts their outcome and do what follows.
+
+    An attempt is live if its step runs and this is its number; the processings are locked while that is looked at.
+    """
     now = project.now()
-    standing = processings.standings(tx, [e.which[0] for e in ended])
-    ended = [_judged(project, tx, each) for each in ended]
-    live = steps.end_attempts(tx, [_row(e, now) for e in ended])
-    late = [e for e in ended if e.which not in live]
-    moves.note(
-        tx,
-        "attempt",
-        "late",
-        [Moving(p, now, o, n, reason="late result ignored") for (p, o, n) in (e.which for e in late)],
-        BY,
-    )
+    ids = {e.which[0] for e in ended}
+    standing = processings.standings(tx, ids)
+    rows = steps.states(tx, ids)
+    live = [e for e in ended if _is_live(rows, e.which)]
+    if len(live) < len(ended):
+        late = (e.which for e in ended if not _is_live(rows, e.which))
+        noted = [Moving(p, now, o, n, reason="late result ignored") for p, o, n in late]
+        moves.note(tx, "attempt", "late", noted, BY)
     if live:
-        _apply(tx, [e for e in ended if e.which in live], standing, now)
-        events.submit_all(project, tx, [event for e in ended if e.which in live for event in e.left.events])
+        live = [_judged(project, tx, each) for each in live]
+        steps.end_attempts(tx, [_row(e, now) for e in live])
+        _apply(tx, live, standing, rows, now)
+        events.submit_all(project, tx, [event for e in live for event in e.left.events])
+
+
+def _is_live(rows: Rows, which: Which) -> bool:
+    pid, ordinal, number = which
+    row = rows.get(pid, {}).get(ordinal)
+    return row is not None and row.state == State.RUNNING and row.attempt == number
 
 
 def _judged(project: Project, tx: Tx, ended: Conclusion) -> Conclusion:
@@ -79,9 +91,10 @@ def _judged(project: Project, tx: Tx, ended: Conclusion) -> Conclusion:
     return ended
 
 
-def _apply(tx: Tx, ended: Sequence[Conclusion], standing: Mapping[int, processings.Standing], now: int) -> None:
+def _apply(
+    tx: Tx, ended: Sequence[Conclusion], standing: Mapping[int, processings.Standing], rows: Rows, now: int
+) -> None:
     definitions = Definitions(tx)
-    rows = steps.states(tx, [e.which[0] for e in ended])
     states = {pid: {o: State(row.state) for o, row in found.items()} for pid, found in rows.items()}
     step_moves: dict[str, list[Moving]] = defaultdict(list)
     ready: list[Moving] = []

@@ -24,6 +24,8 @@ from sqlalchemy.pool import QueuePool
 from procession.errors import StoreBusy, StoreError
 from procession.store import dialect as _dialect
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First releases, one in each line, without the rare WAL corruption race between a checkpoint and a writer."""
 
@@ -78,8 +80,23 @@ class Tx:
         return self.run(what, **parameters).first()
 
     def each(self, what: Statement, rows: Iterable[Mapping[str, Any]], **parameters: Any) -> CursorResult[Any]:
-        """Run a statement over a set of given rows (`dialect.given_rows`), at once."""
-        return self.run(what, rows=json.dumps(list(rows), separators=(",", ":")), **parameters)
+        """Read with a set of given rows (`dialect.given_rows`), at once."""
+        return self.run(what, rows=_encode(list(rows)), **parameters)
+
+    def write(self, what: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Write with a set of given rows (`dialect.Given`); return how many rows of the table it touched."""
+        if not rows:
+            return 0
+        sql, own = what.compiled(self._engine)
+        if self.dialect != "sqlite":
+            return self.connection.exec_driver_sql(sql, {**own, "rows": _encode(list(rows))}).rowcount
+        cursor = self.connection.connection.cursor()
+        try:
+            cursor.executemany(sql, [{**own, **row} for row in rows] if own else rows)
+            touched: int = cursor.rowcount
+        finally:
+            cursor.close()
+        return touched
 
     def reserve_ids(self, table: str, n: int) -> range | list[int]:
         """Ids for `n` new rows of a table; never given twice, not even after rows were deleted."""

@@ -14,7 +14,7 @@ from procession.clock import moment
 from procession.model.event import Event
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import given_rows, upsert
+from procession.store.dialect import Given, given_rows, upsert
 
 event, event_key = schema.event, schema.event_key
 
@@ -24,15 +24,20 @@ _KEY = {"name": Text(), "key": Text(), "event_id": BigInteger(), "payload": Text
 
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write events; each row has every column but the counts."""
-    tx.each(_ADD, rows)
+    tx.write(_ADD, rows)
 
 
-def take_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[int]:
-    """Reserve names and keys for new events; return the event ids of those that were free.
+def take_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, str]]:
+    """Reserve names and keys for new events; return (name, key) → (event id, payload) of those that were taken.
 
     Rows come sorted by name and key, so that two callers who take the same keys never wait for each other in a circle.
     """
-    return {row[0] for row in tx.each(_TAKE, rows).fetchall()} if rows else set()
+    taken = known_keys(tx, rows)
+    free = [row for row in rows if (row["name"], row["key"]) not in taken]
+    if tx.write(_TAKE, free) != len(free):  # somebody else took one in between (PostgreSQL alone can come here)
+        ours = {row["event_id"] for row in free}
+        taken |= {where: known for where, known in known_keys(tx, free).items() if known[0] not in ours}
+    return taken
 
 
 def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, str]]:
@@ -43,8 +48,7 @@ def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], 
 
 def count_repeats(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Count repeats and conflicts on the first event; rows: id, repeats, conflicts, at."""
-    if rows:
-        tx.each(_REPEAT, rows)
+    tx.write(_REPEAT, rows)
 
 
 def find(tx: Tx, event_id: int) -> Event | None:
@@ -68,15 +72,13 @@ def picture(row: Row[Any]) -> Event:
 
 
 def _add(dialect: str) -> Executable:
-    given = given_rows(dialect, _EVENT)
-    return insert(event).from_select(list(_EVENT), select(*(given.c[name] for name in _EVENT)))
+    return insert(event).from_select(list(_EVENT), Given(dialect, _EVENT).select())
 
 
 def _take(dialect: str) -> Executable:
-    given = given_rows(dialect, _KEY)
-    rows = select(*(given.c[name] for name in _KEY)).where(given.c.name.is_not(None))
-    make = upsert(dialect)
-    return make(event_key).from_select(list(_KEY), rows).on_conflict_do_nothing().returning(event_key.c.event_id)
+    given = Given(dialect, _KEY)
+    rows = given.select().where(given["name"].is_not(None))  # SQLite needs a WHERE before ON CONFLICT
+    return upsert(dialect)(event_key).from_select(list(_KEY), rows).on_conflict_do_nothing()
 
 
 def _known(dialect: str) -> Executable:
@@ -86,17 +88,15 @@ def _known(dialect: str) -> Executable:
 
 
 def _repeat(dialect: str) -> Executable:
-    given = given_rows(
-        dialect, {"id": BigInteger(), "repeats": Integer(), "conflicts": Integer(), "at": BigInteger()}
-    ).c
+    given = Given(dialect, {"id": BigInteger(), "repeats": Integer(), "conflicts": Integer(), "at": BigInteger()})
     return (
         update(event)
         .values(
-            repeats=event.c.repeats + given.repeats,
-            conflicts=event.c.conflicts + given.conflicts,
-            last_seen_at=given.at,
+            repeats=event.c.repeats + given["repeats"],
+            conflicts=event.c.conflicts + given["conflicts"],
+            last_seen_at=given["at"],
         )
-        .where(event.c.id == given.id)
+        .where(event.c.id == given["id"])
     )
 
 

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, func, insert, literal_column, update
 from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
 from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import given_rows, unindexed
+from procession.store.dialect import Given, unindexed
 
 ROW = {
     "processing_id": BigInteger(),
@@ -49,8 +49,15 @@ class Moving:
     reason: str | None = None
 
     def row(self) -> dict[str, Any]:
-        """As a row of `given_rows`."""
-        return {name: getattr(self, name) for name in ROW}
+        """As a row to write with."""
+        return {
+            "processing_id": self.processing_id,
+            "ordinal": self.ordinal,
+            "attempt": self.attempt,
+            "due_at": self.due_at,
+            "reason": self.reason,
+            "at": self.at,
+        }
 
 
 def steps(tx: Tx, verb: str, moving: Sequence[Moving], by: str, *, quiet: bool = False) -> None:
@@ -65,23 +72,32 @@ def processings(tx: Tx, verb: str, moving: Sequence[Moving], by: str) -> None:
 
 def note(tx: Tx, noun: str, verb: str, noted: Sequence[Moving], by: str, state: str | None = None) -> None:
     """Write journal lines for what is not a move: a birth, a wish, a late result."""
-    if noted:
-        tx.each(_NOTE, [m.row() for m in noted], noun=noun, verb=verb, state=state, by=by)
+    tx.write(_NOTE, [_line(m, noun, verb, state, by, m.attempt) for m in noted])
 
 
 def _move(tx: Tx, machine: Machine, verb: str, moving: Sequence[Moving], by: str, quiet: bool) -> None:
-    if not moving:
-        return
-    rows = [m.row() for m in moving]
-    moved = {tuple(row) for row in tx.each(_MOVES[machine.noun, verb], rows).fetchall()}
-    if len(moved) != len(rows):
-        missing = next(m for m in moving if (m.processing_id, m.ordinal) not in moved)
-        where = f"processing {missing.processing_id}" + (f" step {missing.ordinal}" if missing.ordinal else "")
-        raise StaleState(f"{where} could not {verb}: it is in another state, or at another attempt, by now")
-    if verb in COUNTING:  # the line names the attempt that this move began
-        rows = [{**row, "attempt": row["attempt"] + 1} for row in rows]
+    if tx.write(_MOVES[machine.noun, verb], [m.row() for m in moving]) != len(moving):
+        which = ", ".join(f"{m.processing_id}/{m.ordinal}" if m.ordinal else str(m.processing_id) for m in moving[:5])
+        raise StaleState(
+            f"{machine.noun} {which} could not {verb}: one of them is in another state, or at another attempt, by now"
+        )
     if not quiet:
-        tx.each(_NOTE, rows, noun=machine.noun, verb=verb, state=str(machine.moves[verb].target), by=by)
+        state, begun = str(machine.moves[verb].target), verb in COUNTING
+        tx.write(_NOTE, [_line(m, machine.noun, verb, state, by, m.attempt + begun) for m in moving])
+
+
+def _line(m: Moving, noun: str, verb: str, state: str | None, by: str, attempt: int) -> dict[str, Any]:
+    return {
+        "at": m.at,
+        "noun": noun,
+        "processing_id": m.processing_id,
+        "ordinal": m.ordinal or None,
+        "attempt": attempt or None,
+        "verb": verb,
+        "state": state,
+        "by": by,
+        "reason": m.reason,
+    }
 
 
 def _literals(move: Move) -> Any:
@@ -90,15 +106,15 @@ def _literals(move: Move) -> Any:
 
 
 def _step_move(move: Move, dialect: str) -> Executable:
-    given, table = given_rows(dialect, ROW).c, schema.step.c
+    given, table = Given(dialect, ROW), schema.step.c
     values: dict[str, Any] = {
         "state": literal_column(f"'{move.target}'"),
-        "due_at": given.due_at,
-        "reason": given.reason,
-        "finished_at": given.at if move.target in STEP.terminal else None,
+        "due_at": given["due_at"],
+        "reason": given["reason"],
+        "finished_at": given["at"] if move.target in STEP.terminal else None,
     }
     if move.verb in COUNTING:
-        values |= {"attempt": table.attempt + 1, "started_at": func.coalesce(table.started_at, given.at)}
+        values |= {"attempt": table.attempt + 1, "started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb == "retry":
         values |= {"renewed": table.attempt}
     return (
@@ -106,33 +122,31 @@ def _step_move(move: Move, dialect: str) -> Executable:
         .values(values)
         .where(
             and_(
-                table.processing_id == given.processing_id,
-                table.ordinal == given.ordinal,
-                table.attempt == given.attempt,
+                table.processing_id == given["processing_id"],
+                table.ordinal == given["ordinal"],
+                table.attempt == given["attempt"],
                 unindexed(dialect, table.state).op("IN")(_literals(move)),
             )
         )
-        .returning(table.processing_id, table.ordinal)
     )
 
 
 def _processing_move(move: Move, dialect: str) -> Executable:
-    given, table = given_rows(dialect, ROW).c, schema.processing.c
+    given, table = Given(dialect, ROW), schema.processing.c
     values: dict[str, Any] = {
         "state": literal_column(f"'{move.target}'"),
-        "due_at": given.due_at,
-        "reason": given.reason,
-        "finished_at": given.at if move.target in PROCESSING.terminal else None,
+        "due_at": given["due_at"],
+        "reason": given["reason"],
+        "finished_at": given["at"] if move.target in PROCESSING.terminal else None,
     }
     if move.verb == "begin":
-        values |= {"started_at": func.coalesce(table.started_at, given.at)}
+        values |= {"started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb in ("retry", "resume"):
         values |= {"cancel_requested_at": None, "launcher_id": None}
     return (
         update(schema.processing)
         .values(values)
-        .where(and_(table.id == given.processing_id, unindexed(dialect, table.state).op("IN")(_literals(move))))
-        .returning(table.id, literal_column("0"))
+        .where(and_(table.id == given["processing_id"], unindexed(dialect, table.state).op("IN")(_literals(move))))
     )
 
 
@@ -144,22 +158,5 @@ def _statement(machine: Machine, move: Move) -> Statement:
 _MOVES = {(m.noun, move.verb): _statement(m, move) for m in MACHINES.values() for move in m.moves.values()}
 
 
-def _note(dialect: str) -> Executable:
-    given = given_rows(dialect, ROW)
-    r = given.c
-    written = select(
-        r.at,
-        bindparam("noun", type_=Text()),
-        r.processing_id,
-        func.nullif(r.ordinal, 0),
-        func.nullif(r.attempt, 0),
-        bindparam("verb", type_=Text()),
-        bindparam("state", type_=Text()),
-        bindparam("by", type_=Text()),
-        r.reason,
-    ).select_from(given)
-    names = ["at", "noun", "processing_id", "ordinal", "attempt", "verb", "state", "by", "reason"]
-    return insert(schema.journal).from_select(names, written)
-
-
-_NOTE = Statement(_note)
+_LINE = {c.name: BigInteger() if c.name == "processing_id" else c.type for c in schema.journal.c if c.name != "id"}
+_NOTE = Statement(lambda dialect: insert(schema.journal).from_select(list(_LINE), Given(dialect, _LINE).select()))

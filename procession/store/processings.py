@@ -31,7 +31,7 @@ from procession.model.processing import Processing
 from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import given_rows
+from procession.store.dialect import Given, given_rows
 
 processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
 
@@ -47,9 +47,8 @@ _NEW_STEP = {
 
 def add(tx: Tx, rows: Sequence[dict[str, Any]], steps: Sequence[dict[str, Any]]) -> None:
     """Write new processings and all their steps."""
-    if rows:
-        tx.each(_ADD, rows)
-        tx.each(_ADD_STEPS, steps)
+    tx.write(_ADD, rows)
+    tx.write(_ADD_STEPS, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +106,7 @@ def cancels_wanted(tx: Tx, launcher_id: int) -> Sequence[Row[Any]]:
 
 def release(tx: Tx, launcher_ids: Sequence[int]) -> None:
     """Give the processings of gone foreground launchers to whoever serves the project."""
-    if launcher_ids:
-        tx.each(_RELEASE, [{"id": i} for i in launcher_ids])
+    tx.write(_RELEASE, [{"id": i} for i in launcher_ids])
 
 
 def find(tx: Tx, processing_id: int) -> Processing | None:
@@ -171,13 +169,11 @@ def picture(row: Row[Any]) -> Processing:
 
 
 def _add(dialect: str) -> Executable:
-    given = given_rows(dialect, _NEW)
-    return insert(processing).from_select(list(_NEW), select(*(given.c[name] for name in _NEW)))
+    return insert(processing).from_select(list(_NEW), Given(dialect, _NEW).select())
 
 
 def _add_steps(dialect: str) -> Executable:
-    given = given_rows(dialect, _NEW_STEP)
-    return insert(step).from_select(list(_NEW_STEP), select(*(given.c[name] for name in _NEW_STEP)))
+    return insert(step).from_select(list(_NEW_STEP), Given(dialect, _NEW_STEP).select())
 
 
 def _standing(dialect: str) -> Executable:
@@ -198,8 +194,8 @@ def _standing(dialect: str) -> Executable:
 
 
 def _release(dialect: str) -> Executable:
-    given = given_rows(dialect, {"id": BigInteger()})
-    return update(processing).values(launcher_id=None).where(processing.c.launcher_id == given.c.id)
+    given = Given(dialect, {"id": BigInteger()})
+    return update(processing).values(launcher_id=None).where(processing.c.launcher_id == given["id"])
 
 
 def _is(name: str, state: str) -> Any:

@@ -11,12 +11,13 @@ from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
 from procession.clock import moment
+from procession.errors import StaleState
 from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Step
 from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import given_rows, upsert
+from procession.store.dialect import Given, given_rows, upsert
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
 event, launcher = schema.event, schema.launcher
@@ -82,7 +83,7 @@ def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, Row[Any
 
 def add_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write the attempts that a claim begins; from here they count."""
-    tx.each(_ADD, rows)
+    tx.write(_ADD, rows)
 
 
 def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Row[Any]]:
@@ -101,15 +102,15 @@ def outputs(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[str, dict[s
 # ── ending ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def end_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[tuple[int, int, int]]:
-    """Give live attempts their outcome; return which of them were live. The others ended before: nothing changes."""
-    return {(row.processing_id, row.ordinal, row.number) for row in tx.each(_END_ATTEMPTS, rows)}
+def end_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Give live attempts their outcome; StaleState if one of them has one already."""
+    if tx.write(_END_ATTEMPTS, rows) != len(rows):
+        raise StaleState("an attempt has ended before")
 
 
 def confirm(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Remember when live attempts were started (rows: processing_id, ordinal, number, started_at)."""
-    if rows:
-        tx.each(_CONFIRM, rows)
+    tx.write(_CONFIRM, rows)
 
 
 def outcomes_since(tx: Tx, processing_id: int, ordinal: int, renewed: int) -> list[Outcome]:
@@ -120,13 +121,12 @@ def outcomes_since(tx: Tx, processing_id: int, ordinal: int, renewed: int) -> li
 
 def set_outputs(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write outputs of a step; the newest value of a name wins."""
-    if rows:
-        tx.each(_SET_OUTPUTS, rows)
+    tx.write(_SET_OUTPUTS, rows)
 
 
 def accept(tx: Tx, row: Mapping[str, Any]) -> None:
     """Write the attempt of a person who did a step by hand."""
-    tx.each(_ACCEPT, [row])
+    tx.write(_ACCEPT, [row])
 
 
 # ── looking after ──────────────────────────────────────────────────────────────────────────────────
@@ -139,8 +139,7 @@ def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
 
 def adopt(tx: Tx, rows: Sequence[dict[str, Any]], launcher_id: int) -> None:
     """Make live attempts those of another launcher."""
-    if rows:
-        tx.each(_ADOPT, rows, launcher_id=launcher_id)
+    tx.write(_ADOPT, [{**row, "launcher_id": launcher_id} for row in rows])
 
 
 def of(tx: Tx, processing_id: int) -> tuple[Step, ...]:
@@ -185,31 +184,29 @@ def _same(given: Any, table: Any, *names: str) -> Any:
 
 
 def _insert(table: Any, types: Mapping[str, Any]) -> Statement:
-    def build(dialect: str) -> Executable:
-        given = given_rows(dialect, types)
-        return insert(table).from_select(list(types), select(*(given.c[name] for name in types)))
+    return Statement(lambda dialect: insert(table).from_select(list(types), Given(dialect, types).select()))
 
-    return Statement(build)
+
+def _live(given: Given) -> Any:
+    """This very attempt, as long as it has no outcome."""
+    return and_(*(attempt.c[name] == given[name] for name in _WHICH), attempt.c.outcome.is_(None))
 
 
 def _end_attempts(dialect: str) -> Executable:
-    given = given_rows(dialect, _END)
-    values: dict[str, Any] = {name: given.c[name] for name in _END if name not in _WHICH}
-    values["started_at"] = func.coalesce(given.c.started_at, attempt.c.started_at)
-    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
-    return update(attempt).values(values).where(where).returning(*(attempt.c[name] for name in _WHICH))
+    given = Given(dialect, _END)
+    values: dict[str, Any] = {name: given[name] for name in _END if name not in _WHICH}
+    values["started_at"] = func.coalesce(given["started_at"], attempt.c.started_at)
+    return update(attempt).values(values).where(_live(given))
 
 
 def _confirm(dialect: str) -> Executable:
-    given = given_rows(dialect, {**_WHICH, "started_at": BigInteger()})
-    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
-    return update(attempt).values(started_at=given.c.started_at).where(where)
+    given = Given(dialect, {**_WHICH, "started_at": BigInteger()})
+    return update(attempt).values(started_at=given["started_at"]).where(_live(given))
 
 
 def _adopt(dialect: str) -> Executable:
-    given = given_rows(dialect, _WHICH)
-    where = and_(_same(given, attempt, *_WHICH), attempt.c.outcome.is_(None))
-    return update(attempt).values(launcher_id=_param("launcher_id")).where(where)
+    given = Given(dialect, {**_WHICH, "launcher_id": BigInteger()})
+    return update(attempt).values(launcher_id=given["launcher_id"]).where(_live(given))
 
 
 def _states(dialect: str) -> Executable:
@@ -250,10 +247,9 @@ def _outputs(dialect: str) -> Executable:
 
 
 def _set_outputs(dialect: str) -> Executable:
-    given = given_rows(dialect, _OUTPUT)
-    make = upsert(dialect)
-    rows = select(*(given.c[name] for name in _OUTPUT)).where(given.c.name.is_not(None))
-    put = make(output).from_select(list(_OUTPUT), rows)
+    given = Given(dialect, _OUTPUT)
+    rows = given.select().where(given["name"].is_not(None))  # SQLite needs a WHERE before ON CONFLICT
+    put = upsert(dialect)(output).from_select(list(_OUTPUT), rows)
     return put.on_conflict_do_update(
         index_elements=["processing_id", "ordinal", "name"], set_={"value": put.excluded.value}
     )

@@ -1,13 +1,14 @@
 """Bring a database to the schema of this version, or refuse it, before anything else touches it.
 
 In: an opened store. Out: a database with exactly the tables of `schema.py`.
-Always: a newer schema is refused with one line and nothing is touched; two processes never migrate at once; an SQLite
-file is copied before it is migrated. Alembic is imported only where the schema really differs.
+Always: a newer or foreign schema is refused with one line and nothing is touched; two processes never make or migrate
+a schema at once, and a killed one leaves the old schema or the new one; an SQLite file is copied before it is migrated.
+Alembic is imported only where the schema really differs.
 """
 
 from __future__ import annotations
 
-import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,91 +16,112 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from procession.errors import SchemaMismatch
+from procession.errors import HostError, SchemaMismatch
 from procession.store import schema
 from procession.store.database import Store, masked
 
 LOCK = 0x50524F44
 """PostgreSQL advisory lock under which one process makes or migrates the schema."""
 
-KNOWN = ("0001",)
-"""All schema versions that this code has ever written, oldest first."""
+SCRIPTS = Path(__file__).parent / "migrations"
+"""``versions/<version>_<word>.py``, one for each schema that Procession has ever written."""
+
+_VERSION_TABLE = """CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)"""
+"""As Alembic itself makes it."""
 
 
-def prepare(store: Store) -> None:
-    """Make or migrate the schema if needed; raise SchemaMismatch if it is newer than this code."""
-    found = _version(store)
-    if found == schema.VERSION:
-        return
+def prepare(store: Store, scripts: Path = SCRIPTS, version: str = schema.VERSION) -> None:
+    """Make or migrate the schema if needed; raise SchemaMismatch if it is newer than this code, or not ours."""
+    with store.read() as tx:
+        if _version(tx.connection) == version:
+            return
     with _alone(store) as connection:
-        found = _read(connection)
+        found = _version(connection)
         if found is None:
-            schema.metadata.create_all(connection)
-            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{schema.VERSION}')")  # noqa: S608
-        elif found not in KNOWN:
+            _make(store, connection)
+        elif found not in _known(scripts):
             raise SchemaMismatch(
-                f"the database {masked(store.url)} has schema {found}, "
-                f"this version of Procession knows {schema.VERSION}; "
+                f"the database {masked(store.url)} has schema {found}, this version of Procession knows {version}; "
                 "nothing was touched: use the version of Procession that wrote it, or a newer one"
             )
-        elif found != schema.VERSION:
-            _migrate(store, connection, found)
+        elif found != version:
+            if store.engine.dialect.name == "sqlite":
+                _copy(store, Path(f"{store.engine.url.database}.{found}.backup"))
+            run_migrations(connection, scripts, version)
 
 
-def _version(store: Store) -> str | None:
-    with store.engine.connect() as connection:
-        return _read(connection)
-
-
-def _read(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
-
-
-@contextmanager
-def _alone(store: Store) -> Iterator[Connection]:
-    """One transaction in which nobody else makes or migrates this schema."""
-    if store.engine.dialect.name == "postgresql":
-        with store.engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-            yield connection
-        return
-    guard = Path(str(store.engine.url.database) + ".upgrade")
-    with guard.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with store.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
-    guard.unlink(missing_ok=True)
-
-
-def _migrate(store: Store, connection: Connection, found: str) -> None:
-    if store.engine.dialect.name == "sqlite":
-        backup = f"{store.engine.url.database}.{found}.backup"
-        Path(backup).unlink(missing_ok=True)
-        with store.engine.connect() as other:
-            other.exec_driver_sql(f"VACUUM INTO '{backup}'")
-    run_migrations(connection)
-
-
-def run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection, scripts: Path = SCRIPTS, version: str = schema.VERSION) -> None:
     """Run every migration that this database has not had yet, in the open transaction of this connection."""
     from alembic.migration import MigrationContext  # noqa: PLC0415  only where the schema differs
     from alembic.operations import Operations  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    directory = ScriptDirectory(str(scripts))
 
     def upgrade(revision: Any, _context: Any) -> Any:
-        return scripts._upgrade_revs(schema.VERSION, revision)
+        return directory._upgrade_revs(version, revision)
 
     context = MigrationContext.configure(connection, opts={"fn": upgrade, "transactional_ddl": False})
     with Operations.context(context):
         context.run_migrations()
+
+
+def _version(connection: Connection) -> str | None:
+    """The schema version that this database says it has; None if it says nothing."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    return str(rows[0]) if len(rows) == 1 else f"{' and '.join(sorted(map(str, rows))) or 'without a version'}"
+
+
+def _known(scripts: Path) -> set[str]:
+    """All schema versions that there is a way from."""
+    return {path.name.partition("_")[0] for path in (scripts / "versions").glob("*_*.py")}
+
+
+def _make(store: Store, connection: Connection) -> None:
+    """Make the newest schema at once; refuse a database in which others live."""
+    if taken := sorted(set(inspect(connection).get_table_names()) & set(schema.metadata.tables)):
+        raise SchemaMismatch(
+            f"the database {masked(store.url)} has a table {taken[0]} that Procession did not make; "
+            "nothing was touched: give Procession a database of its own"
+        )
+    schema.metadata.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(_VERSION_TABLE)
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{schema.VERSION}')")  # noqa: S608
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[Connection]:
+    """One writing transaction in which nobody else makes or migrates this schema, however long it takes."""
+    with store.begin() as tx:
+        if tx.dialect == "postgresql":
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                tx.connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+            tx.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        yield tx.connection
+
+
+def _copy(store: Store, to: Path) -> None:
+    """Copy the database as it is; called while our own transaction keeps everybody else from writing.
+
+    The copy has its name only when it is complete and on disk, and is as private as the original.
+    """
+    part = to.with_name(to.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        mode = Path(str(store.engine.url.database)).stat().st_mode & 0o777
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))  # empty: SQLite may fill it
+        with store.engine.connect() as other:  # a reader: it sees what was committed last
+            other.exec_driver_sql("VACUUM INTO :part", {"part": str(part)})
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(to)
+    except OSError as error:
+        raise HostError(
+            f"the database could not be copied to {to} before it is migrated ({error.strerror}); "
+            "nothing was changed: make room there, then start again"
+        ) from error
