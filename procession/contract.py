@@ -30,6 +30,9 @@ MAX_RETRY_AFTER = 366 * 86_400.0
 TAIL = 4096
 """Bytes at the end of a log in which its last line is looked for."""
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 FILES = ("output", "events", "progress", "metrics", "retry_after")
 """Files in the attempt's directory that a script may write, by the names of their variables."""
 
@@ -45,10 +48,11 @@ class Order:
     step: str
     number: int
     params: Mapping[str, Any]
-    work: Path
-    step_dir: Path
-    attempt_dir: Path
-    event_file: Path
+    work: str
+    """Working directory shared by the chain; like all paths here a plain text: this is the hot path."""
+    step_dir: str
+    attempt_dir: str
+    event_file: str
 
     @property
     def label(self) -> str:
@@ -58,16 +62,16 @@ class Order:
 
 def environment(order: Order) -> dict[str, str]:
     """The variables that are added to what the script inherits."""
-    prefix = str(order.attempt_dir)
+    prefix = order.attempt_dir
     added = {
         "PROCESSION_TASK": order.task,
         "PROCESSION_PROCESSING": str(order.processing_id),
         "PROCESSION_STEP": order.step,
         "PROCESSION_ATTEMPT": str(order.number),
         "PROCESSION_KEY": order.key.rpartition("-")[0],
-        "PROCESSION_EVENT": str(order.event_file),
-        "PROCESSION_WORK": str(order.work),
-        "PROCESSION_STEP_DIR": str(order.step_dir),
+        "PROCESSION_EVENT": order.event_file,
+        "PROCESSION_WORK": order.work,
+        "PROCESSION_STEP_DIR": order.step_dir,
         "PROCESSION_OUTPUT": f"{prefix}/output",
         "PROCESSION_EVENTS": f"{prefix}/events",
         "PROCESSION_PROGRESS": f"{prefix}/progress",
@@ -77,19 +81,16 @@ def environment(order: Order) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     for name, value in order.params.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        if value is not None and len(text.encode()) <= MAX_VARIABLE:
+        text = value if isinstance(value, str) else _compact(value)
+        if value is not None and (len(text) < MAX_VARIABLE // 4 or len(text.encode()) <= MAX_VARIABLE):
             added[variable(name)] = text
     return added
 
 
 def event_text(row: Any) -> str:
     """The event file: everything about the event, for scripts in any language."""
-    return json.dumps(
-        {"id": row.event_id, "name": row.name, "key": row.key, "title": row.title, "params": json.loads(row.params)},
-        ensure_ascii=False,
-        indent=1,
-    )
+    name, key, title = _encode(row.name), _encode(row.key), _encode(row.title)
+    return f'{{"id": {row.event_id}, "name": {name}, "key": {key}, "title": {title}, "params": {row.params}}}\n'
 
 
 # ── what it leaves ─────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +106,7 @@ class Left:
 
 
 def ending(
-    how: str, code: int | None, signal: int | None, errno: int | None, reason: str | None, attempt_dir: Path
+    how: str, code: int | None, signal: int | None, errno: int | None, reason: str | None, attempt_dir: Path | str
 ) -> Ending:
     """What an exit record says, in our words. Only a recorded code 0 is a success."""
     match how:
@@ -142,30 +143,30 @@ def signal_name(number: int | None) -> str:
         return f"signal {number}"
 
 
-def read_left(attempt_dir: Path, names: frozenset[str], default_key: str, source: str) -> Left:
+def read_left(attempt_dir: Path | str, names: frozenset[str], default_key: str, source: str) -> Left:
     """Read outputs, events and metrics; Invalid names the line that cannot be understood."""
-    outputs = _outputs(_text(attempt_dir / "output", MAX_OUTPUT_BYTES)) if "output" in names else {}
-    events = _events(_text(attempt_dir / "events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
-    metrics = _metrics(_text(attempt_dir / "metrics", MAX_OUTPUT_BYTES)) if "metrics" in names else {}
+    outputs = _outputs(_text(f"{attempt_dir}/output", MAX_OUTPUT_BYTES)) if "output" in names else {}
+    events = _events(_text(f"{attempt_dir}/events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
+    metrics = _metrics(_text(f"{attempt_dir}/metrics", MAX_OUTPUT_BYTES)) if "metrics" in names else {}
     return Left(outputs, events, metrics)
 
 
-def present(attempt_dir: Path) -> frozenset[str]:
+def present(attempt_dir: Path | str) -> frozenset[str]:
     """Which of the files that a script may leave are there."""
-    return frozenset(name for name in FILES if (attempt_dir / name).is_file())
+    return frozenset(name for name in FILES if Path(attempt_dir, name).is_file())
 
 
-def retry_after(attempt_dir: Path) -> float | None:
+def retry_after(attempt_dir: Path | str) -> float | None:
     """Seconds that the script asks to wait before the next try; None if it does not say, or not in a number."""
     try:
-        with (attempt_dir / "retry_after").open(errors="replace") as file:
+        with open(f"{attempt_dir}/retry_after", errors="replace") as file:
             seconds = float(file.read(64).strip())
     except (OSError, ValueError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124  not NaN
 
 
-def progress(attempt_dir: Path) -> tuple[float | None, str] | None:
+def progress(attempt_dir: Path | str) -> tuple[float | None, str] | None:
     """The newest complete line of the progress file: a share from 0 to 1 (or None) and a text."""
     line = _last_line(attempt_dir, "progress")
     if not line:
@@ -177,13 +178,13 @@ def progress(attempt_dir: Path) -> tuple[float | None, str] | None:
         return None, line
 
 
-def _text(path: Path, limit: int) -> str:
+def _text(path: str, limit: int) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise Invalid(
-            f"the file {path.name} is larger than {limit >> 20} MiB; write less, or put it into a file of its own"
+            f"the file {Path(path).name} is larger than {limit >> 20} MiB; write less, or into a file of its own"
         )
     return content.decode("utf-8", "replace").replace("\0", "�")
 
@@ -259,15 +260,15 @@ def _metrics(text: str) -> dict[str, float]:
     return found
 
 
-def _with_last_line(what: str, attempt_dir: Path) -> str:
+def _with_last_line(what: str, attempt_dir: Path | str) -> str:
     line = _last_line(attempt_dir)
     return f"{what}: {line}" if line else what
 
 
-def _last_line(attempt_dir: Path, name: str = "log") -> str:
+def _last_line(attempt_dir: Path | str, name: str = "log") -> str:
     """The last line of a file that is not empty, at most 300 characters of it, fit to be shown."""
     try:
-        descriptor = os.open(attempt_dir / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(f"{attempt_dir}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL))

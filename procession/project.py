@@ -137,10 +137,9 @@ class Project:
             return None
         return int(parts[0]), int(parts[1]), int(parts[2])
 
-    def given(self, processing_id: int | str, date: str, key: str | None) -> Mapping[str, str | int | None]:
+    def given(self, processing_id: int, work: str, date: str, key: str | None) -> Mapping[str, str | int | None]:
         """The names that every command may use."""
-        files = self.var.files(int(processing_id)) if processing_id else self.var.root / "work"
-        return {"project": str(self.root), "work": str(files), "date": date, "id": processing_id, "key": key}
+        return {"project": str(self.root), "work": work, "date": date, "id": processing_id, "key": key}
 
     def wake(self) -> None:
         """Poke the launcher of this place, if there is one; the database says what is to be done."""

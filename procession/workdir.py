@@ -85,6 +85,11 @@ class Var:
         """The directory of an attempt."""
         return self.step(processing_id, ordinal, name) / str(number)
 
+    def places(self, processing_id: int, ordinal: int, name: str) -> tuple[str, str, str]:
+        """As texts, for the hot path: the directories of a processing, of its files, and of a step."""
+        work = f"{self.root}/work/{processing_id}"
+        return work, f"{work}/files", f"{work}/{ordinal:02d}-{name}"
+
     def prepare(self) -> None:
         """Make what must be there, ours alone; HostError says what stands in the way."""
         try:

@@ -200,7 +200,7 @@ def _asked_at_birth(command: Command) -> Command:
 
 
 def _check_parameters(project: Project, task: Task, event: NewEvent, now: int) -> None:
-    given = {**project.given(0, moment(now).date().isoformat(), event.key), "id": 0}
+    given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), event.key)
     for plan in task.steps:
         try:
             _asked_at_birth(plan.command).render(event.params, {}, given)

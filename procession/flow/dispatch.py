@@ -126,22 +126,38 @@ def _jobs(
 
 
 def _job(project: Project, task: Task, c: Candidate, order: Any, outputs: Mapping[str, Mapping[str, Any]]) -> Job:
-    plan, var, pid = task.step(c.ordinal), project.var, c.processing_id
+    plan, pid, number = task.step(c.ordinal), c.processing_id, c.attempt + 1
     params = json.loads(order.params)
+    work, files, step_dir = project.var.places(pid, c.ordinal, plan.name)
     date = moment(order.created_at).date().isoformat()
-    argv = plan.command.render(params, outputs, project.given(pid, date, order.key))
-    step_dir = var.step(pid, c.ordinal, plan.name)
+    argv = plan.command.render(params, outputs, project.given(pid, files, date, order.key))
     told = contract.Order(
-        key=project.attempt_key(pid, c.ordinal, c.attempt + 1), task=task.name, processing_id=pid, ordinal=c.ordinal,
-        step=plan.name, number=c.attempt + 1, params=params, work=var.files(pid), step_dir=step_dir,
-        attempt_dir=step_dir / str(c.attempt + 1), event_file=var.work(pid) / "event.json",
-    )  # fmt: skip
-    cwd = step_dir / "files" if plan.cwd == "step" else told.work
+        key=project.attempt_key(pid, c.ordinal, number),
+        task=task.name,
+        processing_id=pid,
+        ordinal=c.ordinal,
+        step=plan.name,
+        number=number,
+        params=params,
+        work=files,
+        step_dir=step_dir,
+        attempt_dir=f"{step_dir}/{number}",
+        event_file=f"{work}/event.json",
+    )
+    cwd = f"{step_dir}/files" if plan.cwd == "step" else files
+    artifacts = f"{told.attempt_dir}/artifacts"
     return Job(
-        key=told.key, label=told.label, program=argv[0], argv=argv, cwd=str(cwd),
-        dirs=tuple(dict.fromkeys((str(told.work), str(cwd), f"{told.attempt_dir}/artifacts"))),
-        files={str(told.event_file): contract.event_text(order)},
+        key=told.key,
+        label=told.label,
+        program=argv[0],
+        argv=argv,
+        cwd=cwd,
+        dirs=(files, artifacts) if cwd is files else (files, cwd, artifacts),
+        files={told.event_file: contract.event_text(order)},
         env_set={**dict(project.settings.environment_set), **contract.environment(told)},
         env_drop=project.settings.environment_drop,
-        attempt_dir=str(told.attempt_dir), log=f"{told.attempt_dir}/log", timeout=plan.timeout, grace=plan.grace,
-    )  # fmt: skip
+        attempt_dir=told.attempt_dir,
+        log=f"{told.attempt_dir}/log",
+        timeout=plan.timeout,
+        grace=plan.grace,
+    )

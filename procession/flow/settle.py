@@ -52,7 +52,7 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
     ):
         return None
     end = sighting.exit
-    attempt_dir = Path(post.live.get(key) or str(sighting.record.spec.get("attempt_dir", "")))
+    attempt_dir = post.live.get(key) or str(sighting.record.spec.get("attempt_dir", ""))
     ending = contract.ending(end.how, end.code, end.signal, end.errno, end.reason, attempt_dir)
     left = contract.Left()
     if end.left and ending.outcome is Outcome.SUCCEEDED:
@@ -63,7 +63,7 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
     if end.how != "not_started":
         post.measure(end.seconds)
     return Conclusion(
-        which, ending, left, str(attempt_dir), end.started_at, end.finished_at, end.max_rss, end.cpu, end.log_bytes
+        which, ending, left, attempt_dir, end.started_at, end.finished_at, end.max_rss, end.cpu, end.log_bytes
     )
 
 
