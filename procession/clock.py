@@ -24,6 +24,10 @@ class Clock:
         """Seconds that never jump, for measuring spans within one process."""
         return time.monotonic()
 
+    def sleep(self, seconds: float) -> None:
+        """Wait; for the few spans in which nothing shall wake."""
+        time.sleep(seconds)
+
 
 class FixedClock(Clock):
     """A clock that moves only when told; for tests and for questions such as "when is it due next?"."""
@@ -36,6 +40,9 @@ class FixedClock(Clock):
 
     def monotonic(self) -> float:
         return (self.at - _EPOCH).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Move by so many seconds; a negative number jumps back."""

@@ -14,8 +14,8 @@ from procession.model.admission import Capacity
 SHORT = 0.05
 """Seconds; while scripts are shorter than this on average, some are queued ahead at the shims."""
 TURN = 0.025
-"""Seconds of work to queue ahead: about as long as ends are gathered before the next turn."""
-MOST_AHEAD = 64
+"""Seconds for which ends are gathered at most; twice as much work is queued ahead, so that nobody runs dry."""
+MOST_AHEAD = 128
 
 
 @dataclass(slots=True)
@@ -53,8 +53,8 @@ class Post:
 
     @property
     def fed(self) -> bool:
-        """Have the shims enough to do until the next turn, so that ends may gather?"""
-        return len(self.live) - len(self.ended) >= self.capacity.cpus
+        """Have the shims enough to do for a while, so that ends may gather?"""
+        return len(self.live) - len(self.ended) > max(self.capacity.cpus, self.capacity.ahead // 2)
 
     def hear(self, notices: Notices) -> None:
         """Take in what the executor tells."""
@@ -68,7 +68,7 @@ class Post:
         if self.typical >= SHORT or self.kind == "run":
             self.capacity.ahead = 0
         else:
-            wanted = self.capacity.cpus * TURN / max(self.typical, 0.0005)
+            wanted = self.capacity.cpus * 2 * TURN / max(self.typical, 0.0005)
             self.capacity.ahead = min(MOST_AHEAD, int(wanted))
 
     def forget(self, key: str) -> None:

@@ -23,14 +23,13 @@ def stop(project: Project, tx: Tx) -> datetime | None:
     post = project.serving
     now = project.clock.monotonic()
     never: list[Conclusion] = []
-    for row in processings.cancels_wanted(tx, post.launcher_id):
-        key = project.attempt_key(row.processing_id, row.ordinal, row.number)
+    for which in processings.cancels_wanted(tx, post.launcher_id):
+        key = project.attempt_key(*which)
         if now - post.asked.get(key, -ASK_AGAIN) < ASK_AGAIN:
             continue
         post.asked[key] = now
         answer = post.executor.cancel(key, "cancel")
         if answer == "void":
-            which = (row.processing_id, row.ordinal, row.number)
             never.append(Conclusion(which, Ending(Outcome.CANCELLED, "cancelled before it started")))
         elif answer == "ended":
             post.ended[key] = None

@@ -33,6 +33,8 @@ CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, dispatch)
 NET = timedelta(seconds=2)
 """However quiet it is, every chapter is called about so often: polling is the net under every wake-up."""
 AFTER_TROUBLE = timedelta(seconds=1)
+GATHER = 0.004
+"""Seconds between two looks while ends gather: to be woken by each end would cost more than the end itself."""
 FILES_EVERY = 2.0
 """Seconds between two looks at the definition files."""
 
@@ -166,8 +168,9 @@ class Loop:
             seconds = min(seconds, self.every)
         self._listen(seconds)
         gathered = clock.monotonic() + TURN
-        while self.post.ended and self.post.fed and not self.leaving and (rest := gathered - clock.monotonic()) > 0:
-            self._listen(rest)
+        while self.post.ended and self.post.fed and not self.leaving and clock.monotonic() < gathered:
+            clock.sleep(GATHER)
+            self._listen(0)
         if self.journal:
             self.journal.write_if_quiet(busy=bool(self.post.ended))
 

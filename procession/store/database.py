@@ -75,6 +75,16 @@ class Tx:
         """Run a statement and return all its rows."""
         return self.run(what, **parameters).fetchall()
 
+    def tuples(self, what: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows as plain tuples: the hot path makes of them what it needs."""
+        sql, own = what.compiled(self._engine)
+        cursor = self.connection.connection.cursor()
+        try:
+            cursor.execute(sql, {**own, **parameters} if own else parameters)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
     def row(self, what: Statement, **parameters: Any) -> Row[Any] | None:
         """Run a statement and return its first row, if there is one."""
         return self.run(what, **parameters).first()
@@ -82,6 +92,10 @@ class Tx:
     def each(self, what: Statement, rows: Iterable[Mapping[str, Any]], **parameters: Any) -> CursorResult[Any]:
         """Read with a set of given rows (`dialect.given_rows`), at once."""
         return self.run(what, rows=_encode(list(rows)), **parameters)
+
+    def each_tuple(self, what: Statement, rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """Read with a set of given rows, as plain tuples."""
+        return self.tuples(what, rows=_encode(list(rows)))
 
     def write(self, what: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write with a set of given rows (`dialect.Given`); return how many rows of the table it touched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -65,28 +65,35 @@ class Standing:
 
 def standings(tx: Tx, ids: Iterable[int]) -> dict[int, Standing]:
     """How these processings stand, locked against everybody else until this transaction ends."""
-    rows = tx.each(_STANDING, [{"id": i} for i in sorted(set(ids))])
+    rows = tx.each_tuple(_STANDING, [{"id": i} for i in sorted(set(ids))])
     return {
-        row.id: Standing(
-            row.id, row.task, row.definition_id, State(row.state), row.cancel_requested_at is not None, row.launcher_id
-        )
-        for row in rows
+        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id)
+        for i, task, definition_id, state, asked_at, launcher_id in rows
     }
 
 
 def tasks_waiting(tx: Tx) -> list[str]:
     """Names of the tasks that have processings waiting."""
-    return [row.name for row in tx.rows(_TASKS_WAITING)]
+    return [name for (name,) in tx.tuples(_TASKS_WAITING)]
 
 
-def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> Sequence[Row[Any]]:
-    """The next waiting processings of a task: id, definition_id, priority, started_at; in claiming order."""
-    return tx.rows(_WAITING, task=task, launcher_id=launcher_id, n=limit)
+class Waiting(NamedTuple):
+    """A processing that waits for its turn."""
+
+    id: int
+    definition_id: int
+    priority: int
+    started_at: int | None
+
+
+def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> list[Waiting]:
+    """The next waiting processings of a task, in claiming order."""
+    return [Waiting(*row) for row in tx.tuples(_WAITING, task=task, launcher_id=launcher_id, n=limit)]
 
 
 def running_by_task(tx: Tx) -> dict[str, int]:
     """Task → its running processings, counted from rows."""
-    return {row.task: row.n for row in tx.rows(_RUNNING)}
+    return dict(tx.tuples(_RUNNING))
 
 
 def is_busy(tx: Tx, task: str) -> bool:
@@ -99,9 +106,9 @@ def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
     tx.run(_ASK_CANCEL, id=processing_id, at=at)
 
 
-def cancels_wanted(tx: Tx, launcher_id: int) -> Sequence[Row[Any]]:
-    """Live attempts, owned by this launcher, of processings whose cancel was asked: processing_id, ordinal, number."""
-    return tx.rows(_CANCELS, launcher_id=launcher_id)
+def cancels_wanted(tx: Tx, launcher_id: int) -> list[tuple[int, int, int]]:
+    """Live attempts, owned by this launcher, of processings whose cancel was asked: processing id, ordinal, number."""
+    return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_CANCELS, launcher_id=launcher_id)]
 
 
 def release(tx: Tx, launcher_ids: Sequence[int]) -> None:

@@ -203,14 +203,6 @@ step = Table(
         sqlite_where=text("state = 'ready' AND due_at IS NOT NULL"),
         postgresql_where=text("state = 'ready' AND due_at IS NOT NULL"),
     ),
-    # what is running: counted at every claim
-    Index(
-        "ix_step_running",
-        "processing_id",
-        "ordinal",
-        sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
-    ),
     sqlite_with_rowid=False,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.engine import Row
@@ -52,32 +52,55 @@ _OUTPUT = {"processing_id": BigInteger(), "ordinal": Integer(), "name": Text(), 
 
 def wake_due(tx: Tx, now: int) -> None:
     """Steps whose time has come join those that may start at once."""
-    tx.run(_WAKE_DUE, now=now)
+    tx.tuples(_WAKE_DUE, now=now)
 
 
 def next_due(tx: Tx) -> int | None:
     """When the next waiting step comes due; None if none waits for a time."""
-    due: int | None = tx.run(_NEXT_DUE).scalar()
-    return due
+    ((due,),) = tx.tuples(_NEXT_DUE)
+    return due  # type: ignore[no-any-return]
 
 
-def ready(tx: Tx, launcher_id: int | None, limit: int) -> Sequence[Row[Any]]:
+class Ready(NamedTuple):
+    """A step of a running processing that may start."""
+
+    processing_id: int
+    ordinal: int
+    attempt: int
+    cpus: float
+    priority: int
+    task: str
+    definition_id: int
+
+
+def ready(tx: Tx, launcher_id: int | None, limit: int) -> list[Ready]:
     """Steps of running processings that may start, in claiming order."""
-    return tx.rows(_READY, launcher_id=launcher_id, n=limit)
+    return [Ready(*row) for row in tx.tuples(_READY, launcher_id=launcher_id, n=limit)]
 
 
 def live(tx: Tx, host: str) -> tuple[float, float]:
     """Processors taken by the live attempts of a host, and the most that one of them takes."""
-    row = tx.run(_LIVE, host=host).one()
-    total, largest = tuple(row)
+    ((total, largest),) = tx.tuples(_LIVE, host=host)
     return float(total), float(largest)
 
 
-def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, Row[Any]]]:
-    """Processing id → ordinal → (name, state, attempt, renewed, cpus) of all steps of these processings."""
-    found: dict[int, dict[int, Row[Any]]] = {}
-    for row in tx.each(_STATES, [{"id": i} for i in set(processing_ids)]):
-        found.setdefault(row.processing_id, {})[row.ordinal] = row
+class StepStanding(NamedTuple):
+    """How a step stands."""
+
+    processing_id: int
+    ordinal: int
+    name: str
+    state: str
+    attempt: int
+    renewed: int
+
+
+def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, StepStanding]]:
+    """Processing id → ordinal → how the step stands, for all steps of these processings."""
+    found: dict[int, dict[int, StepStanding]] = {}
+    ids = [{"id": i} for i in set(processing_ids)]
+    for row in tx.each_tuple(_STATES, ids) if ids else ():
+        found.setdefault(row[0], {})[row[1]] = StepStanding(*row)
     return found
 
 
@@ -86,9 +109,21 @@ def add_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     tx.write(_ADD, rows)
 
 
-def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Row[Any]]:
-    """Processing id → what its scripts are told: event id, name, key, title, params."""
-    return {row.id: row for row in tx.each(_ORDERS, [{"id": i} for i in set(processing_ids)])}
+class Order(NamedTuple):
+    """What the scripts of a processing are told of its event."""
+
+    processing_id: int
+    event_id: int
+    name: str
+    key: str | None
+    title: str
+    params: str
+    created_at: int
+
+
+def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Order]:
+    """Processing id → what its scripts are told."""
+    return {row[0]: Order(*row) for row in tx.each_tuple(_ORDERS, [{"id": i} for i in set(processing_ids)])}
 
 
 def outputs(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[str, dict[str, Any]]]:
@@ -218,7 +253,6 @@ def _states(dialect: str) -> Executable:
         step.c.state,
         step.c.attempt,
         step.c.renewed,
-        step.c.cpus,
     )
     return select(*columns).select_from(given.join(step, step.c.processing_id == given.c.id)).order_by(step.c.ordinal)
 

@@ -139,7 +139,6 @@ def upgrade() -> None:
         [sa.text("priority DESC"), "processing_id", "ordinal"],
         **_where("state = 'ready' AND due_at IS NULL"),
     )
-    op.create_index("ix_step_running", "step", ["processing_id", "ordinal"], **_where("state = 'running'"))
     op.create_table(
         "attempt",
         sa.Column("processing_id", ID, nullable=False),
