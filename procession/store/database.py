@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import CursorResult, Row, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from procession.errors import StoreBusy, StoreError
@@ -173,10 +173,21 @@ class Store:
                 else:
                     with connection.begin():
                         yield Tx(connection)
-        except OperationalError as error:
-            raise _store_error(self.url, error) from error
         except DBAPIError as error:
-            raise StoreError(f"the database refused a statement: {error.orig}") from error
+            raise self._error(error.orig) from error
+        except self.engine.dialect.loaded_dbapi.Error as error:  # from what was run past SQLAlchemy
+            raise self._error(error) from error
+
+    def _error(self, error: BaseException | None) -> StoreError:
+        """What the driver said, as one line that a person can use."""
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if not isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError):
+            return StoreError(f"the database refused a statement: {text}")
+        if "locked" in text or "busy" in text or "lock timeout" in text:
+            return StoreBusy(
+                f"the database {masked(self.url)} is held by another process ({text}); nothing was changed, try again"
+            )
+        return StoreError(f"the database {masked(self.url)} cannot be used: {text}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -246,12 +257,3 @@ def _postgresql(url: str) -> Engine:
 def masked(url: str) -> str:
     """A database URL that may be shown: without its password."""
     return make_url(url).render_as_string(hide_password=True)
-
-
-def _store_error(url: str, error: OperationalError) -> StoreError:
-    text = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-    if "locked" in text or "busy" in text or "lock timeout" in text:
-        return StoreBusy(
-            f"the database {masked(url)} is held by another process ({text}); nothing was changed, try again"
-        )
-    return StoreError(f"the database {masked(url)} cannot be used: {text}")
