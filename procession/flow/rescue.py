@@ -27,6 +27,8 @@ EVERY = timedelta(seconds=2)
 """How often the attempts are looked at where nothing happens."""
 TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
+QUIET = 1.5 * TRACES_EVERY
+"""Seconds without a sign of shims of an earlier launcher, so in two looks at least, after which their queue is gone."""
 PATIENCE = timedelta(seconds=10)
 """An attempt that has not started by then is taken back: its queue may be gone. Taking back is always safe."""
 SOON = timedelta(milliseconds=200)
@@ -148,7 +150,11 @@ def _take_back(project: Project, row: Any, found: _Found, key: str) -> None:
 
 
 def _clear_traces(project: Project, tx: Tx) -> None:
-    """Put away what the spool still holds of attempts that are settled; end what runs and should not."""
+    """Put away what the spool still holds of attempts that are settled; end what runs and should not.
+
+    The void record of an attempt that an earlier launcher queued stays as long as shims of that time may take the job:
+    it is all that keeps them from running what was given back or cancelled.
+    """
     post = project.serving
     now = project.clock.monotonic()
     if now < post.traces_at:
@@ -157,11 +163,13 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     everyone = [row.id for row in launchers.unsettled(tx, post.host, str(project.var.root))]
     rows = steps.live_attempts(tx, everyone)
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
-    traces = post.executor.keys()
-    for key in traces:
-        if key in live or project.read_key(key) is None:
+    found = post.executor.keys()
+    traces = {key: post.executor.look(key) for key in found if project.read_key(key) is not None}
+    if post.others_at is None or any(isinstance(s, Running) and key not in post.live for key, s in traces.items()):
+        post.others_at = now
+    for key, sighting in traces.items():
+        if key in live:
             continue
-        sighting = post.executor.look(key)
         if (
             isinstance(sighting, Running | Ended | Gone)
             and sighting.record.incarnation != project.installation.incarnation
@@ -174,5 +182,5 @@ def _clear_traces(project: Project, tx: Tx) -> None:
         elif isinstance(sighting, Ended | Gone):
             directory = sighting.record.spec.get("attempt_dir")
             post.executor.archive(key, Path(directory) if directory else project.var.root / "archive" / key)
-        elif isinstance(sighting, Void):
+        elif isinstance(sighting, Void) and now - post.others_at > QUIET:
             post.executor.archive(key, project.var.root / "archive" / key)
