@@ -121,21 +121,26 @@ def settle(
             return Consequences(verb, follows.reason, None)
         verb = "cancel"
     after = {**states, ordinal: _TARGETS[verb]}
-    if verb == "succeed" and not cancel_asked:
+    ready: tuple[int, ...] = ()
+    ended: tuple[tuple[int, str], ...] = ()
+    if verb in ("skip", "cancel") or cancel_asked:
+        end = "skip" if verb == "skip" else "cancel"
+        ended = tuple((o, end) for o, state in after.items() if state in (State.PENDING, State.READY))
+        after |= {o: _TARGETS[end] for o, _ in ended}
+    else:  # other branches go on, also beside one that failed
         ready = next_ready(task, after)
-        done = None if ready or _open(after) else "succeed"
-        return Consequences(verb, follows.reason, None, ready, (), done)
-    open_steps = tuple(o for o, state in after.items() if state in (State.PENDING, State.READY))
-    busy = State.RUNNING in after.values()
-    if verb == "skip":
-        return Consequences(
-            verb, follows.reason, None, (), tuple((o, "skip") for o in open_steps), None if busy else "skip"
-        )
-    if cancel_asked or verb == "cancel":
-        last = verb == "succeed" and not open_steps
-        ended = tuple((o, "cancel") for o in open_steps)
-        return Consequences(verb, follows.reason, None, (), ended, None if busy else "succeed" if last else "cancel")
-    return Consequences(verb, follows.reason, None, (), (), None if busy else "fail")
+    whole = None if ready else _whole(after, verb, cancelled=cancel_asked or verb == "cancel")
+    return Consequences(verb, follows.reason, None, ready, ended, whole)
+
+
+def _whole(after: Mapping[int, State], verb: str, *, cancelled: bool) -> str | None:
+    """The move of the processing when its steps stand like this; none as long as one of them runs or may start."""
+    states = set(after.values())
+    if states & {State.RUNNING, State.READY}:
+        return None
+    if states <= MET:
+        return "skip" if verb == "skip" else "succeed"
+    return "cancel" if cancelled else "fail"
 
 
 _TARGETS = {
@@ -153,7 +158,3 @@ def next_ready(task: Task, states: Mapping[int, State]) -> tuple[int, ...]:
         for plan in task.steps
         if states[plan.ordinal] is State.PENDING and all(states[need] in MET for need in plan.needs)
     )
-
-
-def _open(states: Mapping[int, State]) -> bool:
-    return any(state not in MET for state in states.values())
