@@ -132,5 +132,8 @@ def _again(
         return Done("fail", f"{ending.reason} ({what}, {tries})" if ending.reason else f"{what}, {tries}")
     if ending.retry_after is not None:
         return Again(ending.retry_after, ending.reason)
-    span = min(policy.max_delay, policy.delay * policy.factor ** max(0, used - 1))
+    try:
+        span = min(policy.max_delay, policy.delay * policy.factor ** max(0, used - 1))
+    except OverflowError:  # after hundreds of tries
+        span = policy.max_delay
     return Again(span * jitter(), ending.reason)
