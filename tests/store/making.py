@@ -38,6 +38,7 @@ def chain(
 
 def project_on(root: Path, url: str, *given: Task, cpus: float = 4.0) -> Project:
     """An opened project with these tasks; opening it again in another process keeps what is there."""
+    root.mkdir(parents=True, exist_ok=True)
     var = Var(root / "var")
     var.prepare()
     store = Store(url)
