@@ -18,8 +18,10 @@ from procession.store.database import Store
 
 log = logging.getLogger("procession.journal")
 
-QUIET = 0.25
-"""Seconds at most that the log is behind while there is much to do."""
+QUIET = 0.05
+"""Seconds without anything to do after which the log is written."""
+LATE = 0.5
+"""Seconds that the log is behind at most, however much there is to do."""
 
 
 class JournalLog:
@@ -30,17 +32,25 @@ class JournalLog:
         self._tell = tell
         with store.read() as tx:
             self._cursor = journal.end(tx)
-        self.behind = True
-        self._written_at = 0.0
+        self._behind_since: float | None = None
 
-    def write_if_quiet(self, *, busy: bool) -> None:
-        """Write what is new, unless there is more urgent work and it has not been long."""
-        if self.behind and (not busy or time.monotonic() - self._written_at > QUIET):
+    def patience(self, seconds: float) -> float:
+        """How long to wait for something more urgent, of so many seconds at most."""
+        return seconds if self._behind_since is None else min(seconds, QUIET)
+
+    def expect(self) -> None:
+        """There may be new lines: they are written when it is quiet, or when they have waited long enough."""
+        now = time.monotonic()
+        if self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since > LATE:
             self.write()
 
     def write(self) -> None:
         """Write everything that is new."""
-        self._written_at = time.monotonic()
+        if self._behind_since is None:
+            return
+        self._behind_since = None
         while True:
             with self._store.read() as tx:
                 entries = journal.since(tx, self._cursor)
@@ -49,7 +59,6 @@ class JournalLog:
             if not entries:
                 break
             self._cursor = entries[-1].id
-        self.behind = False
 
 
 def told(entry: Entry) -> str:

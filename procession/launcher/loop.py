@@ -30,7 +30,7 @@ log = logging.getLogger("procession")
 Chapter = Callable[[Project, Tx], datetime | None]
 CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, dispatch)
 
-NET = timedelta(seconds=2)
+NET = timedelta(seconds=5)
 """However quiet it is, every chapter is called about so often: polling is the net under every wake-up."""
 AFTER_TROUBLE = timedelta(seconds=1)
 GATHER = 0.004
@@ -97,15 +97,16 @@ class Loop:
         try:
             with self.project.store.begin() as tx:
                 moments = {c: c(self.project, tx) for c in CHAPTERS if c in due or (c is settle and self.post.ended)}
+            wrote = tx.wrote
         except Exception as error:
             log.warning("a turn failed and is taken apart: %s", _one_line(error))
-            moments = self._one_by_one(due)
+            moments, wrote = self._one_by_one(due), True
         for chapter, moment in moments.items():
             self._due[chapter] = now + NET if moment is None else min(moment, now + NET)
         if self.post.ended:
             self._due[settle] = now
-        if self.journal:
-            self.journal.behind = True
+        if self.journal and wrote:
+            self.journal.expect()
 
     def _is_due(self, chapter: Chapter, now: datetime) -> bool:
         if chapter is settle:
@@ -158,26 +159,31 @@ class Loop:
     # ── between turns ──────────────────────────────────────────────────────────────────────────────
 
     def _sleep(self) -> None:
-        """Wait for the first of: an end, a word, a signal, the next moment. Ends gather while the shims are fed."""
+        """Wait for the first of: an end, a word, a signal, the next moment.
+
+        While the shims have enough to do, ends and words gather for a moment: one turn for many costs little more than
+        a turn for one. The journal is told to the log when it is quiet, or when it has waited long enough.
+        """
         clock = self.project.clock
         until = min(self._due[c] for c in CHAPTERS if c is not settle or self.post.ended)
         seconds = max(0.0, (until - clock.now()).total_seconds())
-        if self.journal and self.journal.behind:
-            seconds = min(seconds, 0.25)
         if self.every is not None:
             seconds = min(seconds, self.every)
-        self._listen(seconds)
-        gathered = clock.monotonic() + TURN
-        while self.post.ended and self.post.fed and not self.leaving and clock.monotonic() < gathered:
-            clock.sleep(GATHER)
-            self._listen(0)
         if self.journal:
-            self.journal.write_if_quiet(busy=bool(self.post.ended))
+            seconds = self.journal.patience(seconds)
+        if self._listen(seconds):
+            gathered = clock.monotonic() + TURN
+            while self.post.fed and not self.leaving and clock.monotonic() < gathered:
+                clock.sleep(GATHER)
+                self._listen(0)
+        elif self.journal:
+            self.journal.write()
 
-    def _listen(self, seconds: float) -> None:
+    def _listen(self, seconds: float) -> bool:
+        """Take in what has come within so many seconds; False if nothing has."""
         self._watch()
         if not self._selector.select(seconds):
-            return
+            return False
         try:
             while self._ear.recv(4096):
                 pass
@@ -190,6 +196,9 @@ class Loop:
                 self.leave()
             elif word == "wake":
                 self.wake()
+                if self.journal:
+                    self.journal.expect()
+        return True
 
     def _watch(self) -> None:
         """Keep the selector to the executor's descriptors, which change when a forge is replaced."""

@@ -54,12 +54,14 @@ class Statement:
 class Tx:
     """One open transaction."""
 
-    __slots__ = ("_after", "_engine", "connection")
+    __slots__ = ("_after", "_engine", "connection", "wrote")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._engine = connection.engine
         self._after: list[Callable[[], object]] = []
+        self.wrote = False
+        """Has it written a set of rows, and with it perhaps a line of the journal?"""
 
     @property
     def dialect(self) -> str:
@@ -101,6 +103,7 @@ class Tx:
         """Write with a set of given rows (`dialect.Given`); return how many rows of the table it touched."""
         if not rows:
             return 0
+        self.wrote = True
         sql, own = what.compiled(self._engine)
         if self.dialect != "sqlite":
             return self.connection.exec_driver_sql(sql, {**own, "rows": _encode(list(rows))}).rowcount

@@ -1,0 +1,5 @@
+import time
+
+at = time.time()
+with open("stamp", "w") as file:
+    file.write(repr(at))
