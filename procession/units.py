@@ -68,9 +68,11 @@ def to_bytes(value: Any) -> int:
 
 
 def duration(seconds: float) -> str:
-    """A span for people, in its two largest units: ``"2 h 5 min"``, ``"42 s"``, ``"0.35 s"``."""
+    """A span for people, in its two largest units: ``"2 h 5 min"``, ``"42 s"``, ``"0.35 s"``, ``"4 ms"``."""
     if seconds < 0:
         return "-" + duration(-seconds)
+    if seconds < 0.0995:
+        return f"{round(seconds * 1000)} ms" if seconds >= 0.0005 else "0 s"
     if seconds < 9.95:
         return f"{round(seconds, 2 if seconds < 0.995 else 1):g} s"
     whole = round(seconds)

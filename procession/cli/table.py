@@ -16,9 +16,14 @@ MARKS = {
     "ready": ("·", None),
     "pending": ("·", None),
     "cancelled": ("–", "yellow"),
+    "retry": ("△", "yellow"),
+    "timeout": ("✖", "red"),
+    "lost": ("✖", "red"),
+    "not_started": ("✖", "red"),
+    "void": ("–", None),
     "skipped": ("–", "yellow"),
 }
-"""A glyph as well as a colour for each state: colour alone tells too few people."""
+"""A glyph as well as a colour for each state and outcome: colour alone tells too few people."""
 
 
 def clean(text: object) -> str:
@@ -27,7 +32,7 @@ def clean(text: object) -> str:
 
 
 def state(name: str) -> str:
-    """A state with its mark, coloured on a terminal."""
+    """A state or outcome with its mark, coloured on a terminal."""
     mark, colour = MARKS.get(name, ("?", None))
     return click.style(f"{mark} {name}", fg=colour) if sys.stdout.isatty() else name
 

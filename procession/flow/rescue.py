@@ -31,6 +31,8 @@ QUIET = 1.5 * TRACES_EVERY
 """Seconds without a sign of shims of an earlier launcher, so in two looks at least, after which their queue is gone."""
 PATIENCE = timedelta(seconds=10)
 """An attempt that has not started by then is taken back: its queue may be gone. Taking back is always safe."""
+MOMENT = timedelta(seconds=1)
+"""The same where a shim has died; what was sent a moment ago is most likely just about to start."""
 SOON = timedelta(milliseconds=200)
 
 
@@ -42,7 +44,7 @@ class _Found:
     adopted: list[dict[str, Any]] = field(default_factory=list)
     started: list[dict[str, Any]] = field(default_factory=list)
     again: bool = False
-    """Survivors of a dead shim are still being ended: look again soon."""
+    """Something is about to change (survivors of a dead shim end, a job is taken from its queue): look again soon."""
 
 
 def rescue(project: Project, tx: Tx) -> datetime | None:
@@ -120,10 +122,12 @@ def _look_at(project: Project, row: Any, found: _Found, *, hurried: bool, now: d
             )
         case Void():
             found.concluded.append(Conclusion(which, Ending(Outcome.VOID, "given back before it started")))
-        case Unstarted() if key in post.refused or not mine or hurried or now - moment(row.claimed_at) > PATIENCE:
-            _take_back(project, row, found, key)
-        case _:
-            pass
+        case Unstarted():
+            waits = abs(now - moment(row.claimed_at))  # a clock that was set back must not keep it waiting
+            if key in post.refused or not mine or waits > (MOMENT if hurried else PATIENCE):
+                _take_back(project, row, found, key)
+            elif hurried:
+                found.again = post.look = True
 
 
 _LOST = {

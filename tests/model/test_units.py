@@ -78,6 +78,7 @@ def test_a_refusal_shows_how_to_write_it() -> None:
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.004, "4 ms"),
         (0.25, "0.25 s"),
         (1.04, "1 s"),
         (9.96, "10 s"),
