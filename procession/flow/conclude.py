@@ -13,6 +13,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from procession.commands import events
@@ -67,6 +68,9 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         late = (e.which for e in ended if not _is_live(rows, e.which))
         noted = [Moving(p, now, o, n, reason="late result ignored") for p, o, n in late]
         moves.note(tx, "attempt", "late", noted, BY)
+    post = project.serving
+    for each in ended:
+        tx.after(partial(post.forget, project.attempt_key(*each.which)))
     if live:
         live = [_judged(project, tx, each) for each in live]
         steps.end_attempts(tx, [_row(e, now) for e in live])

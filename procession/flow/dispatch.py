@@ -98,7 +98,8 @@ def _begin(tx: Tx, definitions: Definitions, fresh: Sequence[Candidate], now: in
 def _send(post: Post, jobs: Sequence[Job]) -> None:
     """Hand over what was claimed; what finds no room is tried again at the next turn."""
     post.live.update((job.key, job.attempt_dir) for job in jobs)
-    post.unsent = post.executor.submit([*post.unsent, *jobs])
+    post.unsent = [*post.unsent, *jobs]  # kept, should the executor raise
+    post.unsent = post.executor.submit(post.unsent)
 
 
 # ── what is sent ───────────────────────────────────────────────────────────────────────────────────

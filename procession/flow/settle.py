@@ -73,7 +73,5 @@ def _default_key(which: Which) -> str:
 
 
 def _put_away(project: Project, done: list[tuple[str, Path]]) -> None:
-    post = project.serving
     for key, attempt_dir in done:
-        post.executor.archive(key, attempt_dir)
-        post.forget(key)
+        project.serving.executor.archive(key, attempt_dir)
