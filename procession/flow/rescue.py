@@ -123,17 +123,23 @@ def _look_at(project: Project, row: Any, found: _Found, *, hurried: bool, now: d
         case Void():
             found.concluded.append(Conclusion(which, Ending(Outcome.VOID, "given back before it started")))
         case Unstarted():
-            waits = abs(now - moment(row.claimed_at))  # a clock that was set back must not keep it waiting
-            if key in post.refused or not mine or waits > (MOMENT if hurried else PATIENCE):
-                _take_back(project, row, found, key)
-            elif hurried:
-                found.again = post.look = True
+            _wait_or_take_back(project, row, found, key, hurried=hurried, now=now)
 
 
 _LOST = {
     "shim_died": "shim_died: its shim was killed; how the script ended is not known",
     "rebooted": "rebooted: the machine was restarted while it ran",
 }
+
+
+def _wait_or_take_back(project: Project, row: Any, found: _Found, key: str, *, hurried: bool, now: datetime) -> None:
+    """An attempt without a record starts soon, if it is ours; if it has not for too long, its queue may be gone."""
+    post = project.serving
+    waits = abs(now - moment(row.claimed_at))  # a clock that was set back must not keep it waiting
+    if key in post.refused or row.launcher_id != post.launcher_id or waits > (MOMENT if hurried else PATIENCE):
+        _take_back(project, row, found, key)
+    elif hurried:
+        found.again = post.look = True
 
 
 def _take_back(project: Project, row: Any, found: _Found, key: str) -> None:
