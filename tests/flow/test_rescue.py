@@ -143,13 +143,16 @@ def test_void_records_are_put_away_when_no_shim_of_before_is_left(drive: Drive) 
     assert d.executor.keys() == []
 
 
-def test_a_lost_queue_is_given_back_at_once(drive: Drive) -> None:
+def test_a_lost_queue_is_given_back_in_a_moment(drive: Drive) -> None:
     """F13: forge and shims were killed; what had not begun will never begin by itself."""
     d = drive(ONE)
     pid = d.born()
     d.turn()
     d.executor.lose_queue()
     d.turn()
+    assert d.outcomes(pid) == [None]  # it was sent this very moment
+    d.after(0.5)
+    d.after(0.7)
     assert d.outcomes(pid) == ["void", None]
     d.end(pid)
     assert d.state(pid) == "succeeded"
@@ -162,6 +165,18 @@ def test_what_does_not_start_for_a_while_is_taken_back(drive: Drive) -> None:
     d.after(PATIENCE.total_seconds() - 1)
     assert d.outcomes(pid) == [None]
     d.after(2)
+    assert d.outcomes(pid) == ["void", None]
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(drive: Drive) -> None:
+    """G26."""
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.executor.lose_queue()
+    d.executor.drain()
+    d.clock.jump(-3600)
+    d.turn()
     assert d.outcomes(pid) == ["void", None]
 
 

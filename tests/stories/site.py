@@ -42,6 +42,18 @@ exit "$3"
 """
 
 
+GATED = """\
+#!/bin/sh
+# gated NAME CODE: runs until a file of this name is there
+echo "start $1" >> "$TRUTH"
+echo "begin $1"
+until [ -e "$GATES/$1" ]; do sleep 0.05; done
+echo "done $1"
+echo "end $1" >> "$TRUTH"
+exit "${2:-0}"
+"""
+
+
 class Site:
     """One project in a directory of its own."""
 
@@ -50,9 +62,10 @@ class Site:
         self.random = random.Random(seed)
         self.mark = uuid.uuid4().hex
         self.truth = root / "truth"
+        self.gates = root / "gates"
         self.launcher: subprocess.Popen[bytes] | None = None
         self._opened: Project | None = None
-        root.mkdir(exist_ok=True)
+        self.gates.mkdir(parents=True)
 
     # ── files ──────────
 
@@ -77,7 +90,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, MARK: self.mark, "TRUTH": str(self.truth), "COLUMNS": "200"}
+        return {**os.environ, MARK: self.mark, "TRUTH": str(self.truth), "GATES": str(self.gates), "COLUMNS": "200"}
 
     def start(self, *arguments: str, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[bytes]:
         """Start a command in the background."""
@@ -195,6 +208,10 @@ class Site:
     def true_lines(self) -> list[str]:
         """What the scripts themselves wrote of their starts and ends."""
         return self.truth.read_text().splitlines() if self.truth.exists() else []
+
+    def open(self, name: str) -> None:
+        """Let a gated script go on to its end."""
+        (self.gates / name).touch()
 
     def began(self, what: object) -> None:
         """Wait until this script has begun by its own word."""
