@@ -13,7 +13,9 @@ from contextlib import contextmanager
 
 from procession.errors import Refused
 from procession.executors.local import LocalExecutor
+from procession.flow.conclude import Conclusion, conclude
 from procession.model.admission import Capacity
+from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
 from procession.store import launchers
@@ -40,6 +42,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     project.post = Post(executor, launcher_id, kind, host, boot_id(), Capacity(cpus))
     try:
         yield project.post
+        _give_back(project)
     finally:
         executor.close()
         with project.store.begin() as tx:
@@ -68,3 +71,16 @@ def who_holds(project: Project) -> int | None:
         return int(project.var.lock.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _give_back(project: Project) -> None:
+    """Before a launcher leaves: what was claimed and has not started goes back, uncounted; what runs, runs on."""
+    post = project.serving
+    with project.store.begin() as tx:
+        unstarted = [
+            Conclusion(which, Ending(Outcome.VOID, "given back: the launcher stopped"))
+            for key in post.live
+            if key not in post.ended and (which := project.read_key(key)) and post.executor.void(key, "stop")
+        ]
+        if unstarted:
+            conclude(project, tx, unstarted)
