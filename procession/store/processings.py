@@ -31,7 +31,7 @@ from procession.model.processing import Processing
 from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows
+from procession.store.dialect import Given, given_rows, unindexed
 
 processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
 
@@ -88,7 +88,10 @@ class Waiting(NamedTuple):
 
 def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> list[Waiting]:
     """The next waiting processings of a task, in claiming order."""
-    return [Waiting(*row) for row in tx.tuples(_WAITING, task=task, launcher_id=launcher_id, n=limit)]
+    return [
+        Waiting(*row)
+        for row in tx.tuples(_WAITING[launcher_id is not None], task=task, launcher_id=launcher_id, n=limit)
+    ]
 
 
 def running_by_task(tx: Tx) -> dict[str, int]:
@@ -213,23 +216,32 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
     return bindparam(name, type_=kind())
 
 
+def owner(owned: bool) -> Any:
+    """Whose processings are meant. Two statements, since IS NOT DISTINCT FROM lets PostgreSQL read all that wait."""
+    return processing.c.launcher_id == _param("launcher_id") if owned else processing.c.launcher_id.is_(None)
+
+
+def _waiting(owned: bool) -> Statement:
+    return Statement(
+        lambda dialect: (
+            select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
+            .where(
+                (unindexed(dialect, processing.c.task) if owned else processing.c.task) == _param("task", Text),
+                _is("processing", "waiting"),
+                processing.c.due_at.is_(None),
+                owner(owned),
+            )
+            .order_by(processing.c.priority.desc(), processing.c.id)
+            .limit(_param("n", Integer))
+        )
+    )
+
+
+_WAITING = {owned: _waiting(owned) for owned in (False, True)}
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
 _TASKS_WAITING = Statement(
     lambda _: select(schema.task.c.name).where(
         exists(literal_column("1")).where(processing.c.task == schema.task.c.name, _is("processing", "waiting"))
-    )
-)
-_WAITING = Statement(
-    lambda _: (
-        select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
-        .where(
-            processing.c.task == _param("task", Text),
-            _is("processing", "waiting"),
-            processing.c.due_at.is_(None),
-            processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")),
-        )
-        .order_by(processing.c.priority.desc(), processing.c.id)
-        .limit(_param("n", Integer))
     )
 )
 _RUNNING = Statement(
