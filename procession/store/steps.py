@@ -18,6 +18,7 @@ from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, upsert
+from procession.store.processings import owner
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
 event, launcher = schema.event, schema.launcher
@@ -75,7 +76,7 @@ class Ready(NamedTuple):
 
 def ready(tx: Tx, launcher_id: int | None, limit: int) -> list[Ready]:
     """Steps of running processings that may start, in claiming order."""
-    return [Ready(*row) for row in tx.tuples(_READY, launcher_id=launcher_id, n=limit)]
+    return [Ready(*row) for row in tx.tuples(_READY[launcher_id is not None], launcher_id=launcher_id, n=limit)]
 
 
 def live(tx: Tx, host: str) -> tuple[float, float]:
@@ -302,23 +303,29 @@ def _live_attempts(dialect: str) -> Executable:
 _ready: Any = literal_column("step.state = 'ready'")
 _WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, step.c.due_at <= _param("now")))
 _NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
-_READY = Statement(
-    lambda _: (
-        select(
-            step.c.processing_id,
-            step.c.ordinal,
-            step.c.attempt,
-            step.c.cpus,
-            step.c.priority,
-            processing.c.task,
-            processing.c.definition_id,
+
+
+def _ready_steps(owned: bool) -> Statement:
+    return Statement(
+        lambda _: (
+            select(
+                step.c.processing_id,
+                step.c.ordinal,
+                step.c.attempt,
+                step.c.cpus,
+                step.c.priority,
+                processing.c.task,
+                processing.c.definition_id,
+            )
+            .join_from(step, processing, processing.c.id == step.c.processing_id)
+            .where(_ready, step.c.due_at.is_(None), owner(owned))
+            .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
+            .limit(_param("n", Integer))
         )
-        .join_from(step, processing, processing.c.id == step.c.processing_id)
-        .where(_ready, step.c.due_at.is_(None), processing.c.launcher_id.is_not_distinct_from(_param("launcher_id")))
-        .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
-        .limit(_param("n", Integer))
     )
-)
+
+
+_READY = {owned: _ready_steps(owned) for owned in (False, True)}
 _LIVE = Statement(
     lambda _: (
         select(func.coalesce(func.sum(attempt.c.cpus), 0.0), func.coalesce(func.max(attempt.c.cpus), 0.0))
