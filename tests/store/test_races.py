@@ -76,7 +76,7 @@ def test_many_launchers_claim_nothing_twice_and_never_too_much(project: Project,
         events.submit_all(wide, tx, [event("w", key=str(n)) for n in range(40)])
     wide.close()
     hosts = ("a", "a", "b", "b")  # two of them share a host, and its processors
-    told = together(*[(workers.claim, (url, str(tmp_path), host, 5.0, 12)) for host in hosts])
+    told = together(*[(workers.claim, (url, str(tmp_path), host, 5.0, 8)) for host in hosts])
     keys = [key for given, _ in told for key in given]  # type: ignore[misc]
     assert [troubles for _, troubles in told] == [[]] * 4  # type: ignore[misc]
     assert len(keys) == len(set(keys)), "nobody was given what another one had"
@@ -105,12 +105,12 @@ def test_a_cancel_and_a_claim_at_the_same_moment_never_both_win(project: Project
     url = project.store.url
     free = project_on(tmp_path / "f", url, chain(steps=2))
     with free.store.begin() as tx:
-        answers = events.submit_all(free, tx, [event(key=str(n)) for n in range(120)])
+        answers = events.submit_all(free, tx, [event(key=str(n)) for n in range(60)])
     free.close()
     ids = [pid for answer in answers for pid in answer.processings]
     told = together(
-        (workers.claim, (url, str(tmp_path), "a", 20.0, 30)),
-        (workers.claim, (url, str(tmp_path), "b", 20.0, 30)),
+        (workers.claim, (url, str(tmp_path), "a", 10.0, 12)),
+        (workers.claim, (url, str(tmp_path), "b", 10.0, 12)),
         (workers.cancel, (url, str(tmp_path), ids)),
         (workers.cancel, (url, str(tmp_path), list(reversed(ids)))),
     )
@@ -133,7 +133,7 @@ def test_a_cancel_and_a_claim_at_the_same_moment_never_both_win(project: Project
             assert standing[pid].cancel_asked, "the wish is there for the flow"
         else:
             assert standing[pid].state is State.CANCELLED
-    assert len(attempts) <= 40
+    assert len(attempts) <= 20
 
 
 @pytest.mark.feature("M36", "M92")

@@ -1,0 +1,118 @@
+"""The claim reads few rows however many wait: every index serves the query that it is there for (M125, G31)."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from procession.flow.candidates import Definitions, candidates
+from procession.model.admission import Live
+from procession.store import processings, steps
+from procession.store.database import Statement, Store, Tx
+from tests.store.making import NOW, born
+
+pytestmark = pytest.mark.feature("M125", "M15")
+MANY = 100_000
+
+QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
+    (processings._WAITING[False], {"task": "t", "n": 5}, "ix_processing_waiting"),
+    (processings._WAITING[True], {"task": "t", "launcher_id": 7, "n": 5}, "ix_processing_launcher"),
+    (processings._RUNNING, {}, "ix_processing_running"),
+    (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
+    (processings._BUSY, {"task": "t"}, "ix_processing_running"),
+    (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
+    (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
+    (steps._READY[False], {"n": 5}, "ix_step_ready"),
+    (steps._READY[True], {"launcher_id": 7, "n": 5}, "ix_step_ready|ix_processing_launcher"),
+    (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
+    (steps._NEXT_DUE, {}, "ix_step_due"),
+    (steps._LIVE, {"host": "h"}, "ix_attempt_live"),
+]
+
+
+def crowd(tx: Tx) -> None:
+    """A hundred thousand that wait, as many that have ended, and a handful that run."""
+    (last,) = born(tx)
+    sequence = (
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {2 * MANY}) SELECT"
+        if tx.dialect == "sqlite"
+        else "SELECT"
+    )
+    source = "n" if tx.dialect == "sqlite" else f"generate_series(1, {2 * MANY}) AS n(i)"
+    definition_id = tx.connection.execute(text("SELECT id FROM definition")).scalar_one()
+    for statement in (
+        "INSERT INTO processing (id, event_id, task, definition_id, state, created_at)"
+        f" {sequence} {last} + i, {last} + i, 't', {definition_id},"
+        f" CASE WHEN i > {2 * MANY - 4} THEN 'running' WHEN i > {MANY} THEN 'succeeded' ELSE 'waiting' END, 1"
+        f" FROM {source}",
+        "INSERT INTO step (processing_id, ordinal, name, state, cpus)"
+        f" {sequence} {last} + i, 1, 's', CASE WHEN i > {2 * MANY - 4} THEN 'ready' WHEN i > {MANY} THEN 'succeeded'"
+        f" ELSE 'pending' END, 1.0 FROM {source}",
+        "INSERT INTO attempt (processing_id, ordinal, number, launcher_id, cpus, outcome, claimed_at)"
+        f" {sequence} {last} + i, 1, 1, 1, 1.0, 'succeeded', 1 FROM {source} WHERE i BETWEEN {MANY + 1}"
+        f" AND {2 * MANY - 4}",
+    ):
+        tx.connection.exec_driver_sql(statement)
+
+
+@pytest.fixture
+def crowded(store: Store) -> Store:
+    with store.begin() as tx:
+        crowd(tx)
+    if store.engine.dialect.name == "postgresql":
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    return store
+
+
+def plan(tx: Tx, query: Statement, parameters: dict[str, Any]) -> str:
+    sql, own = query.compiled(tx.connection.engine)
+    how = "EXPLAIN QUERY PLAN" if tx.dialect == "sqlite" else "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF)"
+    rows = tx.connection.exec_driver_sql(f"{how} {sql}", {**own, **parameters}).fetchall()
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+def scanned(plan_text: str) -> str:
+    """The tables that PostgreSQL reads from one end to the other, but for those that are tiny."""
+    found = re.findall(r"Seq Scan on (?:\w+ )?(processing|step|attempt|event|journal)\b", plan_text)
+    return ", ".join(found)
+
+
+def test_every_query_of_the_claim_goes_by_its_index(crowded: Store) -> None:
+    with crowded.begin() as tx:
+        for query, parameters, index in QUERIES:
+            found = plan(tx, query, parameters)
+            assert re.search(index, found), f"{index} is not used:\n{found}"
+            if tx.dialect == "sqlite":
+                assert not re.search(r"SCAN (processing|step|attempt)(?! USING (COVERING )?INDEX ix_\w+)", found), found
+                assert "TEMP B-TREE FOR ORDER BY" not in found or "launcher" in index, found
+            else:
+                assert not scanned(found), found
+                touched = [int(n) for n in re.findall(r"Index (?:Only )?Scan.*?rows=(\d+)", found)]
+                assert all(n <= 20 for n in touched), found
+
+
+def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
+    """Counted in the database's own steps, not in time: SQLite calls back every 100 of them."""
+    counted = 0
+
+    def tick() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    with crowded.begin() as tx:
+        definitions = Definitions(tx)
+        if tx.dialect == "sqlite":
+            driver: Any = tx.connection.connection.dbapi_connection
+            driver.set_progress_handler(tick, 100)
+        steps.wake_due(tx, NOW)
+        live = Live(*steps.live(tx, "h"), processings.running_by_task(tx))
+        found = candidates(tx, definitions, None, live, 16)
+        if tx.dialect == "sqlite":
+            driver.set_progress_handler(None, 0)
+        assert live.processings == {"t": 4}
+        assert 4 + 16 <= len(found) <= 4 + 17
+        assert [c.begun for c in found[:4]] == [True] * 4
+    assert counted * 100 < 20_000, "a scan of a hundred thousand rows takes many times as much"
