@@ -18,7 +18,7 @@ from procession import code, contract
 from procession.clock import moment
 from procession.errors import Invalid
 from procession.executor import Job
-from procession.flow.candidates import Definitions, candidates, entries
+from procession.flow.candidates import Definitions, candidates
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.model.admission import Candidate, Live, admit
 from procession.model.outcome import Ending, Outcome
@@ -45,6 +45,7 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     found = candidates(tx, definitions, post.owned, live, room)
     admitted, _ = admit(found, post.capacity, live)
     if admitted:
+        _begin(tx, found, admitted, now)
         _claim(project, tx, definitions, admitted, now)
     elif post.unsent:
         tx.after(lambda: _send(post, ()))
@@ -62,7 +63,6 @@ def count_live(tx: Tx, post: Post) -> Live:
 
 def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
     """Move what was admitted, count its attempts, and have it sent after the commit."""
-    _begin(tx, definitions, [c for c in admitted if not c.begun], now)
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
     scripts = [definitions[c.definition_id].step(c.ordinal).command.scripts for c in admitted]
     steps.add_attempts(
@@ -82,17 +82,15 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
     tx.after(lambda: _send(project.serving, jobs))
 
 
-def _begin(tx: Tx, definitions: Definitions, fresh: Sequence[Candidate], now: int) -> None:
-    """Let processings begin: they run from now on, and all their first steps are ready."""
+def _begin(tx: Tx, found: Sequence[Candidate], admitted: Sequence[Candidate], now: int) -> None:
+    """Let processings begin, or go on after a retry: they run from now on, and every step whose turn it is is ready,
+    also one for which there is no room yet."""
+    fresh = dict.fromkeys(c.processing_id for c in admitted if not c.begun)
     if not fresh:
         return
-    moves.processings(tx, "begin", [Moving(pid, now) for pid in {c.processing_id: None for c in fresh}], BY)
-    ready = {(c.processing_id, c.ordinal): c.attempt for c in fresh}
-    for c in fresh:
-        if not c.attempt:  # begun for the first time: its other entry steps are ready too
-            for ordinal in entries(definitions[c.definition_id]):
-                ready.setdefault((c.processing_id, ordinal), 0)
-    moves.steps(tx, "ready", [Moving(pid, now, o, n) for (pid, o), n in ready.items()], BY, quiet=True)
+    moves.processings(tx, "begin", [Moving(pid, now) for pid in fresh], BY)
+    turn = [c for c in found if not c.begun and c.processing_id in fresh]
+    moves.steps(tx, "ready", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in turn], BY, quiet=True)
 
 
 def _send(post: Post, jobs: Sequence[Job]) -> None:

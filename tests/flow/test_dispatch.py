@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from procession.commands import events, processings
+from procession.commands import steps as accepted
 from procession.errors import ExecutorError, Invalid
 from procession.executor import Job
 from procession.executors.inline import InlineExecutor
@@ -313,3 +314,18 @@ def test_a_missing_parameter_refuses_the_event_before_anything_is_written(drive:
         d.submit()
     assert d.rows("SELECT 1 FROM event UNION ALL SELECT 1 FROM processing") == []
     assert len(d.submit(path="x").processings) == 2
+
+
+def test_after_a_step_was_accepted_the_next_one_begins_and_others_are_not_held_up(drive: Drive) -> None:
+    d = drive(CHAIN)
+    pid, other = d.born(), d.born()
+    d.turn()
+    d.end(other)
+    d.end(pid, 1)
+    accepted.accept(d.project, pid, None, "by hand")
+    d.turn()
+    assert (d.state(pid), d.states(pid)) == ("running", ["succeeded", "running", "pending"])
+    for one in (pid, other):
+        d.end(one)
+        d.end(one)
+        assert d.state(one) == "succeeded"
