@@ -43,8 +43,8 @@ class Post:
     """Something happened to a shim: the attempts want to be looked at now."""
     traces_at: float = 0.0
     """When the spool is next searched for traces of settled attempts (monotonic seconds)."""
-    others_at: float | None = None
-    """When an attempt that another launcher had sent was last seen running (monotonic seconds)."""
+    busy_at: float | None = None
+    """When that search last saw an attempt running (monotonic seconds)."""
     typical: float | None = None
     """Seconds that a script takes, a moving average; None before the first."""
 

@@ -28,7 +28,7 @@ EVERY = timedelta(seconds=2)
 TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
 QUIET = 1.5 * TRACES_EVERY
-"""Seconds without a sign of shims of an earlier launcher, so in two looks at least, after which their queue is gone."""
+"""Seconds in which no attempt was seen running, at two looks at least: no shim is busy, so every queue is empty."""
 PATIENCE = timedelta(seconds=10)
 """An attempt that has not started by then is taken back: its queue may be gone. Taking back is always safe."""
 MOMENT = timedelta(seconds=1)
@@ -162,8 +162,8 @@ def _take_back(project: Project, row: Any, found: _Found, key: str) -> None:
 def _clear_traces(project: Project, tx: Tx) -> None:
     """Put away what the spool still holds of attempts that are settled; end what runs and should not.
 
-    The void record of an attempt that an earlier launcher queued stays as long as shims of that time may take the job:
-    it is all that keeps them from running what was given back or cancelled.
+    A void record stays as long as a shim may still take the job from its queue, ours or that of an earlier launcher: it
+    is all that keeps the shim from running what was given back or cancelled.
     """
     post = project.serving
     now = project.clock.monotonic()
@@ -175,8 +175,8 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
     found = post.executor.keys()
     traces = {key: post.executor.look(key) for key in found if project.read_key(key) is not None}
-    if post.others_at is None or any(isinstance(s, Running) and key not in post.live for key, s in traces.items()):
-        post.others_at = now
+    if post.busy_at is None or any(isinstance(sighting, Running) for sighting in traces.values()):
+        post.busy_at = now
     for key, sighting in traces.items():
         if key in live:
             continue
@@ -192,5 +192,5 @@ def _clear_traces(project: Project, tx: Tx) -> None:
         elif isinstance(sighting, Ended | Gone):
             directory = sighting.record.spec.get("attempt_dir")
             post.executor.archive(key, Path(directory) if directory else project.var.root / "archive" / key)
-        elif isinstance(sighting, Void) and now - post.others_at > QUIET:
+        elif isinstance(sighting, Void) and now - post.busy_at > QUIET:
             post.executor.archive(key, project.var.root / "archive" / key)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.commands import events
+from procession.commands import events, processings
 from procession.executor import Gone, Running, Void
 from procession.executors.inline import InlineExecutor
 from procession.flow.rescue import PATIENCE, TRACES_EVERY
@@ -126,6 +126,19 @@ def test_a_voided_job_of_before_never_runs_however_long_it_waits_in_an_old_queue
     while d.state(pid) != "succeeded":
         d.end(pid)
     assert d.executor.began.count(old) == 0
+
+
+def test_a_cancelled_job_never_runs_however_long_it_waits_in_the_own_queue(drive: Drive) -> None:
+    """G18."""
+    d = drive(ONE, cpus=2)
+    long, pid = d.born(), d.born()
+    d.turn()
+    d.executor.begin(d.key(long))
+    processings.cancel(d.project, pid)
+    for _ in range(5):
+        d.after(TRACES_EVERY + 1)
+    assert d.state(pid) == "cancelled"
+    assert d.executor.begin(d.key(pid)) is False
 
 
 def test_void_records_are_put_away_when_no_shim_of_before_is_left(drive: Drive) -> None:
