@@ -120,6 +120,7 @@ def rc_text(entry: Entry, project: Project) -> str:
     # -u first: what env is told to unset and to set must not be mixed up
     changes = " ".join(sorted(restore, key=lambda text: not text.startswith("-u ")))
     command = shlex.join([entry.program, *entry.argv[1:]])
+    script = f"cd {shlex.quote(str(entry.cwd))} && exec env {changes} {command}"
     directory, log = shlex.quote(str(entry.attempt_dir)), shlex.quote(str(entry.attempt_dir / RERUN_LOG))
     files = " ".join(contract.FILES)
     return f"""
@@ -131,10 +132,10 @@ rerun() {{  # the script again: same command, environment as in this shell, stdi
         [ -e {directory}/$file ] && mv -f {directory}/$file {directory}/$file.before
     done
     if [ $tty = yes ]; then
-        ( cd {shlex.quote(str(entry.cwd))} && exec env {changes} {command} )
+        ( {script} ) {entry.lock}<&-
         status=$?
     else
-        ( cd {shlex.quote(str(entry.cwd))} && exec env {changes} {command} ) < /dev/null 2>&1 | tee {log}
+        ( {script} ) < /dev/null 2>&1 {entry.lock}<&- | tee {log}
         status=${{PIPESTATUS[0]}}
     fi
     if [ $status = 0 ]; then echo "rerun: exit code 0; take it with: accept" >&2
