@@ -99,6 +99,13 @@ class Notices:
 class Executor(Protocol):
     """Where attempts run."""
 
+    slots: int
+    """The most attempts that run at the same time; what is submitted beyond waits in order. May be changed."""
+
+    @property
+    def shims(self) -> int:
+        """How many attempts could run at the same time with what is at hand; `trim` takes back what is idle."""
+
     def start(self) -> None:
         """Begin to listen and make ready, before anything else. Scripts of an earlier launcher run on."""
 
@@ -138,6 +145,9 @@ class Executor(Protocol):
 
     def quarantine(self, key: str) -> None:
         """Put aside what is `Unreadable`, never delete it."""
+
+    def trim(self, keep: int) -> None:
+        """Take back idle means beyond so many, if nothing is under way."""
 
     def close(self) -> None:
         """Hand nothing over any more. What runs or is queued goes on and is finished."""

@@ -54,6 +54,11 @@ class Post:
         return self.launcher_id if self.kind == "run" else None
 
     @property
+    def ahead(self) -> int:
+        """How many to queue at the shims now: none while there are more shims than processors."""
+        return self.capacity.ahead if self.executor.shims <= self.capacity.cpus else 0
+
+    @property
     def fed(self) -> bool:
         """Have the shims enough to do for a while, so that ends may gather?"""
         return len(self.live) - len(self.ended) > max(self.capacity.cpus, self.capacity.ahead // 2)

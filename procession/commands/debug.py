@@ -54,10 +54,9 @@ def enter(project: Project, processing_id: int, step_name: str | None) -> Entry:
     step = processings.find_step(processing, step_name)
     if step.state is State.RUNNING:
         raise Refused(f"step {step.name} of processing {processing_id} is running; wait for it, or cancel it first")
-    executed = [a for a in step.attempts if a.started_at is not None]
-    if not executed:
+    if not step.executed:
         raise Refused(f"step {step.name} of processing {processing_id} has not run yet; there is nothing to enter")
-    number = executed[-1].number
+    number = step.executed
     attempt_dir = project.var.attempt(processing_id, step.ordinal, step.name, number)
     spec = _spec(project, attempt_dir, processing_id, step, number)
     lock = hold(project.var.work(processing_id) / "entered.lock", f"{os.getpid()}\n")

@@ -92,7 +92,8 @@ def submit_all(
     _count_known(tx, [b for b in births if b.known is not None], now)
     if made:
         tx.after(project.wake)
-    return [_answer(tx, birth, made) for birth in births]
+    known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
+    return [_answer(birth, made, known) for birth in births]
 
 
 def check(
@@ -182,11 +183,11 @@ def _count_known(tx: Tx, births: list[_Birth], now: int) -> None:
     store.count_repeats(tx, list(counted.values()))
 
 
-def _answer(tx: Tx, birth: _Birth, made: dict[int, list[int]]) -> Submitted:
+def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]]) -> Submitted:
     if birth.known is None:
         return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())))
     event_id, payload = birth.known
-    return Submitted(event_id, True, payload != birth.payload, tuple(processings.of_event(tx, event_id)))
+    return Submitted(event_id, True, payload != birth.payload, tuple(known.get(event_id, ())))
 
 
 # ── what an event must bring ───────────────────────────────────────────────────────────────────────

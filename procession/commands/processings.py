@@ -66,24 +66,25 @@ class Cancelled:
 
 def cancel(project: Project, processing_id: int) -> Cancelled:
     """Cancel a processing: at once where nothing of it runs; otherwise its running tree is told to end."""
+    return project.store.change(lambda tx: _cancel(project, tx, processing_id))
+
+
+def _cancel(project: Project, tx: Tx, processing_id: int) -> Cancelled:
     now, by = project.now(), person()
-    with project.store.begin() as tx:
-        standing = standing_of(tx, processing_id)
-        if standing.state in PROCESSING.terminal:
-            moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="too late")], by)
-            return Cancelled(False, standing.state)
-        rows = steps.states(tx, [processing_id])[processing_id].values()
-        idle = [Moving(processing_id, now, r.ordinal, r.attempt) for r in rows if r.state in _IDLE]
-        moves.steps(tx, "cancel", idle, by, quiet=True)
-        if any(row.state == State.RUNNING for row in rows):
-            processings.ask_cancel(tx, processing_id, now)
-            moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="asked")], by)
-            answer = Cancelled(True, standing.state)
-        else:
-            moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
-            answer = Cancelled(True, State.CANCELLED)
-        tx.after(project.wake)
-    return answer
+    standing = standing_of(tx, processing_id)
+    if standing.state in PROCESSING.terminal:
+        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="too late")], by)
+        return Cancelled(False, standing.state)
+    rows = steps.states(tx, [processing_id])[processing_id].values()
+    idle = [Moving(processing_id, now, r.ordinal, r.attempt) for r in rows if r.state in _IDLE]
+    moves.steps(tx, "cancel", idle, by, quiet=True)
+    tx.after(project.wake)
+    if any(row.state == State.RUNNING for row in rows):
+        processings.ask_cancel(tx, processing_id, now)
+        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="asked")], by)
+        return Cancelled(True, standing.state)
+    moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
+    return Cancelled(True, State.CANCELLED)
 
 
 _IDLE = (State.PENDING, State.READY)
@@ -99,16 +100,19 @@ def standing_of(tx: Tx, processing_id: int) -> processings.Standing:
 
 def retry(project: Project, processing_id: int, step_name: str | None = None) -> Step:
     """Give the failed step of a processing another attempt, in the same directory, with its budget renewed."""
+    return project.store.change(lambda tx: _retry(project, tx, processing_id, step_name))
+
+
+def _retry(project: Project, tx: Tx, processing_id: int, step_name: str | None) -> Step:
     now, by = project.now(), person()
-    with project.store.begin() as tx:
-        standing = standing_of(tx, processing_id)
-        processing = look(tx, processing_id)
-        step = find_step(processing, step_name)
-        if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
-            raise Refused(cannot("be tried again", processing, step))
-        reopen(tx, processing, now, by)
-        moves.processings(tx, "retry", [Moving(processing_id, now)], by)
-        tx.after(project.wake)
+    standing = standing_of(tx, processing_id)
+    processing = look(tx, processing_id)
+    step = find_step(processing, step_name)
+    if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
+        raise Refused(cannot("be tried again", processing, step))
+    reopen(tx, processing, now, by)
+    moves.processings(tx, "retry", [Moving(processing_id, now)], by)
+    tx.after(project.wake)
     return step
 
 
@@ -186,9 +190,9 @@ def _waiting(project: Project, tx: Tx, processing: Processing) -> Obstacle:
     """The answer of the admission for its next step, or who comes before it."""
     serving = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
     cpus = serving[-1].cpus if serving else project.settings.cpus
-    used, largest = steps.live(tx, serving[-1].host) if serving else (0.0, 0.0)
-    live = Live(used, largest, processings.running_by_task(tx))
-    found = candidates(tx, Definitions(tx), None, live, 1000)
+    used, count, odd = steps.live(tx, serving[-1].host) if serving else (0.0, 0, 0)
+    live = Live(used, count, odd, processings.running_by_task(tx))
+    found = candidates(tx, Definitions(tx), None, live, float("inf"), 1000)
     _, obstacles = admit(found, Capacity(cpus), live)
     mine = [o for (pid, _), o in obstacles.items() if pid == processing.id]
     if mine:

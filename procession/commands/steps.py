@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from procession import contract
 from procession.commands import events
@@ -19,6 +20,7 @@ from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project, person
 from procession.store import moves, steps
+from procession.store.database import Tx
 from procession.store.moves import Moving
 
 RERUN_LOG = "rerun.log"
@@ -27,46 +29,49 @@ RERUN_LOG = "rerun.log"
 
 def accept(project: Project, processing_id: int, step_name: str | None, note: str) -> Step:
     """Record the person's result of a step as a succeeded attempt; the chain goes on."""
+    return project.store.change(lambda tx: _accept(project, tx, processing_id, step_name, note))
+
+
+def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None, note: str) -> Step:
     now, by = project.now(), person()
-    with project.store.begin() as tx:
-        standing = standing_of(tx, processing_id)
-        processing = look(tx, processing_id)
-        step = find_step(processing, step_name)
-        if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
-            raise Refused(cannot("be accepted", processing, step))
-        before = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt)
-        left = _left(before, processing, step)
-        number = step.attempt + 1
-        moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
-        steps.accept(
-            tx,
-            {
-                "processing_id": processing_id,
-                "ordinal": step.ordinal,
-                "number": number,
-                "outcome": str(Outcome.SUCCEEDED),
-                "note": note or None,
-                "made_by": by,
-                "claimed_at": now,
-                "finished_at": now,
-                "cpus": 0,
-            },
-        )
-        rows = [
-            {"processing_id": processing_id, "ordinal": step.ordinal, "name": name, "value": json.dumps(value)}
-            for name, value in left.outputs.items()
-        ]
-        steps.set_outputs(tx, rows)
-        events.submit_all(project, tx, left.events)
-        reopen(tx, processing, now, by, but=step.ordinal)
-        states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
-        verb = "complete" if all(state in MET for state in states.values()) else "resume"
-        moves.processings(tx, verb, [Moving(processing_id, now)], by)
-        _keep_log(
-            before, project.var.attempt(processing_id, step.ordinal, step.name, number), f"accepted by {by}: {note}\n"
-        )
-        tx.after(project.wake)
+    standing = standing_of(tx, processing_id)
+    processing = look(tx, processing_id)
+    step = find_step(processing, step_name)
+    if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
+        raise Refused(cannot("be accepted", processing, step))
+    executed = project.var.attempt(processing_id, step.ordinal, step.name, step.executed or step.attempt)
+    left = _left(executed, processing, step)
+    moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
+    steps.accept(tx, _attempt(processing, step, note or None, by, now))
+    rows = [
+        {"processing_id": processing_id, "ordinal": step.ordinal, "name": name, "value": json.dumps(value)}
+        for name, value in left.outputs.items()
+    ]
+    steps.set_outputs(tx, rows)
+    events.submit_all(project, tx, left.events)
+    reopen(tx, processing, now, by, but=step.ordinal)
+    states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
+    verb = "complete" if all(state in MET for state in states.values()) else "resume"
+    moves.processings(tx, verb, [Moving(processing_id, now)], by)
+    accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
+    tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
+    tx.after(project.wake)
     return step
+
+
+def _attempt(processing: Processing, step: Step, note: str | None, by: str, now: int) -> dict[str, Any]:
+    """The row of an attempt that a person made."""
+    return {
+        "processing_id": processing.id,
+        "ordinal": step.ordinal,
+        "number": step.attempt + 1,
+        "outcome": str(Outcome.SUCCEEDED),
+        "note": note,
+        "made_by": by,
+        "claimed_at": now,
+        "finished_at": now,
+        "cpus": 0,
+    }
 
 
 def _left(attempt_dir: Path, processing: Processing, step: Step) -> contract.Left:

@@ -57,12 +57,21 @@ class InlineExecutor:
     def __init__(
         self, clock: Clock, incarnation: str, room: int | None = None, after: InlineExecutor | None = None
     ) -> None:
+        self.slots = 1
         self.room = room
         """The most jobs that may wait to begin; None: any number."""
         self._clock = clock
         self._incarnation = incarnation
         self._host: _Host = after._host if after else _Host()
         self._host.notices = Notices()  # what was said to a launcher that is gone was said to nobody
+
+    @property
+    def shims(self) -> int:
+        """Any number of attempts could run; what is queued waits for the test's word."""
+        return 0
+
+    def trim(self, keep: int) -> None:
+        """There is nothing to take back."""
 
     # ── what a test sees and says ──────────
 

@@ -28,7 +28,7 @@ import procession
 from procession.errors import ExecutorError, HostError, Invalid
 from procession.executor import Answer, Ended, Gone, Job, Notices, Running, Sighting, Unreadable, Void
 from procession.supervise import process, spool
-from procession.supervise.shim import LARGEST_MESSAGE
+from procession.supervise.shim import LARGEST_MESSAGE, LEAVE
 
 MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
 """Variables of a job that together name its attempt; by them survivors of a killed shim are found."""
@@ -60,6 +60,8 @@ class LocalExecutor:
         """pids of the shims that the present forge made and that live."""
         self._asked = 0
         """Shims that were ordered and are not there yet."""
+        self._leaving = 0
+        """Shims that were told to leave and are still there."""
         self._make_after = 0.0
         self._stillborn = 0
         self._survivors: dict[str, float] = {}
@@ -122,7 +124,7 @@ class LocalExecutor:
             )
         self._control, self._tasks = control, tasks
         self._pool.clear()
-        self._asked = 0
+        self._asked = self._leaving = 0
 
     def _hang_up(self) -> None:
         """Close our ends of the sockets; the forge and the idle shims see it and leave."""
@@ -164,6 +166,21 @@ class LocalExecutor:
         self._fill_pool()
         return []
 
+    @property
+    def shims(self) -> int:
+        """How many shims wait or work for us, or are ordered."""
+        return len(self._pool) + self._asked - self._leaving
+
+    def trim(self, keep: int) -> None:
+        """Let idle shims beyond so many leave, if nothing is under way: a burst must not take memory for ever."""
+        extra = self.shims - max(1, keep)
+        if self._open or extra <= 0 or self._tasks is None:
+            return
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            for _ in range(extra):
+                self._tasks.send(LEAVE)
+                self._leaving += 1
+
     def _message(self, job: Job) -> bytes:
         if not _KEY(job.key):
             raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
@@ -190,7 +207,7 @@ class LocalExecutor:
 
     def _fill_pool(self) -> None:
         """Order the shims that are missing for the jobs under way."""
-        missing = min(self.slots, len(self._open)) - len(self._pool) - self._asked
+        missing = min(self.slots, len(self._open)) - self.shims
         if missing > 0 and self._control is not None and time.monotonic() >= self._make_after:
             with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 self._control.send(b"make %d" % missing)
@@ -277,10 +294,13 @@ class LocalExecutor:
             return
         for pidfd, _ in self._shims.poll(0):
             pid = self._watched.pop(pidfd)
-            self._pool.discard(pid)
             self._shims.unregister(pidfd)
             os.close(pidfd)
-            notices.gone = True
+            if pid in self._pool and self._leaving:
+                self._leaving -= 1
+            else:
+                notices.gone = True
+            self._pool.discard(pid)
 
     def _watch(self, pid: int) -> bool:
         """Hear of the end of this shim; False if it has ended."""

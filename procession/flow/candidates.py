@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from procession.model.admission import Candidate, Live
 from procession.model.processing import next_ready
 from procession.model.states import State
@@ -18,20 +16,25 @@ class Definitions(dict[int, Task]):
     def __init__(self, tx: Tx) -> None:
         super().__init__()
         self._tx = tx
+        self._entries: dict[int, tuple[int, ...]] = {}
 
     def __missing__(self, definition_id: int) -> Task:
         task = self[definition_id] = tasks.get(self._tx, definition_id)
         return task
 
+    def entries(self, definition_id: int) -> tuple[int, ...]:
+        """Ordinals of the steps with which a fresh processing of this definition begins."""
+        if (known := self._entries.get(definition_id)) is None:
+            task = self[definition_id]
+            known = next_ready(task, {plan.ordinal: State.PENDING for plan in task.steps})
+            self._entries[definition_id] = known
+        return known
 
-@lru_cache(maxsize=1024)
-def entries(task: Task) -> tuple[int, ...]:
-    """Ordinals of the steps with which a fresh processing of this task begins."""
-    return next_ready(task, {plan.ordinal: State.PENDING for plan in task.steps})
 
-
-def candidates(tx: Tx, definitions: Definitions, owned: int | None, live: Live, room: int) -> list[Candidate]:
-    """At most about `room` candidates, in claiming order.
+def candidates(
+    tx: Tx, definitions: Definitions, owned: int | None, live: Live, free: float, room: int
+) -> list[Candidate]:
+    """At most about `room` candidates, in claiming order; of begun processings only what takes at most `free` cpus.
 
     Of each task only as many waiting processings are read as could begin (at least one, for the reason why not), so
     that a hundred thousand waiting events cost nothing.
@@ -41,7 +44,7 @@ def candidates(tx: Tx, definitions: Definitions, owned: int | None, live: Live, 
             row.processing_id, row.ordinal, row.task, row.cpus, definitions[row.definition_id].at_once, True,
             row.attempt, row.priority, row.definition_id,
         )
-        for row in steps.ready(tx, owned, room)
+        for row in steps.ready(tx, owned, free, room)
     ]  # fmt: skip
     for name in processings.tasks_waiting(tx):
         found += _waiting(tx, definitions, owned, name, live.processings.get(name, 0), room)
@@ -65,7 +68,10 @@ def _waiting(
     for row in rows:
         task = definitions[row.definition_id]
         known = begun_before.get(row.id)
-        ordinals = entries(task) if known is None else next_ready(task, {o: State(s.state) for o, s in known.items()})
+        if known is None:
+            ordinals = definitions.entries(row.definition_id)
+        else:
+            ordinals = next_ready(task, {o: State(s.state) for o, s in known.items()})
         found += [
             Candidate(
                 row.id, ordinal, name, task.step(ordinal).cpus, task.at_once, False,

@@ -20,7 +20,7 @@ from procession.errors import Invalid
 from procession.executor import Job
 from procession.flow.candidates import Definitions, candidates
 from procession.flow.conclude import BY, Conclusion, conclude
-from procession.model.admission import Candidate, Live, admit
+from procession.model.admission import Candidate, Capacity, Live, admit, shims
 from procession.model.outcome import Ending, Outcome
 from procession.model.task import Task
 from procession.post import Post
@@ -31,6 +31,8 @@ from procession.store.moves import Moving
 
 BATCH = 256
 """At most so many claims in one transaction, so that it stays short."""
+SPARE = 16
+"""Candidates read beyond the free processors: steps that take less than one, or none."""
 
 
 def dispatch(project: Project, tx: Tx) -> datetime | None:
@@ -40,10 +42,12 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     tx.claim_alone()
     steps.wake_due(tx, now)
     live = count_live(tx, post)
-    room = min(BATCH, max(1, int(post.capacity.cpus + post.capacity.ahead - live.cpus)))
+    capacity = Capacity(post.capacity.cpus, post.ahead)
+    free = capacity.cpus + capacity.ahead - live.cpus
     definitions = Definitions(tx)
-    found = candidates(tx, definitions, post.owned, live, room)
-    admitted, _ = admit(found, post.capacity, live)
+    found = candidates(tx, definitions, post.owned, live, free, min(BATCH, max(0, int(free)) + SPARE))
+    admitted, _ = admit(found, capacity, live)
+    post.executor.slots = shims(capacity, live)
     if admitted:
         _begin(tx, found, admitted, now)
         _claim(project, tx, definitions, admitted, now)
@@ -57,8 +61,8 @@ def count_live(tx: Tx, post: Post) -> Live:
     """What is running, from rows. A foreground launcher runs its one processing whatever else is running."""
     if post.kind == "run":
         return Live()
-    cpus, largest = steps.live(tx, post.host)
-    return Live(cpus, largest, processings.running_by_task(tx))
+    cpus, count, odd = steps.live(tx, post.host)
+    return Live(cpus, count, odd, processings.running_by_task(tx))
 
 
 def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:

@@ -67,6 +67,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     launchers.beat(tx, post.launcher_id, project.now())
     if post.kind == "up":
         _clear_traces(project, tx)
+    post.executor.trim(int(post.capacity.cpus))
     return now + (SOON if found.again else EVERY)
 
 

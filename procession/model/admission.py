@@ -11,6 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
+ROUNDING = 1e-9
+"""What sums of tenths of processors may be off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A step that could start now, if there were room; in the order in which room is given away."""
@@ -40,9 +44,9 @@ class Capacity:
 
     cpus: float
     ahead: int = 0
-    """Claims beyond the processors, queued at the shims while scripts are short. They take their turn one after the
-    other at as many shims as there are processors, so no more than `cpus` run at a time; only steps of at most one
-    processor are queued."""
+    """Claims beyond the processors, queued at the shims while scripts are short. They take their turn at as many shims
+    as there are processors (`shims`), so no more than `cpus` are in use at a time; only where every live step and the
+    candidate take exactly one."""
 
 
 @dataclass(slots=True)
@@ -50,8 +54,9 @@ class Live:
     """What is running, counted from rows. `admit` counts what it admits into it."""
 
     cpus: float = 0.0
-    largest: float = 0.0
-    """The most processors that one live step takes."""
+    count: int = 0
+    odd: int = 0
+    """Live steps that do not take exactly one processor."""
     processings: dict[str, int] = field(default_factory=dict)
     """Running processings of each task."""
 
@@ -78,11 +83,18 @@ def admit(
             continue
         admitted.append(candidate)
         live.cpus += candidate.cpus
-        live.largest = max(live.largest, candidate.cpus)
+        live.count += 1
+        live.odd += candidate.cpus != 1
         if not known:
             begun.add(candidate.processing_id)
             live.processings[candidate.task] = live.processings.get(candidate.task, 0) + 1
     return admitted, obstacles
+
+
+def shims(capacity: Capacity, live: Live) -> int:
+    """How many attempts may run at the same time: all that are live, or, where some are queued ahead, one for each
+    processor."""
+    return max(1, live.count if live.cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
 
 
 def _obstacle(
@@ -101,9 +113,9 @@ def _obstacle(
             f"it needs {candidate.cpus:g} cpus and this host may use {capacity.cpus:g}; "
             "lower cpus of the step or raise [launcher] cpus",
         )
-    small = live.largest <= 1 and candidate.cpus <= 1
-    room = capacity.cpus + (capacity.ahead if small else 0) - live.cpus
-    if candidate.cpus > room + 1e-9:
+    queues = live.odd == 0 and candidate.cpus == 1
+    room = capacity.cpus + (capacity.ahead if queues else 0) - live.cpus
+    if candidate.cpus > room + ROUNDING:
         return Obstacle(
             "cpus",
             f"it needs {candidate.cpus:g} cpus; {live.cpus:g} of {capacity.cpus:g} are in use; "

@@ -60,6 +60,11 @@ class Step:
     finished_at: datetime | None
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def executed(self) -> int:
+        """Number of the latest attempt whose script was started; 0 if there is none."""
+        return next((a.number for a in reversed(self.attempts) if a.started_at is not None), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Processing:

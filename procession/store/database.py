@@ -14,15 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import CursorResult, Row, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from procession.errors import StoreBusy, StoreError
+from procession.errors import StaleState, StoreBusy, StoreError
 from procession.store import dialect as _dialect
+
+TRIES = 5
+"""How often a change is tried anew before its failure is told."""
+
+Answer = TypeVar("Answer")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -153,6 +158,20 @@ class Store:
         with self._transaction("BEGIN IMMEDIATE") as tx:
             yield tx
         tx.committed()
+
+    def change(self, act: Callable[[Tx], Answer]) -> Answer:
+        """Do this in a writing transaction; if somebody else moved what it is about in between, look and do it anew.
+
+        Only PostgreSQL comes here: with SQLite nobody else writes meanwhile.
+        """
+        for _ in range(TRIES):
+            try:
+                with self.begin() as tx:
+                    return act(tx)
+            except StaleState:
+                continue
+        with self.begin() as tx:
+            return act(tx)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

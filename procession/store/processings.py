@@ -125,9 +125,13 @@ def find(tx: Tx, processing_id: int) -> Processing | None:
     return None if row is None else picture(row)
 
 
-def of_event(tx: Tx, event_id: int) -> list[int]:
-    """Ids of the processings of an event."""
-    return [row.id for row in tx.rows(_OF_EVENT, id=event_id)]
+def of_events(tx: Tx, event_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Event id → ids of its processings, oldest first."""
+    found: dict[int, list[int]] = {}
+    ids = [{"id": i} for i in event_ids]
+    for event_id, processing_id in tx.each_tuple(_OF_EVENTS, ids) if ids else ():
+        found.setdefault(event_id, []).append(processing_id)
+    return found
 
 
 def newest(tx: Tx, *, task: str | None, state: str | None, before: int | None, limit: int) -> list[Processing]:
@@ -201,6 +205,12 @@ def _standing(dialect: str) -> Executable:
         .order_by(processing.c.id)
     )
     return query if dialect == "sqlite" else query.with_for_update(of=processing)
+
+
+def _of_events(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    joined = given.join(processing, processing.c.event_id == given.c.id)
+    return select(processing.c.event_id, processing.c.id).select_from(joined).order_by(processing.c.id)
 
 
 def _release(dialect: str) -> Executable:
@@ -285,9 +295,7 @@ _PICTURE: Select[Any] = select(
     )
 )
 _FIND = Statement(lambda _: _PICTURE.where(processing.c.id == _param("id")))
-_OF_EVENT = Statement(
-    lambda _: select(processing.c.id).where(processing.c.event_id == _param("id")).order_by(processing.c.id)
-)
+_OF_EVENTS = Statement(_of_events)
 _count = func.count().label("n")
 _TOTALS = Statement(lambda _: select(processing.c.task, _count).group_by(processing.c.task))
 _OTHERS = Statement(

@@ -6,7 +6,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
@@ -74,15 +87,16 @@ class Ready(NamedTuple):
     definition_id: int
 
 
-def ready(tx: Tx, launcher_id: int | None, limit: int) -> list[Ready]:
-    """Steps of running processings that may start, in claiming order."""
-    return [Ready(*row) for row in tx.tuples(_READY[launcher_id is not None], launcher_id=launcher_id, n=limit)]
+def ready(tx: Tx, launcher_id: int | None, free: float, limit: int) -> list[Ready]:
+    """Steps of running processings that take at most so many processors and may start, in claiming order."""
+    owned = launcher_id is not None
+    return [Ready(*row) for row in tx.tuples(_READY[owned], launcher_id=launcher_id, free=free, n=limit)]
 
 
-def live(tx: Tx, host: str) -> tuple[float, float]:
-    """Processors taken by the live attempts of a host, and the most that one of them takes."""
-    ((total, largest),) = tx.tuples(_LIVE, host=host)
-    return float(total), float(largest)
+def live(tx: Tx, host: str) -> tuple[float, int, int]:
+    """Processors taken by the live attempts of a host, how many these are, and how many do not take exactly one."""
+    ((total, count, odd),) = tx.tuples(_LIVE, host=host)
+    return float(total), count, odd
 
 
 class StepStanding(NamedTuple):
@@ -318,7 +332,7 @@ def _ready_steps(owned: bool) -> Statement:
                 processing.c.definition_id,
             )
             .join_from(step, processing, processing.c.id == step.c.processing_id)
-            .where(_ready, step.c.due_at.is_(None), owner(owned))
+            .where(_ready, step.c.due_at.is_(None), owner(owned), step.c.cpus <= _param("free", Float))
             .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
             .limit(_param("n", Integer))
         )
@@ -328,7 +342,11 @@ def _ready_steps(owned: bool) -> Statement:
 _READY = {owned: _ready_steps(owned) for owned in (False, True)}
 _LIVE = Statement(
     lambda _: (
-        select(func.coalesce(func.sum(attempt.c.cpus), 0.0), func.coalesce(func.max(attempt.c.cpus), 0.0))
+        select(
+            func.coalesce(func.sum(attempt.c.cpus), 0.0),
+            func.count(),
+            func.coalesce(func.sum(case((attempt.c.cpus != 1, 1), else_=0)), 0),
+        )
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
         .where(
             attempt.c.outcome.is_(None),

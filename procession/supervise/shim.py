@@ -26,6 +26,8 @@ from procession.supervise.tree import Alarm, Tree, boot_seconds
 
 LARGEST_MESSAGE = 100_000
 """Bytes of a specification that travels by socket; a longer one by file."""
+LEAVE = b"leave"
+"""What an idle shim is told that is not needed any more."""
 LEFT = ("output", "events", "progress", "errors", "metrics", "retry_after", "artifacts")
 """What a script may leave in the attempt's directory for Procession; the exit line names those it left."""
 
@@ -124,7 +126,7 @@ class Shim:
                 size = os.readv(self._tasks, [buffer])
             except ConnectionResetError:
                 continue
-            if size == 0:
+            if size == 0 or buffer[:size] == LEAVE:
                 return
             try:
                 self._take(bytes(memoryview(buffer)[:size]))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procession.model.admission import Candidate, Capacity, Live, admit
+from procession.model.admission import Candidate, Capacity, Live, admit, shims
 
 SIZES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 8.0])
 
@@ -20,13 +20,14 @@ def situations(draw: st.DrawFn) -> tuple[list[Candidate], Capacity, Live]:
     for pid in range(draw(st.integers(0, 12))):
         task, begun = draw(st.sampled_from("abc")), draw(st.booleans())
         found += [one(pid, draw(SIZES), task, limits[task], begun, ordinal=n) for n in range(draw(st.integers(1, 3)))]
-    live = Live(draw(SIZES), draw(SIZES), {task: draw(st.integers(0, 3)) for task in "ab"})
-    live.largest = min(live.largest, live.cpus)
+    sizes = draw(st.lists(SIZES, max_size=4))
+    processings = {task: draw(st.integers(0, 3)) for task in "ab"}
+    live = Live(sum(sizes), len(sizes), sum(size != 1 for size in sizes), processings)
     return found, Capacity(draw(st.sampled_from([0.5, 1.0, 2.0, 4.0])), draw(st.integers(0, 5))), live
 
 
 def copy(live: Live) -> Live:
-    return Live(live.cpus, live.largest, dict(live.processings))
+    return Live(live.cpus, live.count, live.odd, dict(live.processings))
 
 
 @pytest.mark.feature("M38", "P17")
@@ -40,11 +41,9 @@ def test_no_limit_is_ever_exceeded(situation: tuple[list[Candidate], Capacity, L
     cpus = before.cpus + sum(c.cpus for c in admitted)
     if any(c.cpus for c in admitted):
         assert cpus <= capacity.cpus + capacity.ahead + 1e-9
-    if any(c.cpus > 1 for c in admitted) or before.largest > 1:
-        first_large = next((n for n, c in enumerate(admitted) if c.cpus > 1), 0)
-        rest = [c for c in admitted[first_large + 1 :] if c.cpus]
-        if rest:
-            assert cpus <= capacity.cpus + 1e-9, "beside a large step nothing is queued ahead"
+    if live.cpus > capacity.cpus and not before.odd and before.cpus <= capacity.cpus:
+        assert all(c.cpus in (0, 1) for c in admitted), "only equal steps are queued ahead"
+        assert shims(capacity, live) <= max(1, capacity.cpus), "and never run beyond the processors"
     for task in "abc":
         at_once = next((c.at_once for c in found if c.task == task), 0)
         fresh = {c.processing_id for c in admitted if c.task == task and not c.begun}
@@ -97,7 +96,7 @@ def test_a_step_larger_than_the_host_is_named_so_and_lets_the_others_pass() -> N
 
 @pytest.mark.feature("N5", "P17")
 def test_a_step_that_waits_for_room_says_how_much_is_in_use_and_lets_smaller_ones_pass() -> None:
-    admitted, obstacles = admit([one(1, 3), one(2, 1)], Capacity(4), Live(2.5, 1.0))
+    admitted, obstacles = admit([one(1, 3), one(2, 1)], Capacity(4), Live(2.5, 1, 1))
     assert [c.processing_id for c in admitted] == [2]
     assert obstacles[1, 1].code == "cpus"
     assert "needs 3 cpus; 2.5 of 4 are in use" in obstacles[1, 1].sentence
@@ -122,19 +121,19 @@ def test_a_processing_counts_once_however_many_of_its_steps_start() -> None:
     assert len(admitted) == 1, "what has begun goes on, also where the limit was lowered meanwhile"
 
 
-def test_queues_ahead_are_for_small_steps_only() -> None:
+def test_queues_ahead_are_for_steps_of_one_processor_only() -> None:
     small, _ = admit([one(n) for n in range(9)], Capacity(2, ahead=3), Live())
     assert len(small) == 5
     large, _ = admit([one(1, 2), *(one(n) for n in range(2, 9))], Capacity(2, ahead=3), Live())
     assert [c.processing_id for c in large] == [1]
-    beside, _ = admit([one(n) for n in range(9)], Capacity(4, ahead=3), Live(2.0, 2.0))
+    beside, _ = admit([one(n) for n in range(9)], Capacity(4, ahead=3), Live(2.0, 1, 1))
     assert len(beside) == 2
     after, _ = admit([*(one(n) for n in range(3)), one(8, 2)], Capacity(2, ahead=3), Live())
     assert [c.processing_id for c in after] == [0, 1, 2]
 
 
 def test_what_costs_nothing_always_has_room() -> None:
-    admitted, _ = admit([one(n, 0) for n in range(100)], Capacity(1), Live(1.0, 1.0))
+    admitted, _ = admit([one(n, 0) for n in range(100)], Capacity(1), Live(1.0, 1))
     assert len(admitted) == 100
 
 
@@ -142,3 +141,13 @@ def test_many_small_parts_fill_a_processor_exactly() -> None:
     """Sums of tenths do not lose one."""
     admitted, _ = admit([one(n, 0.1) for n in range(30)], Capacity(2), Live())
     assert len(admitted) == 20
+
+
+def test_every_live_step_runs_unless_some_are_queued_ahead() -> None:
+    """Steps that take less than a processor all run; of those that are queued ahead one for each processor."""
+    live = Live()
+    admit([one(n, 0.1) for n in range(30)], Capacity(2), live)
+    assert shims(Capacity(2), live) == 20
+    live = Live()
+    admit([one(n) for n in range(9)], Capacity(2, ahead=3), live)
+    assert (live.count, shims(Capacity(2, ahead=3), live)) == (5, 2)

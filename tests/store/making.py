@@ -59,6 +59,8 @@ class Nobody:
     """An executor that takes every job and never starts one."""
 
     jobs: list[Job] = field(default_factory=list)
+    slots: int = 1
+    shims: int = 0
 
     def submit(self, jobs: Sequence[Job]) -> list[Job]:
         self.jobs += jobs

@@ -23,8 +23,8 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (processings._BUSY, {"task": "t"}, "ix_processing_running"),
     (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
     (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
-    (steps._READY[False], {"n": 5}, "ix_step_ready"),
-    (steps._READY[True], {"launcher_id": 7, "n": 5}, "ix_step_ready|ix_processing_launcher"),
+    (steps._READY[False], {"free": 9.0, "n": 5}, "ix_step_ready"),
+    (steps._READY[True], {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
     (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
     (steps._NEXT_DUE, {}, "ix_step_due"),
     (steps._LIVE, {"host": "h"}, "ix_attempt_live"),
@@ -109,7 +109,7 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
             driver.set_progress_handler(tick, 100)
         steps.wake_due(tx, NOW)
         live = Live(*steps.live(tx, "h"), processings.running_by_task(tx))
-        found = candidates(tx, definitions, None, live, 16)
+        found = candidates(tx, definitions, None, live, 16.0, 16)
         if tx.dialect == "sqlite":
             driver.set_progress_handler(None, 0)
         assert live.processings == {"t": 4}

@@ -133,9 +133,9 @@ def test_a_processing_is_shown_with_its_event_and_its_definition(store: Store) -
             pid, "t", "e", State.WAITING, 4, 1,
         )  # fmt: skip
         assert found.definition == chain("t").hash
-        assert processings.of_event(tx, found.event_id) == [pid]
+        assert processings.of_events(tx, [found.event_id]) == {found.event_id: [pid]}
         assert processings.find(tx, 2**62) is None
-        assert processings.of_event(tx, 2**62) == []
+        assert processings.of_events(tx, [2**62]) == {}
 
 
 # ── tasks, launchers, the installation ─────────────────────────────────────────────────────────────

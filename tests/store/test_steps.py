@@ -30,13 +30,13 @@ def test_ready_steps_come_by_priority_then_age_and_only_to_whom_they_belong(stor
             moves.processings(tx, "begin", [Moving(pid, NOW)], "test")
             ready(tx, pid)
         ready(tx, old[0], 2)
-        assert [(row.processing_id, row.ordinal) for row in steps.ready(tx, None, 10)] == [
+        assert [(row.processing_id, row.ordinal) for row in steps.ready(tx, None, 99, 10)] == [
             (urgent[0], 1), (old[0], 1), (old[0], 2), (old[1], 1),
         ]  # fmt: skip
-        assert [row.processing_id for row in steps.ready(tx, None, 2)] == [urgent[0], old[0]]
-        (row,) = steps.ready(tx, mine, 10)
+        assert [row.processing_id for row in steps.ready(tx, None, 99, 2)] == [urgent[0], old[0]]
+        (row,) = steps.ready(tx, mine, 99, 10)
         assert (row.processing_id, row.attempt, row.cpus, row.priority, row.task) == (owned[0], 0, 1.0, 0, "t")
-        assert steps.ready(tx, mine + 1, 10) == []
+        assert steps.ready(tx, mine + 1, 99, 10) == []
 
 
 @pytest.mark.feature("M18", "P10")
@@ -47,12 +47,12 @@ def test_a_step_waits_for_its_time_and_then_joins_the_others(store: Store) -> No
         for n, pid in enumerate(ids):
             claimed(tx, pid, launcher_id)
             moves.steps(tx, "again", [Moving(pid, NOW, 1, 1, due_at=NOW + 10 * n)], "test")
-        assert steps.ready(tx, None, 10) == []
+        assert steps.ready(tx, None, 99, 10) == []
         assert steps.next_due(tx) == NOW
         steps.wake_due(tx, NOW - 1)
-        assert steps.ready(tx, None, 10) == []
+        assert steps.ready(tx, None, 99, 10) == []
         steps.wake_due(tx, NOW + 10)
-        assert [row.processing_id for row in steps.ready(tx, None, 10)] == ids[:2]
+        assert [row.processing_id for row in steps.ready(tx, None, 99, 10)] == ids[:2]
         assert steps.next_due(tx) == NOW + 20
         steps.wake_due(tx, NOW + 20)
         assert steps.next_due(tx) is None
@@ -65,15 +65,15 @@ def test_what_is_live_is_counted_from_rows_for_each_host(store: Store) -> None:
         here, also_here, there, front = (
             launcher_on(tx, "here"), launcher_on(tx, "here"), launcher_on(tx, "there"), launcher_on(tx, "here", "run"),
         )  # fmt: skip
-        assert steps.live(tx, "here") == (0.0, 0.0)
+        assert steps.live(tx, "here") == (0.0, 0, 0)
         ids = born(tx, 5)
         for pid, launcher_id, cpus in zip(ids, (here, also_here, there, front, here), (1, 2.5, 4, 8, 0.5), strict=True):
             claimed(tx, pid, launcher_id, cpus=cpus)
-        assert steps.live(tx, "here") == (4.0, 2.5)
-        assert steps.live(tx, "there") == (4.0, 4.0)
-        assert steps.live(tx, "nowhere") == (0.0, 0.0)
+        assert steps.live(tx, "here") == (4.0, 3, 2)
+        assert steps.live(tx, "there") == (4.0, 1, 1)
+        assert steps.live(tx, "nowhere") == (0.0, 0, 0)
         steps.end_attempts(tx, [ending(ids[1])])
-        assert steps.live(tx, "here") == (1.5, 1.0)
+        assert steps.live(tx, "here") == (1.5, 2, 1)
 
 
 @pytest.mark.feature("M56", "P22", "M21")
