@@ -139,7 +139,7 @@ def _processing_move(move: Move, dialect: str) -> Executable:
         "reason": given["reason"],
         "finished_at": given["at"] if move.target in PROCESSING.terminal else None,
     }
-    if move.verb == "begin":
+    if move.verb in ("begin", "resume", "complete"):  # what was accepted by hand has begun as well
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb in ("retry", "resume"):
         values |= {"cancel_requested_at": None, "launcher_id": None}
