@@ -29,6 +29,8 @@ TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
 QUIET = 1.5 * TRACES_EVERY
 """Seconds in which no attempt was seen running, at two looks at least: no shim is busy, so every queue is empty."""
+VOIDS_KEPT = timedelta(days=1)
+"""Void records stay so long at least: a queue that was only stopped, or waits for memory, has moved on by then."""
 PATIENCE = timedelta(seconds=10)
 """An attempt that has not started by then is taken back: its queue may be gone. Taking back is always safe."""
 MOMENT = timedelta(seconds=1)
@@ -164,7 +166,8 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     """Put away what the spool still holds of attempts that are settled; end what runs and should not.
 
     A void record stays as long as a shim may still take the job from its queue, ours or that of an earlier launcher: it
-    is all that keeps the shim from running what was given back or cancelled.
+    is all that keeps the shim from running what was given back or cancelled. A shim that finds it clears it away; here
+    go those whose queue is gone.
     """
     post = project.serving
     now = project.clock.monotonic()
@@ -193,5 +196,9 @@ def _clear_traces(project: Project, tx: Tx) -> None:
         elif isinstance(sighting, Ended | Gone):
             directory = sighting.record.spec.get("attempt_dir")
             post.executor.archive(key, Path(directory) if directory else project.var.root / "archive" / key)
-        elif isinstance(sighting, Void) and now - post.busy_at > QUIET:
+        elif isinstance(sighting, Void) and now - post.busy_at > QUIET and _is_old(project, sighting):
             post.executor.archive(key, project.var.root / "archive" / key)
+
+
+def _is_old(project: Project, void: Void) -> bool:
+    return void.at is None or project.clock.now() - moment(void.at) > VOIDS_KEPT
