@@ -186,9 +186,9 @@ class Site:
             self._opened = Project.open(self.root)
         return self._opened
 
-    def emit(self, name: str, key: str | None = None, **params: Any) -> int:
+    def emit(self, event: str, /, **params: Any) -> int:
         """Submit an event that one task takes; return the id of its processing."""
-        (processing_id,) = events.submit(self.project, NewEvent(name, params, key, source="story")).processings
+        (processing_id,) = events.submit(self.project, NewEvent(event, params, source="story")).processings
         return processing_id
 
     def get(self, processing_id: int) -> Processing:
