@@ -39,6 +39,8 @@ class Post:
     """Keys of attempts that could not even be recorded, and why."""
     asked: dict[str, float] = field(default_factory=dict)
     """Keys of attempts that were told to end, and when (monotonic seconds)."""
+    trouble: dict[int, float] = field(default_factory=dict)
+    """Processings that could not be claimed, and until when they are left out (monotonic seconds)."""
     look: bool = True
     """Something happened to a shim: the attempts want to be looked at now."""
     traces_at: float = 0.0

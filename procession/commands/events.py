@@ -113,24 +113,28 @@ def check(
 
 
 def _give_ids(tx: Tx, births: list[_Birth]) -> None:
-    """Take ids and keys; what was known already learns by whom."""
-    for birth, event_id in zip(births, tx.reserve_ids("event", len(births)), strict=True):
-        birth.event_id = event_id
+    """Take ids and keys; what was known already learns by whom, and takes no id."""
     keyed: dict[tuple[str, str], _Birth] = {}
+    first: list[tuple[_Birth, _Birth]] = []
     for birth in births:
         if birth.event.key is not None:
-            first = keyed.setdefault((birth.event.name, birth.event.key), birth)
-            if first is not birth:  # the same key twice in one batch
-                birth.known = (first.event_id, first.payload)
+            first.append((birth, keyed.setdefault((birth.event.name, birth.event.key), birth)))
+    asked = [{"name": name, "key": key} for name, key in keyed]
+    for where, known in store.known_keys(tx, asked).items():
+        keyed[where].known = known
+    new = [b for b in births if b.known is None and (b.event.key is None or keyed[b.event.name, b.event.key] is b)]
+    for birth, event_id in zip(new, tx.reserve_ids("event", len(new)), strict=True):
+        birth.event_id = event_id
     rows = [
         {"name": name, "key": key, "event_id": birth.event_id, "payload": birth.payload}
         for (name, key), birth in sorted(keyed.items())
+        if birth.known is None
     ]
-    for where, known in store.take_keys(tx, rows).items():
-        first = keyed[where]
-        for birth in births:
-            if birth is first or birth.known == (first.event_id, first.payload):
-                birth.known = known
+    for where, known in store.take_keys(tx, rows).items():  # somebody else took it in between
+        keyed[where].known = known
+    for birth, its_first in first:
+        if birth is not its_first:  # the same key twice in one batch
+            birth.known = its_first.known or (its_first.event_id, its_first.payload)
 
 
 def _write(tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
@@ -196,6 +200,8 @@ def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int
 @lru_cache(maxsize=1024)
 def _asked_at_birth(command: Command) -> Command:
     """The words of a command that need nothing but the event; outputs of steps come later."""
+    if command.shell:
+        return command
     words = tuple(word for word in command.words if not Command((word,)).outputs())
     return Command(words, (), command.shell, command.allow_dash)
 

@@ -10,13 +10,14 @@ from its values fails at once and holds up nobody.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from procession import code, contract
 from procession.clock import moment
-from procession.errors import Invalid
+from procession.errors import Invalid, StaleState
 from procession.executor import Job
 from procession.flow.candidates import Definitions, candidates
 from procession.flow.conclude import BY, Conclusion, conclude
@@ -29,32 +30,68 @@ from procession.store import moves, processings, steps
 from procession.store.database import Tx
 from procession.store.moves import Moving
 
+log = logging.getLogger("procession")
+
 BATCH = 256
 """At most so many claims in one transaction, so that it stays short."""
+LEFT_OUT = 60.0
+"""Seconds for which a processing that could not be claimed is left out."""
+AGAIN = timedelta(seconds=1)
 SPARE = 16
 """Candidates read beyond the free processors: steps that take less than one, or none."""
 
 
 def dispatch(project: Project, tx: Tx) -> datetime | None:
     """Claim what may start now; say when the next retry comes due."""
+    definitions = Definitions(tx)
+    found, admitted = _admitted(project, tx, definitions)
+    if admitted:
+        _begin(tx, found, admitted, project.now())
+        _claim(project, tx, definitions, admitted, project.now())
+    elif project.serving.unsent:
+        tx.after(lambda: _send(project.serving, ()))
+    due = steps.next_due(tx)
+    return project.clock.now() if len(admitted) >= BATCH else None if due is None else moment(due)
+
+
+def dispatch_apart(project: Project) -> datetime | None:
+    """The careful way, after a claim has failed: processing by processing, each in its own transaction.
+
+    One that cannot be claimed is left out for a while, so that it holds up nobody.
+    """
     post = project.serving
-    now = project.now()
+    for _ in range(BATCH):
+        pid = 0
+        try:
+            with project.store.begin() as tx:
+                definitions = Definitions(tx)
+                found, admitted = _admitted(project, tx, definitions)
+                if not admitted:
+                    break
+                pid = admitted[0].processing_id
+                _begin(tx, found, admitted[:1], project.now())
+                _claim(project, tx, definitions, admitted[:1], project.now())
+        except (StaleState, LookupError, ValueError) as error:
+            log.error("processing %d cannot be claimed and is left out for a while: %s", pid, error)
+            post.trouble[pid] = project.clock.monotonic() + LEFT_OUT
+    return project.clock.now() + AGAIN
+
+
+def _admitted(project: Project, tx: Tx, definitions: Definitions) -> tuple[list[Candidate], list[Candidate]]:
+    """All candidates, and those for which there is room."""
+    post = project.serving
     tx.claim_alone()
-    steps.wake_due(tx, now)
+    steps.wake_due(tx, project.now())
     live = count_live(tx, post)
     capacity = Capacity(post.capacity.cpus, post.ahead)
     free = capacity.cpus + capacity.ahead - live.cpus
-    definitions = Definitions(tx)
     found = candidates(tx, definitions, post.owned, live, free, min(BATCH, max(0, int(free)) + SPARE))
+    if post.trouble:
+        post.trouble = {pid: until for pid, until in post.trouble.items() if until > project.clock.monotonic()}
+        found = [c for c in found if c.processing_id not in post.trouble]
     admitted, _ = admit(found, capacity, live)
     post.executor.slots = shims(capacity, live)
-    if admitted:
-        _begin(tx, found, admitted, now)
-        _claim(project, tx, definitions, admitted, now)
-    elif post.unsent:
-        tx.after(lambda: _send(post, ()))
-    due = steps.next_due(tx)
-    return moment(now) if len(admitted) >= BATCH else None if due is None else moment(due)
+    return found, admitted
 
 
 def count_live(tx: Tx, post: Post) -> Live:

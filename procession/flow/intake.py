@@ -24,6 +24,8 @@ FAR = timedelta(hours=1)
 
 def intake(project: Project, tx: Tx) -> datetime | None:
     """Submit the events of timetables that are due; say when the next one is."""
+    if project.serving.kind != "up":  # whoever runs one processing in the foreground starts nothing else
+        return None
     now = project.clock.now()
     upcoming = now + FAR
     nominals = tasks.nominals(tx)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
-from procession.flow.dispatch import dispatch
+from procession.flow.dispatch import dispatch, dispatch_apart
 from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.settle import settle
@@ -96,7 +96,7 @@ class Loop:
             return
         try:
             with self.project.store.begin() as tx:
-                moments = {c: c(self.project, tx) for c in CHAPTERS if c in due or (c is settle and self.post.ended)}
+                moments = {c: c(self.project, tx) for c in CHAPTERS if c in due or self._has_become_due(c, tx)}
             wrote = tx.wrote
         except Exception as error:
             log.warning("a turn failed and is taken apart: %s", _one_line(error))
@@ -115,11 +115,20 @@ class Loop:
             return True
         return self._due[chapter] <= now or (chapter is dispatch and bool(self.post.ended))
 
+    def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
+        """What the chapters before have found or written in this very turn is taken up at once."""
+        return (chapter is settle and bool(self.post.ended)) or (chapter is dispatch and tx.wrote)
+
     def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
         """The careful way: one bad chapter never stops the others, one bad ending never stops the batch."""
         moments: dict[Chapter, datetime | None] = {}
         for chapter in due:
-            moments[chapter] = self._settle_each() if chapter is settle else self._guarded(chapter)
+            if chapter is settle:
+                moments[chapter] = self._settle_each()
+            elif chapter is dispatch:
+                moments[chapter] = self._dispatch_each()
+            else:
+                moments[chapter] = self._guarded(chapter)
         return moments
 
     def _guarded(self, chapter: Chapter) -> datetime | None:
@@ -141,6 +150,15 @@ class Loop:
             again = self._guarded(settle) or again
             self.post.ended.pop(key, None)  # what could not be settled is found again by the next rescue
         return again
+
+    def _dispatch_each(self) -> datetime | None:
+        try:
+            return dispatch_apart(self.project)
+        except ProcessionError as error:
+            log.error("dispatch: %s", error)
+        except Exception:
+            log.exception("dispatch failed; it is called again")
+        return self.project.clock.now() + AFTER_TROUBLE
 
     def _look_at_files(self) -> None:
         if self.post.kind != "up" or self.project.clock.monotonic() < self._files_at:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-
 ROUNDING = 1e-9
 """What sums of tenths of processors may be off."""
 

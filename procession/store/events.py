@@ -32,12 +32,10 @@ def take_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], t
 
     Rows come sorted by name and key, so that two callers who take the same keys never wait for each other in a circle.
     """
-    taken = known_keys(tx, rows)
-    free = [row for row in rows if (row["name"], row["key"]) not in taken]
-    if tx.write(_TAKE, free) != len(free):  # somebody else took one in between (PostgreSQL alone can come here)
-        ours = {row["event_id"] for row in free}
-        taken |= {where: known for where, known in known_keys(tx, free).items() if known[0] not in ours}
-    return taken
+    if tx.write(_TAKE, rows) == len(rows):
+        return {}
+    ours = {row["event_id"] for row in rows}
+    return {where: known for where, known in known_keys(tx, rows).items() if known[0] not in ours}
 
 
 def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, str]]:

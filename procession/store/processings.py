@@ -84,6 +84,7 @@ class Waiting(NamedTuple):
     definition_id: int
     priority: int
     started_at: int | None
+    """None: it is fresh, and all its steps are pending."""
 
 
 def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> list[Waiting]:

@@ -80,7 +80,7 @@ def test_every_move_is_made_from_each_of_its_sources_and_told_exactly_once(store
             else:
                 gone = verb in ("retry", "resume")
                 assert (row.cancel_requested_at, row.launcher_id) == ((None, None) if gone else (7, 8))
-                assert row.started_at == (NOW + 9 if verb == "begin" else None)
+                assert row.started_at == (NOW + 9 if verb in ("begin", "resume", "complete") else None)
 
 
 def test_every_move_is_refused_from_every_other_state_and_nothing_changes(store: Store) -> None:
