@@ -5,6 +5,7 @@ launcher that is gone between two lines: what it held in memory is forgotten, th
 """
 
 import os
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from procession.store import journal, launchers
 from procession.workdir import hold
 from tests.definitions.written import write
 
-HOST, BOOT = "here", "this-boot"
+HOST, BOOT = socket.gethostname(), "this-boot"
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SCRIPTS = ("one.sh", "two.sh", "three.sh", "four.sh")
 
