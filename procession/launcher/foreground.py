@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from procession.commands import events, processings
 from procession.errors import Refused
@@ -30,7 +29,7 @@ LOOK_EVERY = 0.05
 
 def run_here(project: Project, task: str, event: NewEvent, *, quiet: bool) -> Processing:
     """Run a new processing of this task to its end and return it; `quiet` passes nothing on."""
-    with serving(project, "run") as post:
+    with serving(project, "run") as post, _noted_signals() as noted:
         born = events.submit_for_task(project, task, event, post.launcher_id)
         if born.duplicate:
             known = ", ".join(str(i) for i in born.processings)
@@ -40,25 +39,33 @@ def run_here(project: Project, task: str, event: NewEvent, *, quiet: bool) -> Pr
         processing_id = born.processings[0]
         echo = _Echo(project, processing_id, quiet=quiet)
         loop = Loop(project)
+
+        def finished() -> bool:
+            if noted:
+                noted.clear()
+                processings.cancel(project, processing_id)
+                loop.wake()
+            return echo.turn()
+
         loop.every = LOOK_EVERY
-        loop.finished = echo.turn
-        with _cancelled_by_signals(project, processing_id, loop):
-            loop.run()
+        loop.finished = finished
+        loop.run()
         echo.turn()
     return processings.get(project, processing_id)
 
 
 @contextmanager
-def _cancelled_by_signals(project: Project, processing_id: int, loop: Loop) -> Iterator[None]:
-    """Ctrl-C, a closed terminal and SIGTERM cancel the processing; its end is then waited for."""
+def _noted_signals() -> Iterator[list[int]]:
+    """Ctrl-C, a closed terminal and SIGTERM cancel the processing; its end is then waited for.
 
-    def cancel(_number: int, _frame: Any) -> None:
-        processings.cancel(project, processing_id)
-        loop.wake()
-
-    before = {n: signal.signal(n, cancel) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    They are only noted, and acted upon between two turns: one may come in the middle of a transaction of ours, and a
+    second transaction inside it would wait for itself.
+    """
+    noted: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda n, _: noted.append(n)) for number in numbers}
     try:
-        yield
+        yield noted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

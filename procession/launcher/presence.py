@@ -18,7 +18,7 @@ from procession.model.admission import Capacity
 from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
-from procession.store import launchers
+from procession.store import launchers, processings
 from procession.supervise.process import boot_id
 from procession.workdir import hold
 
@@ -46,6 +46,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     finally:
         executor.close()
         with project.store.begin() as tx:
+            processings.release(tx, [launcher_id])  # where something went wrong: somebody else finishes it
             launchers.stop(tx, launcher_id, project.now())
         project.post = None
         if lock is not None:

@@ -5,6 +5,9 @@ import subprocess
 
 import pytest
 
+from procession.commands import events
+from procession.launcher.presence import serving
+from procession.model.event import NewEvent
 from tests.stories.site import COMMAND, GATED, PYTHON, Site
 from tests.waiting import eventually
 
@@ -118,3 +121,30 @@ def test_a_run_that_is_killed_between_two_steps_is_taken_over_too(site: Site) ->
     site.began("y")
     site.open("y")
     assert site.until(1).state == "succeeded"
+
+
+def test_a_run_that_breaks_down_leaves_its_processing_to_the_launcher(site: Site) -> None:
+    site.write('[tasks.t]\non = "e"\nrun = "./one.sh"\n', one_sh="#!/bin/sh\ntrue\n")
+    with pytest.raises(RuntimeError), serving(site.project, "run") as post:
+        events.submit_for_task(site.project, "t", NewEvent("t", source="story"), post.launcher_id)
+        raise RuntimeError("out of memory")
+    site.up()
+    assert site.until(1).state == "succeeded"
+
+
+@pytest.mark.feature("P25")
+def test_signals_at_any_moment_cancel_and_never_hang(site: Site) -> None:
+    """Many short steps, so that signals come in the middle of transactions too."""
+    steps = ", ".join(f'{{ name = "s{n}", run = "./one.sh" }}' for n in range(200))
+    site.write(f'[tasks.t]\non = "e"\nsteps = [{steps}]\n', one_sh="#!/bin/sh\necho x\n")
+    for number in range(1, 6):
+        running = site.start("run", "t", stdout=subprocess.PIPE)
+        assert running.stdout
+        assert running.stdout.readline() == b"x\n"
+        for _ in range(site.random.randrange(1, 30)):
+            running.stdout.readline()
+        for _ in range(3):
+            running.send_signal(signal.SIGINT)
+        assert running.wait(8) == 1
+        running.stdout.close()
+        assert site.get(number).state == "cancelled"
