@@ -143,6 +143,9 @@ class Executor(Protocol):
     def archive(self, key: str, to: Path) -> None:
         """Move the record of a stored attempt into its directory and forget it. May be called again."""
 
+    def discard(self, key: str) -> None:
+        """Forget a voided attempt that no queue can hold any more."""
+
     def quarantine(self, key: str) -> None:
         """Put aside what is `Unreadable`, never delete it."""
 

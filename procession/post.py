@@ -80,6 +80,10 @@ class Post:
             wanted = self.capacity.cpus * 2 * TURN / max(self.typical, 0.0005)
             self.capacity.ahead = min(MOST_AHEAD, int(wanted))
 
+    def slow(self) -> None:
+        """What was queued ahead did not start in time: scripts are not short any more, until they prove to be."""
+        self.typical, self.capacity.ahead = SHORT, 0
+
     def forget(self, key: str) -> None:
         """The attempt is settled."""
         self.live.pop(key, None)

@@ -7,10 +7,13 @@
     ├── launcher.lock                     held by the launcher that serves this place
     ├── wake                              a FIFO: whoever changed something pokes the launcher here
     ├── launcher.log                      what Procession itself did
-    ├── spool/<attempt key>/record        the exit record of each live attempt
+    ├── spool/<attempt key>               the record of each live attempt
+    ├── spool.quarantine/                 records that could not be read, put aside
+    ├── foreground/                       locks and FIFOs of ``procession run``
     ├── code/<sha256>                     text of every script as it was executed
     └── work/<processing>/
         ├── event.json                    name, key, title, parameters
+        ├── entered.lock                  held while somebody is in, by ``procession shell``
         ├── files/                        working directory of the chain: files of the scripts only
         └── <nn>-<step>/
             ├── files/                    working directory of the step, where it has one of its own

@@ -10,7 +10,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
-from procession.cli.table import age, bar, clean, state, table
+from procession.cli.table import age, bar, clean, many, state, table
 from procession.clock import iso
 from procession.commands import launchers
 from procession.errors import HostError
@@ -41,7 +41,8 @@ def up_command(quiet: bool) -> None:
             loop.run()
             running = len(project.serving.live)
         if not quiet:
-            click.echo(f"procession: stopped; {running} scripts run on" if running else "procession: stopped", err=True)
+            rest = f"; {many(running, 'script')} run on" if running else ""
+            click.echo(f"procession: stopped{rest}", err=True)
 
 
 def _greet(project: Project) -> None:
@@ -57,7 +58,9 @@ def stop_command() -> None:
     """Stop serving this project; scripts run on, and 'up' takes them up again."""
     with opened() as project:
         pid = launchers.stop(project)
-    click.echo(f"stopped (process {pid}); scripts that were running run on")
+        running = len(launchers.status(project).running)
+    rest = f"; what runs of {many(running, 'processing')} runs on" if running else ""
+    click.echo(f"stopped (process {pid}){rest}")
 
 
 @click.command("status")

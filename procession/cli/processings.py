@@ -9,7 +9,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
-from procession.cli.table import age, bar, clean, state, table
+from procession.cli.table import age, bar, clean, plain, state, table
 from procession.commands import processings
 from procession.commands.events import unknown_task
 from procession.errors import NotFound, Refused
@@ -27,7 +27,7 @@ from procession.units import duration, size
 @click.option(
     "--state", "state_name", type=click.Choice([str(s) for s in PROCESSING.states]), help="Only in this state."
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
 def list_command(task: str | None, state_name: str | None, limit: int, before: int | None, as_json: bool) -> None:
@@ -39,11 +39,12 @@ def list_command(task: str | None, state_name: str | None, limit: int, before: i
             found = store.newest(tx, task=task, state=state_name, before=before, limit=limit + 1)
             found, rest = found[:limit], found[limit:]
             found = [replace(p, steps=steps.of(tx, p.id), outputs=o) for p, o in _with_outputs(tx, found)]
+            reasons = processings.explain_all(project, tx, found) if as_json else {}
         following = found[-1].id if rest else None
         answer(
             as_json,
-            lambda: present.page([present.processing(p, project.var) for p in found], following),
-            lambda: _table(found, following, project.clock.now()),
+            lambda: present.page([present.processing(p, project.var, reasons[p.id]) for p in found], following),
+            lambda: _table(found, following, project.clock.now(), chosen=task is not None or state_name is not None),
         )
 
 
@@ -52,9 +53,10 @@ def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dic
     return [(p, outputs.get(p.id, {})) for p in found]
 
 
-def _table(found: list[Processing], following: int | None, now: datetime) -> None:
+def _table(found: list[Processing], following: int | None, now: datetime, *, chosen: bool) -> None:
     if not found:
-        click.echo("no processings yet; submit an event with: procession emit EVENT name=value")
+        none = "no such processings" if chosen else "no processings yet"
+        click.echo(none if chosen else f"{none}; submit an event with: procession emit EVENT name=value")
         return
     rows = [
         (
@@ -106,7 +108,7 @@ def _show(project: Project, found: Processing, why: str) -> None:
         *((f"param {name}", value) for name, value in found.params.items()),
     ):
         if value != "":
-            click.echo(f"  {name:<12} {clean(value)}")
+            click.echo(f"  {name:<12} {clean(plain(value))}")
     rows = []
     for step in found.steps:
         for one in step.attempts or (None,):
@@ -124,7 +126,7 @@ def _show(project: Project, found: Processing, why: str) -> None:
         (f"{name}.{key}", value) for name, values in (found.outputs or {}).items() for key, value in values.items()
     ]
     for name, value in outputs:
-        click.echo(f"  {clean(name)} = {clean(value)}")
+        click.echo(f"  {clean(name)} = {clean(plain(value))}")
     if found.state == "failed":
         failed = processings.find_step(found, None).name
         click.echo(f"\nlog:    procession logs {found.id} {failed}\nenter:  procession shell {found.id} {failed}")

@@ -23,7 +23,7 @@ from procession.project import Project
 @click.argument("processing_id", metavar="[ID]", type=click.IntRange(1, 2**63 - 1), required=False)
 @click.argument("step", required=False)
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt; the latest otherwise.")
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the processing ends.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the step ends.")
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(

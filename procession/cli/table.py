@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,16 @@ MARKS = {
 def clean(text: object) -> str:
     """Text that cannot move the cursor, set a title or touch the clipboard: only printable characters."""
     return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def plain(value: object) -> str:
+    """A value as it was written: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def many(n: int, noun: str) -> str:
+    """``1 task``, ``2 tasks``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def state(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from procession import definitions, present
 from procession.cli.context import answer, directory, json_option, opened
 from procession.cli.events import parameters
+from procession.cli.table import many
+from procession.errors import ConfigError
 from procession.model.event import NewEvent
 from procession.model.task import Task
 from procession.project import person
@@ -40,10 +43,20 @@ def init_command(where: str | None, target: str | None) -> None:
 @json_option
 def check_command(as_json: bool) -> None:
     """Say everything that is wrong in the files, with its place, and what each command becomes."""
-    found = definitions.read(definitions.find(directory()))
+    try:
+        found = definitions.read(definitions.find(directory()))
+    except ConfigError as error:
+        if as_json:
+            click.echo(json.dumps({"problems": list(error.problems) or [str(error)]}, ensure_ascii=False))
+        raise
     answer(
         as_json,
-        lambda: {"name": found.name, "warnings": list(found.warnings), "tasks": [_task(t) for t in found.tasks]},
+        lambda: {
+            "name": found.name,
+            "problems": [],
+            "warnings": list(found.warnings),
+            "tasks": [_task(t) for t in found.tasks],
+        },
         lambda: _tell(found),
     )
 
@@ -63,7 +76,8 @@ def _task(task: Task) -> dict[str, object]:
 def _tell(found: definitions.Definitions) -> None:
     for warning in found.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
-    click.echo(f"{found.name}: {len(found.tasks)} tasks, no mistakes" if found.tasks else f"{found.name}: no tasks yet")
+    count = f"{many(len(found.tasks), 'task')}, no mistakes" if found.tasks else "no tasks yet"
+    click.echo(f"{found.name}: {count}")
     for task in found.tasks:
         start = f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
         limit = f", at most {task.at_once} at once" if task.at_once and not task.every else ""

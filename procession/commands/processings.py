@@ -6,8 +6,10 @@ Always: a verb that the machine does not allow is refused with the state that st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from procession.errors import NotFound, Refused
 from procession.flow.candidates import Definitions, candidates
@@ -141,6 +143,16 @@ def why(project: Project, processing_id: int) -> Obstacle:
 
 def explain(project: Project, tx: Tx, processing: Processing) -> Obstacle:
     """Why this processing is where it is."""
+    return explain_all(project, tx, [processing])[processing.id]
+
+
+def explain_all(project: Project, tx: Tx, found: Sequence[Processing]) -> dict[int, Obstacle]:
+    """Why each of these is where it is; the admission is asked once for all of them."""
+    asked = _Admission(project, tx)
+    return {processing.id: _explain(project, tx, processing, asked) for processing in found}
+
+
+def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission) -> Obstacle:
     now = project.clock.now()
     if processing.state in PROCESSING.terminal:
         return Obstacle(str(processing.state), _ended(processing, now))
@@ -157,7 +169,7 @@ def explain(project: Project, tx: Tx, processing: Processing) -> Obstacle:
         return Obstacle("retry_at", f"step {due.name} is tried again in {rest}{because}")
     if not project.is_served(tx):
         return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
-    return _waiting(project, tx, processing)
+    return asked.answer(processing)
 
 
 def _ended(processing: Processing, now: datetime) -> str:
@@ -186,18 +198,31 @@ def _running(processing: Processing, step: Step, now: datetime) -> Obstacle:
     return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}")
 
 
-def _waiting(project: Project, tx: Tx, processing: Processing) -> Obstacle:
-    """The answer of the admission for its next step, or who comes before it."""
-    serving = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
-    cpus = serving[-1].cpus if serving else project.settings.cpus
-    used, count, odd = steps.live(tx, serving[-1].host) if serving else (0.0, 0, 0)
-    live = Live(used, count, odd, processings.running_by_task(tx))
-    found = candidates(tx, Definitions(tx), None, live, float("inf"), 1000)
-    _, obstacles = admit(found, Capacity(cpus), live)
-    mine = [o for (pid, _), o in obstacles.items() if pid == processing.id]
-    if mine:
-        return mine[0]
-    if any(c.processing_id == processing.id for c in found):
-        return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
-    earlier = processings.before(tx, processing.task, processing.id, processing.priority)
-    return Obstacle("behind", f"{earlier} processings of task {processing.task} come before it")
+class _Admission:
+    """The answers of the admission for everything that waits; worked out when the first is asked for."""
+
+    def __init__(self, project: Project, tx: Tx) -> None:
+        self._project = project
+        self._tx = tx
+
+    @cached_property
+    def _all(self) -> tuple[set[int], dict[int, Obstacle]]:
+        """Ids of the candidates, and what stands in the way of each that may not start."""
+        serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
+        cpus = serving[-1].cpus if serving else self._project.settings.cpus
+        used, count, odd = steps.live(self._tx, serving[-1].host) if serving else (0.0, 0, 0)
+        live = Live(used, count, odd, processings.running_by_task(self._tx))
+        found = candidates(self._tx, Definitions(self._tx), None, live, float("inf"), 1000)
+        _, obstacles = admit(found, Capacity(cpus), live)
+        return {c.processing_id for c in found}, {pid: obstacle for (pid, _), obstacle in obstacles.items()}
+
+    def answer(self, processing: Processing) -> Obstacle:
+        """What stands in the way of this one, or who comes before it."""
+        ids, obstacles = self._all
+        if processing.id in obstacles:
+            return obstacles[processing.id]
+        if processing.id in ids:
+            return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
+        earlier = processings.before(self._tx, processing.task, processing.id, processing.priority)
+        noun = "processing" if earlier == 1 else "processings"
+        return Obstacle("behind", f"{earlier} {noun} of task {processing.task} to begin before it")

@@ -257,6 +257,10 @@ class InlineExecutor:
         if self._host.records.pop(key, None) is not None:
             self._host.archived[key] = to
 
+    def discard(self, key: str) -> None:
+        """Forget the void record."""
+        self._host.records.pop(key, None)
+
     def quarantine(self, key: str) -> None:
         """Put the record aside."""
         if self._host.records.pop(key, None) is not None:

@@ -383,6 +383,10 @@ class LocalExecutor:
         self._open.discard(key)
         spool.archive(self._spool, key, to)
 
+    def discard(self, key: str) -> None:
+        """Remove every trace of a voided attempt."""
+        spool.discard(self._spool, key)
+
     def quarantine(self, key: str) -> None:
         """Put aside what cannot be read."""
         self._open.discard(key)

@@ -24,15 +24,16 @@ from procession.store.database import Tx
 from procession.workdir import is_held
 
 EVERY = timedelta(seconds=2)
-"""How often the attempts are looked at where nothing happens."""
+"""How often live attempts are looked at where nothing happens."""
 TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
 QUIET = 1.5 * TRACES_EVERY
 """Seconds in which no attempt was seen running, at two looks at least: no shim is busy, so every queue is empty."""
 VOIDS_KEPT = timedelta(days=1)
 """Void records stay so long at least: a queue that was only stopped, or waits for memory, has moved on by then."""
-PATIENCE = timedelta(seconds=10)
-"""An attempt that has not started by then is taken back: its queue may be gone. Taking back is always safe."""
+PATIENCE = timedelta(seconds=3)
+"""An attempt that has not started by then is taken back: its queue may be gone, or scripts that were short take long
+now and must not keep others waiting behind them. Taking back is always safe."""
 MOMENT = timedelta(seconds=1)
 """The same where a shim has died; what was sent a moment ago is most likely just about to start."""
 SOON = timedelta(milliseconds=200)
@@ -70,7 +71,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     if post.kind == "up":
         _clear_traces(project, tx)
     post.executor.trim(int(post.capacity.cpus))
-    return now + (SOON if found.again else EVERY)
+    return now + (SOON if found.again else EVERY) if rows or found.again else None
 
 
 def _gone_launchers(project: Project, tx: Tx) -> list[int]:
@@ -141,6 +142,8 @@ def _wait_or_take_back(project: Project, row: Any, found: _Found, key: str, *, h
     waits = abs(now - moment(row.claimed_at))  # a clock that was set back must not keep it waiting
     if key in post.refused or row.launcher_id != post.launcher_id or waits > (MOMENT if hurried else PATIENCE):
         _take_back(project, row, found, key)
+        if waits > PATIENCE:
+            post.slow()
     elif hurried:
         found.again = post.look = True
 
@@ -195,9 +198,9 @@ def _clear_traces(project: Project, tx: Tx) -> None:
             post.executor.quarantine(key)
         elif isinstance(sighting, Ended | Gone):
             directory = sighting.record.spec.get("attempt_dir")
-            post.executor.archive(key, Path(directory) if directory else project.var.root / "archive" / key)
+            post.executor.archive(key, Path(directory)) if directory else post.executor.discard(key)
         elif isinstance(sighting, Void) and now - post.busy_at > QUIET and _is_old(project, sighting):
-            post.executor.archive(key, project.var.root / "archive" / key)
+            post.executor.discard(key)
 
 
 def _is_old(project: Project, void: Void) -> bool:
