@@ -5,6 +5,7 @@ import signal
 import psutil
 import pytest
 
+from tests.executors.running import alive
 from tests.stories.site import GATED, Site, signal_if_there
 from tests.waiting import eventually
 
@@ -57,11 +58,11 @@ def test_a_killed_shim_is_a_lost_attempt_whose_survivors_are_ended_and_it_is_tri
     site.up()
     pid = site.emit("go")
     site.began("x")
-    (shim,) = [pid for pid, text in site.shims().items() if "idle" not in text]
+    (shim,) = [one for one, text in site.shims().items() if "idle" not in text]
     (script,) = psutil.Process(shim).children()
     signal_if_there(shim, signal.SIGKILL)
     eventually(lambda: len(site.true_lines()) == 2, timeout=30, what="it is tried again")
-    assert not script.is_running()
+    assert not alive(script.pid)
     (first, second) = site.get(pid).steps[0].attempts
     assert (first.outcome, first.exit_code, second.outcome) == ("lost", None, None)
     assert (first.reason or "").startswith("shim_died")
