@@ -126,8 +126,8 @@ def main() -> None:
     given = parser.parse_args()
     base = Path(tempfile.mkdtemp(prefix="procession-bench-", dir=given.place))
     lines = [
-        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cpus, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}, "
-        f"{given.repeat} pairs, {given.events} events",
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cpus, Python {platform.python_version()}, "
+        f"load {os.getloadavg()[0]:.1f}, {given.repeat} pairs, {given.events} events",
         "",
         "| workload | bare | Procession | ratio (median of pairs) |",
         "|---|---|---|---|",
@@ -155,7 +155,8 @@ def main() -> None:
             Ours, base / "idle", KINDS["true"], 2, lambda system, _: (throughput(system, 10), footprint(system))[1], 0
         )
         lines.append(
-            f"| W4 idle | – | {foot['pss_mb']:.0f} MB in {foot['processes']:.0f} processes, {foot['idle_percent']:.2f} % CPU | – |"
+            f"| W4 idle | – | {foot['pss_mb']:.0f} MB in {foot['processes']:.0f} processes, "
+            f"{foot['idle_percent']:.2f} % CPU | – |"
         )
     finally:
         shutil.rmtree(base, ignore_errors=True)
