@@ -17,9 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ANSWERS = ROOT / ".features.json"
 ROWS = frozenset(
-    row
-    for table in tomllib.loads((ROOT / "tools/features.toml").read_text("utf-8")).values()
-    for row in table
+    row for table in tomllib.loads((ROOT / "tools/features.toml").read_text("utf-8")).values() for row in table
 )
 WORST_FIRST = ("failed", "skipped", "passed")  # of set-up, call and tear-down, the worst one counts
 
@@ -40,9 +38,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a test that claims a feature which does not exist."""
     rows = dict(item.user_properties).get("features", ())
     if unknown := [str(row) for row in rows if row not in ROWS]:
-        pytest.fail(
-            f"no such feature: {', '.join(unknown)} (tools/features.toml has the rows)", pytrace=False
-        )
+        pytest.fail(f"no such feature: {', '.join(unknown)} (tools/features.toml has the rows)", pytrace=False)
 
 
 @pytest.hookimpl

@@ -73,9 +73,7 @@ class Postgres:
         setpriv = shutil.which("setpriv")
         if os.geteuid() == 0:
             if setpriv is None:
-                raise Missing(
-                    "PostgreSQL refuses root, and setpriv (util-linux) is not there to become another"
-                )
+                raise Missing("PostgreSQL refuses root, and setpriv (util-linux) is not there to become another")
             for name in UNPRIVILEGED:
                 with contextlib.suppress(KeyError):
                     account = pwd.getpwnam(name)
@@ -104,9 +102,7 @@ class Postgres:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 

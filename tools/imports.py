@@ -67,9 +67,7 @@ RULES = (
     Rule(
         "supervise needs the standard library and itself, nothing else",
         "procession/supervise",
-        lambda name: (
-            is_standard(name) or name == "procession.supervise" or name.startswith("procession.supervise.")
-        ),
+        lambda name: is_standard(name) or name == "procession.supervise" or name.startswith("procession.supervise."),
     ),
     Rule(
         "the model does no I/O and reads no clock",

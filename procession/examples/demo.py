@@ -42,9 +42,7 @@ class Procession:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.environment = {
-            key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
-        }
+        self.environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         self.up: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> list[str]:
@@ -67,9 +65,7 @@ class Procession:
 
     def scenes(self) -> list[Answer]:
         """The processings of all scenes, in the order in which they arrived."""
-        items: list[Answer] = json.loads(self.ask("list", "--task", "scene", "--limit", "50", "--json"))[
-            "items"
-        ]
+        items: list[Answer] = json.loads(self.ask("list", "--task", "scene", "--limit", "50", "--json"))["items"]
         return sorted(items, key=lambda item: item["id"])
 
     @contextlib.contextmanager
@@ -149,9 +145,7 @@ def prepare(directory: Path | None, again: bool) -> Path:
             raise Untold(f"`procession init {directory}` ended with {done.returncode}: {done.stderr.strip()}")
         return directory
     if not again:
-        raise Untold(
-            f"{directory} is there already: name a new directory, or run the demo in it with --again"
-        )
+        raise Untold(f"{directory} is there already: name a new directory, or run the demo in it with --again")
     if not ((directory / "station.py").exists() and (directory / "outbox/SHA256SUMS").exists()):
         raise Untold(f"{directory} is not a demo project, and --again removes what the last run left there")
     with contextlib.suppress(Untold, subprocess.TimeoutExpired):
@@ -286,9 +280,7 @@ def main() -> int:
     try:
         directory = prepare(options.directory, options.again)
         procession = Procession(directory)
-        console.print(
-            f"A project of plain scripts: {directory}/  Starting Procession in it.", highlight=False
-        )
+        console.print(f"A project of plain scripts: {directory}/  Starting Procession in it.", highlight=False)
         with procession.running():
             with Screen(console) as screen:
                 scenes = play(procession, screen, options.pace, options.timeout)

@@ -199,18 +199,14 @@ def test_a_late_band_is_a_soft_error_until_it_is_there(demo: Path, folder: Path)
     done = run(demo / "load.sh", manifest(demo, LATE), cwd=folder)
     assert (done.returncode, done.stderr) == (75, f"{LATE}_B4.tif has not arrived yet\n")
     after = folder / "retry_after"
-    assert (
-        run(demo / "load.sh", manifest(demo, LATE), cwd=folder, PROCESSION_RETRY_AFTER=after).returncode == 75
-    )
+    assert run(demo / "load.sh", manifest(demo, LATE), cwd=folder, PROCESSION_RETRY_AFTER=after).returncode == 75
     assert float(after.read_text()) == 3
 
     (demo / "held back").rename(late)
     well(run(demo / "load.sh", manifest(demo, LATE), cwd=folder))
 
 
-def test_a_damaged_band_fails_by_its_name_and_the_good_one_in_the_outbox_mends_it(
-    demo: Path, folder: Path
-) -> None:
+def test_a_damaged_band_fails_by_its_name_and_the_good_one_in_the_outbox_mends_it(demo: Path, folder: Path) -> None:
     inbox = fill_inbox(demo, DAMAGED)
     band = f"{DAMAGED}_B4.tif"
     size = (demo / "outbox" / band).stat().st_size // 2
@@ -255,9 +251,7 @@ def test_discover_reports_each_scene_as_an_event(demo: Path, tmp_path: Path) -> 
     }
 
 
-def test_progress_output_metrics_and_artifacts_are_lines_and_files(
-    demo: Path, folder: Path, tmp_path: Path
-) -> None:
+def test_progress_output_metrics_and_artifacts_are_lines_and_files(demo: Path, folder: Path, tmp_path: Path) -> None:
     fill_inbox(demo, "--no-mishaps", WATER_AND_LAND)
     well(run(demo / "load.sh", manifest(demo, WATER_AND_LAND), cwd=folder))
     well(run("python", demo / "calibrate.py", cwd=folder, PROCESSION_PROGRESS=tmp_path / "progress"))
