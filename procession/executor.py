@@ -96,6 +96,11 @@ class Notices:
     """A shim or the forge died: look at each live attempt now; those unstarted may have lost their queue."""
 
 
+QUEUE_LIFE = 60.0
+"""Seconds for which a job may wait in a queue; then no shim takes it any more. By this clock, the boot clock of the
+machine, a void record has done its work when the job it stands against cannot be taken by anybody."""
+
+
 class Executor(Protocol):
     """Where attempts run."""
 

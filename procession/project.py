@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from procession import definitions
 from procession.clock import Clock, micros
 from procession.definitions import Definitions
-from procession.errors import NotFound, ProcessionError
+from procession.errors import ConfigError, NotFound, ProcessionError
 from procession.store import installation, launchers, tasks, upgrade
 from procession.store.database import Store, Tx, sqlite_url
 from procession.store.installation import Installation
@@ -48,7 +48,7 @@ class Project:
         """Open the project that this directory is in. `lenient`: a mistake in the files does not prevent it, as
         long as they have been right once (for looking and for repairing)."""
         root = definitions.find(start)
-        where = definitions.whereabouts(root)
+        where = _whereabouts(root, lenient=lenient)
         var = Var(where.var)
         var.prepare()
         store = Store(where.database or sqlite_url(var.database))
@@ -155,6 +155,16 @@ class Project:
             row.kind == "up" and (row.host, row.place) != here and now - row.beat_at < HEARD_WITHIN
             for row in launchers.not_stopped(tx)
         )
+
+
+def _whereabouts(root: Path, *, lenient: bool) -> definitions.Whereabouts:
+    """Where the project keeps its things; where the file cannot even be read, the usual place if it is in use."""
+    try:
+        return definitions.whereabouts(root)
+    except ConfigError:
+        if not lenient or not Var(root / "var").database.exists():
+            raise
+        return definitions.Whereabouts(root, root / "var", None)
 
 
 def poke(fifo: Path, word: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from procession.cli.context import answer, id_argument, json_option, opened
-from procession.cli.tail import follow, tail
+from procession.cli.tail import follow, follow_all, tail
 from procession.commands import processings
 from procession.errors import NotFound
 from procession.model.states import PROCESSING
@@ -23,7 +23,13 @@ from procession.project import Project
 @click.argument("processing_id", metavar="[ID]", type=click.IntRange(1, 2**63 - 1), required=False)
 @click.argument("step", required=False)
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt; the latest otherwise.")
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the step ends.")
+@click.option(
+    "-f",
+    "--follow",
+    "following",
+    is_flag=True,
+    help="Go on until the step ends; without STEP, through all steps until the processing ends.",
+)
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(
@@ -31,6 +37,9 @@ def logs_command(
 ) -> None:
     """What a script printed (standard output and standard error, in order), or with --system what Procession did."""
     with opened() as project:
+        if following and processing_id is not None and step is None and attempt is None and not system:
+            follow_all(lambda: processings.get(project, processing_id), project.var)
+            return
         if system:
             path, ended = project.var.log, lambda: False
         elif processing_id is None:

@@ -10,6 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from procession.model.processing import Processing
+from procession.model.states import PROCESSING
+from procession.workdir import Var
+
 CHUNK = 1 << 16
 LOOK_EVERY = 0.1
 """Seconds between two looks at a growing file."""
@@ -63,3 +67,39 @@ def _start_of(size: int, lines: int, descriptor: int) -> int:
                 if found == lines:
                     return position + index + 1
     return 0 if lines else size
+
+
+class Echo:
+    """Shows what the scripts of one processing print, attempt after attempt, each byte once."""
+
+    def __init__(self, var: Var) -> None:
+        self._var = var
+        self._shown: dict[Path, int] = {}
+
+    def tell(self, found: Processing) -> None:
+        """Write what is new."""
+        for step in found.steps:
+            for attempt in step.attempts:
+                self._show(self._var.attempt(found.id, step.ordinal, step.name, attempt.number) / "log")
+
+    def _show(self, log: Path) -> None:
+        try:
+            descriptor = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return
+        with os.fdopen(descriptor, "rb") as file:
+            file.seek(self._shown.get(log, 0))
+            while chunk := file.read(CHUNK):
+                self._shown[log] = file.tell()
+                write(chunk)
+
+
+def follow_all(look: Callable[[], Processing], var: Var) -> None:
+    """Write what all scripts of a processing print until it has ended."""
+    echo = Echo(var)
+    while True:
+        found = look()
+        echo.tell(found)
+        if found.state in PROCESSING.terminal:
+            return
+        time.sleep(LOOK_EVERY)

@@ -15,6 +15,7 @@ from procession.cli.events import parameters
 from procession.cli.table import many
 from procession.errors import ConfigError
 from procession.model.event import NewEvent
+from procession.model.processing import Processing
 from procession.model.task import Task
 from procession.project import person
 from procession.units import duration
@@ -95,18 +96,32 @@ def _tell(found: definitions.Definitions) -> None:
 def run_command(task: str, params: tuple[str, ...], key: str | None, title: str, as_json: bool) -> None:
     """Run one processing of a task here and now, its output as by hand; Ctrl-C cancels it.
 
-    Its result is stored like any other. The exit code is that of the script that failed, or 0.
+    Its result is stored like any other. The exit code is 0, or that of the script that failed (128 + n where signal n
+    ended it, 130 after Ctrl-C).
     """
+    from procession.cli.tail import Echo  # noqa: PLC0415
     from procession.launcher.foreground import run_here  # noqa: PLC0415
 
     new = NewEvent(task, parameters(params), key, title, f"run:{person()}")
     with opened(lenient=False) as project:
-        found = run_here(project, task, new, quiet=as_json)
-        if as_json:
-            answer(True, lambda: present.processing(found, project.var), lambda: None)
-        failed = next((a for s in found.steps for a in s.attempts[-1:] if a.outcome not in (None, "succeeded")), None)
-        if not as_json:
-            because = f": {found.reason}" if found.reason else ""
-            click.echo(f"procession: processing {found.id} {found.state}{because}", err=True)
-    if found.state not in ("succeeded", "skipped"):
-        sys.exit((failed.exit_code if failed else None) or 1)
+        found, interrupted = run_here(project, task, new, (lambda _: None) if as_json else Echo(project.var).tell)
+        because = f": {found.reason}" if found.reason else ""
+        answer(
+            as_json,
+            lambda: present.processing(found, project.var),
+            lambda: click.echo(f"procession: processing {found.id} {found.state}{because}", err=True),
+        )
+    sys.exit(_INTERRUPTED if interrupted and found.state == "cancelled" else _exit_code(found))
+
+
+_INTERRUPTED = 130
+
+
+def _exit_code(found: Processing) -> int:
+    """0, or as a shell tells it: the code of the script that failed, 128 and the number of the signal that ended it."""
+    if found.state in ("succeeded", "skipped"):
+        return 0
+    last = next((s.attempts[-1] for s in reversed(found.steps) if s.attempts), None)
+    if last is None:
+        return 1
+    return last.exit_code or (128 + last.signal if last.signal else 1)

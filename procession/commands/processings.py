@@ -20,6 +20,7 @@ from procession.project import Project, person
 from procession.store import launchers, moves, processings, steps
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.supervise import spool
 from procession.units import duration
 
 
@@ -80,13 +81,26 @@ def _cancel(project: Project, tx: Tx, processing_id: int) -> Cancelled:
     rows = steps.states(tx, [processing_id])[processing_id].values()
     idle = [Moving(processing_id, now, r.ordinal, r.attempt) for r in rows if r.state in _IDLE]
     moves.steps(tx, "cancel", idle, by, quiet=True)
-    tx.after(project.wake)
-    if any(row.state == State.RUNNING for row in rows):
+    live = [project.attempt_key(processing_id, r.ordinal, r.attempt) for r in rows if r.state == State.RUNNING]
+    if live:
         processings.ask_cancel(tx, processing_id, now)
         moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="asked")], by)
+        tx.after(lambda: _end(project, live, by))
+        tx.after(project.wake)
         return Cancelled(True, standing.state)
     moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
+    tx.after(project.wake)
     return Cancelled(True, State.CANCELLED)
+
+
+def _end(project: Project, keys: Sequence[str], by: str) -> None:
+    """Ask for the end of live attempts of this place ourselves, so that it holds also while no launcher is there: one
+    that has not started never will, one that runs finds the wish within a second. The flow does the rest."""
+    if not project.var.spool.is_dir():
+        return
+    for key in keys:
+        if not spool.void(project.var.spool, key, by):
+            spool.ask_to_cancel(project.var.spool, key, by)
 
 
 _IDLE = (State.PENDING, State.READY)

@@ -16,6 +16,7 @@ from pathlib import Path
 from procession.clock import Clock, micros
 from procession.errors import ExecutorError
 from procession.executor import (
+    QUEUE_LIFE,
     Answer,
     Ended,
     Exit,
@@ -38,6 +39,8 @@ class _Host:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     """Every job that was ever handed over."""
+    sent_at: dict[str, float] = field(default_factory=dict)
+    """When each of them was (monotonic seconds): after `QUEUE_LIFE` nobody takes it any more."""
     queue: list[str] = field(default_factory=list)
     """Keys that have not begun, in their order."""
     records: dict[str, Sighting] = field(default_factory=dict)
@@ -113,8 +116,8 @@ class InlineExecutor:
         """Let a free shim take this job; False if it finds it voided, and leaves it alone."""
         host = self._host
         host.queue.remove(key)
-        if key in host.records:
-            if isinstance(host.records[key], Void):  # cleared away by the one it stood there for
+        if key in host.records or self._clock.monotonic() > host.sent_at[key] + QUEUE_LIFE:
+            if isinstance(host.records.get(key), Void):  # cleared away by the one it stood there for
                 del host.records[key]
             host.notices.skipped.append(key)
             return False
@@ -216,6 +219,7 @@ class InlineExecutor:
                 raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
             self._host.jobs[job.key] = job
             self._host.queue.append(job.key)
+            self._host.sent_at[job.key] = self._clock.monotonic()
         return []
 
     def look(self, key: str) -> Sighting:

@@ -26,9 +26,10 @@ from pathlib import Path
 
 import procession
 from procession.errors import ExecutorError, HostError, Invalid
-from procession.executor import Answer, Ended, Gone, Job, Notices, Running, Sighting, Unreadable, Void
+from procession.executor import QUEUE_LIFE, Answer, Ended, Gone, Job, Notices, Running, Sighting, Unreadable, Void
 from procession.supervise import process, spool
 from procession.supervise.shim import LARGEST_MESSAGE, LEAVE
+from procession.supervise.tree import boot_seconds
 
 MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
 """Variables of a job that together name its attempt; by them survivors of a killed shim are found."""
@@ -199,6 +200,7 @@ class LocalExecutor:
             "log": job.log,
             "timeout": job.timeout,
             "grace": job.grace,
+            "not_after": boot_seconds() + QUEUE_LIFE,
         }
         message = f"{_encode(spec)}\n{_encode({'dirs': list(job.dirs), 'files': job.files})}".encode()
         if len(message) > LARGEST_MESSAGE:

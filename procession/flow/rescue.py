@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from procession.clock import moment
-from procession.executor import Ended, Gone, Running, Unreadable, Unstarted, Void
+from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Unreadable, Unstarted, Void
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
@@ -27,10 +27,8 @@ EVERY = timedelta(seconds=2)
 """How often live attempts are looked at where nothing happens."""
 TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
-QUIET = 1.5 * TRACES_EVERY
-"""Seconds in which no attempt was seen running, at two looks at least: no shim is busy, so every queue is empty."""
-VOIDS_KEPT = timedelta(days=1)
-"""Void records stay so long at least: a queue that was only stopped, or waits for memory, has moved on by then."""
+VOIDS_KEPT = 2 * QUEUE_LIFE
+"""Seconds after which a void record that was seen goes: no shim takes the job that it stands against any more."""
 PATIENCE = timedelta(seconds=3)
 """An attempt that has not started by then is taken back: its queue may be gone, or scripts that were short take long
 now and must not keep others waiting behind them. Taking back is always safe."""
@@ -170,7 +168,7 @@ def _clear_traces(project: Project, tx: Tx) -> None:
 
     A void record stays as long as a shim may still take the job from its queue, ours or that of an earlier launcher: it
     is all that keeps the shim from running what was given back or cancelled. A shim that finds it clears it away; here
-    go those whose queue is gone.
+    go those whose job has outlived its time in any queue.
     """
     post = project.serving
     now = project.clock.monotonic()
@@ -182,8 +180,8 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
     found = post.executor.keys()
     traces = {key: post.executor.look(key) for key in found if project.read_key(key) is not None}
-    if post.busy_at is None or any(isinstance(sighting, Running) for sighting in traces.values()):
-        post.busy_at = now
+    voids = {key for key, sighting in traces.items() if isinstance(sighting, Void) and key not in live}
+    post.voids = {key: post.voids.get(key, now) for key in voids}
     for key, sighting in traces.items():
         if key in live:
             continue
@@ -199,9 +197,5 @@ def _clear_traces(project: Project, tx: Tx) -> None:
         elif isinstance(sighting, Ended | Gone):
             directory = sighting.record.spec.get("attempt_dir")
             post.executor.archive(key, Path(directory)) if directory else post.executor.discard(key)
-        elif isinstance(sighting, Void) and now - post.busy_at > QUIET and _is_old(project, sighting):
+        elif isinstance(sighting, Void) and now - post.voids[key] > VOIDS_KEPT:
             post.executor.discard(key)
-
-
-def _is_old(project: Project, void: Void) -> bool:
-    return void.at is None or project.clock.now() - moment(void.at) > VOIDS_KEPT

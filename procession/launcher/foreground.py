@@ -7,12 +7,9 @@ takes the processing over.
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from procession.commands import events, processings
 from procession.errors import Refused
@@ -27,8 +24,14 @@ LOOK_EVERY = 0.05
 """Seconds between two looks at the log."""
 
 
-def run_here(project: Project, task: str, event: NewEvent, *, quiet: bool) -> Processing:
-    """Run a new processing of this task to its end and return it; `quiet` passes nothing on."""
+def run_here(
+    project: Project, task: str, event: NewEvent, tell: Callable[[Processing], None]
+) -> tuple[Processing, bool]:
+    """Run a new processing of this task to its end; return it, and whether a signal cancelled it.
+
+    `tell` is shown the processing again and again, to pass on what its scripts print.
+    """
+    interrupted = False
     with serving(project, "run") as post, _noted_signals() as noted:
         born = events.submit_for_task(project, task, event, post.launcher_id)
         if born.duplicate:
@@ -37,21 +40,22 @@ def run_here(project: Project, task: str, event: NewEvent, *, quiet: bool) -> Pr
                 f"event {event.name} with key {event.key} is known already (processing {known}); leave out --key"
             )
         processing_id = born.processings[0]
-        echo = _Echo(project, processing_id, quiet=quiet)
         loop = Loop(project)
 
         def finished() -> bool:
+            nonlocal interrupted
             if noted:
                 noted.clear()
-                processings.cancel(project, processing_id)
+                interrupted = processings.cancel(project, processing_id).accepted or interrupted
                 loop.wake()
-            return echo.turn()
+            found = processings.get(project, processing_id)
+            tell(found)
+            return found.state in PROCESSING.terminal
 
         loop.every = LOOK_EVERY
         loop.finished = finished
         loop.run()
-        echo.turn()
-    return processings.get(project, processing_id)
+    return processings.get(project, processing_id), interrupted
 
 
 @contextmanager
@@ -69,33 +73,3 @@ def _noted_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Echo:
-    """Passes on what the scripts of one processing print, attempt after attempt."""
-
-    def __init__(self, project: Project, processing_id: int, *, quiet: bool) -> None:
-        self._project = project
-        self._id = processing_id
-        self._quiet = quiet
-        self._read: dict[Path, int] = {}
-
-    def turn(self) -> bool:
-        """Pass on what is new; True when the processing has ended."""
-        found = processings.get(self._project, self._id)
-        for step in found.steps:
-            for attempt in step.attempts:
-                self._pass_on(self._project.var.attempt(self._id, step.ordinal, step.name, attempt.number) / "log")
-        return found.state in PROCESSING.terminal
-
-    def _pass_on(self, log: Path) -> None:
-        if self._quiet:
-            return
-        try:
-            with log.open("rb") as file:
-                file.seek(self._read.get(log, 0))
-                while new := file.read(1 << 16):
-                    self._read[log] = self._read.get(log, 0) + len(new)
-                    os.write(sys.stdout.fileno(), new)
-        except FileNotFoundError:
-            return

@@ -152,7 +152,9 @@ class Shim:
         except OSError as error:
             self._bell.ring(f"refused {key} {error.strerror}: {path}")
             return
-        if descriptor is None:
+        if descriptor is None or boot_seconds() > spec["not_after"]:  # voided, or nobody counts on it any more
+            if descriptor is not None:
+                os.close(descriptor)
             self._leave_voided(key, path)
             return
         try:
@@ -166,7 +168,7 @@ class Shim:
         self._bell.ring(f"end {key}")
 
     def _leave_voided(self, key: str, path: str) -> None:
-        """Clear away a void record: it stood there for this very message, and now no message can start it."""
+        """Clear away a void record, or our own empty one of a job that waited too long: no message can start it now."""
         for name in (path, f"{self._spool}/.cancel/{key}"):
             try:
                 os.unlink(name)

@@ -163,6 +163,7 @@ def test_why_is_never_empty_from_birth_to_end(d: Driven) -> None:
     assert processings.why(d.project, pid).code == "no_launcher"
     d.launch()
     d.turn()
+    d.begin()
     d.clock.advance(90)
     found = processings.why(d.project, pid)
     assert (found.code, "1 min 30 s" in found.sentence or "90 s" in found.sentence) == ("running", True)

@@ -151,9 +151,9 @@ def test_void_records_are_put_away_when_no_shim_of_before_is_left(drive: Drive) 
     d.turn(2)
     assert isinstance(d.executor.look(d.key(pid)), Void)
     d.end(pid)
-    d.after(86_400 - TRACES_EVERY)
+    d.after(TRACES_EVERY + 1)
     assert d.executor.keys() == [d.key(pid)]
-    for _ in range(3):
+    for _ in range(4):
         d.after(TRACES_EVERY + 1)
     assert d.executor.keys() == []
 
