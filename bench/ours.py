@@ -1,6 +1,7 @@
 """Procession, as a user runs it: ``procession up`` as its own process, events submitted from another one.
 
-Settings: SQLite with synchronous = FULL (the default), no limit per task, as many cpus as scripts may run at once.
+Settings: SQLite with synchronous = FULL (the default), no limit per task, as many cpus as scripts may run at once. Every
+attempt has a new directory of its own with its log, as in the bare loop; the working directory is that of the chain.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ name = "bench"
 cpus = {at_once}
 [tasks.chain]
 on = "chain"
-cwd = "step"
+cwd = "{cwd}"
 steps = [{steps}]
 """
 
@@ -35,10 +36,10 @@ class Ours:
 
     name = "procession"
 
-    def __init__(self, place: Path, argv: list[str], at_once: int) -> None:
+    def __init__(self, place: Path, argv: list[str], at_once: int, cwd: str = "processing") -> None:
         place.mkdir(parents=True)
         steps = ", ".join(f'{{ name = "s{n}", run = {argv!r} }}' for n in (1, 2, 3)).replace("'", '"')
-        (place / "procession.toml").write_text(PROJECT.format(at_once=at_once, steps=steps))
+        (place / "procession.toml").write_text(PROJECT.format(at_once=at_once, steps=steps, cwd=cwd))
         self.project = Project.open(place)
         self.up = subprocess.Popen([sys.executable, "-m", "procession", "--project", str(place), "up", "--quiet"])
         while not is_held(self.project.var.lock):

@@ -125,9 +125,13 @@ class Tx:
         if n == 0:
             return []
         if self.dialect == "sqlite":
-            self.connection.exec_driver_sql(_dialect.PREPARE_SQLITE, {"table": table})
-            last = self.connection.exec_driver_sql(_dialect.RESERVE_SQLITE, {"table": table, "n": n}).scalar_one()
-            return range(last - n + 1, last + 1)
+            cursor = self.connection.connection.cursor()
+            row = cursor.execute(_dialect.RESERVE_SQLITE, {"table": table, "n": n}).fetchone()
+            if row is None:  # the first row of this table
+                cursor.execute(_dialect.PREPARE_SQLITE, {"table": table})
+                row = cursor.execute(_dialect.RESERVE_SQLITE, {"table": table, "n": n}).fetchone()
+            cursor.close()
+            return range(row[0] - n + 1, row[0] + 1)
         return list(self.connection.exec_driver_sql(_dialect.RESERVE_POSTGRESQL, {"table": table, "n": n}).scalars())
 
     def claim_alone(self) -> None:
@@ -155,7 +159,7 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """A writing transaction; committed at the end of the block, rolled back by an exception."""
-        with self._transaction("BEGIN IMMEDIATE") as tx:
+        with self._transaction(writing=True) as tx:
             yield tx
         tx.committed()
 
@@ -176,22 +180,23 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A reading transaction: one consistent picture; it never waits for writers."""
-        with self._transaction("BEGIN") as tx:
+        with self._transaction(writing=False) as tx:
             yield tx
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Tx]:
+    def _transaction(self, *, writing: bool) -> Iterator[Tx]:
         try:
             with self.engine.connect() as connection:
                 if self.engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql(begin)
+                    driver: Any = connection.connection.dbapi_connection
+                    _dialect.begin_sqlite(driver, writing=writing)
                     try:
                         yield Tx(connection)
                     except BaseException:
-                        if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-                            connection.exec_driver_sql("ROLLBACK")
+                        if driver.in_transaction:
+                            driver.execute("ROLLBACK")
                         raise
-                    connection.exec_driver_sql("COMMIT")
+                    driver.execute("COMMIT")
                 else:
                     with connection.begin():
                         yield Tx(connection)

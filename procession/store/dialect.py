@@ -6,6 +6,7 @@ ids are reserved, how claiming is made exclusive, how a connection is set up, an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,30 @@ def unindexed(dialect: str, column: Column[Any]) -> ColumnElement[Any]:
     return literal_column(f"+{column}") if dialect == "sqlite" else column
 
 
+def begin_sqlite(connection: Any, *, writing: bool) -> None:
+    """Begin a transaction on SQLite; a writing one takes the write lock, and waits for it in short steps.
+
+    SQLite's own waiting sleeps longer and longer, up to 100 ms at a time; our transactions take about one.
+    """
+    if not writing:
+        connection.execute("BEGIN")
+        return
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        until, pause = time.monotonic() + BUSY_SECONDS, 0.0002
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except Exception as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(pause)
+            pause = min(1.5 * pause, 0.005)
+    finally:
+        connection.execute(BUSY_TIMEOUT)
+
+
 RESERVE_SQLITE = "UPDATE sqlite_sequence SET seq = seq + :n WHERE name = :table RETURNING seq"
 PREPARE_SQLITE = (
     "INSERT INTO sqlite_sequence (name, seq) SELECT :table, 0"
@@ -98,11 +123,15 @@ PREPARE_SQLITE = (
 RESERVE_POSTGRESQL = "SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(n)s)"
 CLAIM_POSTGRESQL = f"SELECT pg_advisory_xact_lock({CLAIM_LOCK})"
 
+BUSY_SECONDS = 10.0
+"""How long a transaction waits for another one of the same SQLite file."""
+BUSY_TIMEOUT = f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}"
+
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 10000",
+    BUSY_TIMEOUT,
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
 )

@@ -93,8 +93,8 @@ def test_migrations_and_the_schema_make_the_same_database(
         else (server := request.getfixturevalue("postgres_server")).url(server.create())
     )
     migrated = Store(other_url)
-    with migrated.begin() as tx:
-        upgrade.run_migrations(tx.connection)
+    with upgrade._alone(migrated) as connection:
+        upgrade.run_migrations(connection)
     assert shape(made) == shape(migrated)
     assert any("WHERE" in str(row) and "ix_step_ready" in str(row) for row in shape(made)), "partial indexes are seen"
     assert any("ck_step_state" in str(row) for row in shape(made)), "checks are seen"
