@@ -78,6 +78,9 @@ class Job:
     """Seconds until its whole tree is ended; None: as long as it takes."""
     grace: float = 10.0
     """Seconds between the polite signal and the certain one."""
+    not_after: float | None = None
+    """By the clock of `Executor.expiry`: after that nobody hands it over or takes it any more; None: as if it had been
+    made when it is handed over."""
 
 
 @dataclass(slots=True)
@@ -120,8 +123,15 @@ class Executor(Protocol):
     def drain(self) -> Notices:
         """Everything that arrived since the last call. Never waits."""
 
+    def expiry(self) -> float:
+        """`not_after` of a job that is made now: `QUEUE_LIFE` from now, by a clock that all launchers here share."""
+
     def submit(self, jobs: Sequence[Job]) -> list[Job]:
-        """Hand jobs over, in this order; return those that found no room, to be handed over later."""
+        """Hand jobs over, in this order; return those that found no room, to be handed over later.
+
+        What was handed over before, and what is older than its `not_after`, is left out. It raises only before the
+        first job is on its way.
+        """
 
     def look(self, key: str) -> Sighting:
         """What is certain about this attempt now."""

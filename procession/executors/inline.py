@@ -39,8 +39,8 @@ class _Host:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     """Every job that was ever handed over."""
-    sent_at: dict[str, float] = field(default_factory=dict)
-    """When each of them was (monotonic seconds): after `QUEUE_LIFE` nobody takes it any more."""
+    expires: dict[str, float] = field(default_factory=dict)
+    """Until when each of them may be taken (monotonic seconds)."""
     queue: list[str] = field(default_factory=list)
     """Keys that have not begun, in their order."""
     records: dict[str, Sighting] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class InlineExecutor:
         """Let a free shim take this job; False if it finds it voided, and leaves it alone."""
         host = self._host
         host.queue.remove(key)
-        if key in host.records or self._clock.monotonic() > host.sent_at[key] + QUEUE_LIFE:
+        if key in host.records or self._clock.monotonic() > host.expires[key]:
             if isinstance(host.records.get(key), Void):  # cleared away by the one it stood there for
                 del host.records[key]
             host.notices.skipped.append(key)
@@ -210,16 +210,22 @@ class InlineExecutor:
         told, self._host.notices = self._host.notices, Notices()
         return told
 
+    def expiry(self) -> float:
+        """`QUEUE_LIFE` from now, by the given clock."""
+        return self._clock.monotonic() + QUEUE_LIFE
+
     def submit(self, jobs: Sequence[Job]) -> list[Job]:
         """Queue jobs as far as there is room."""
+        host = self._host
         for number, job in enumerate(jobs):
-            if self.room is not None and len(self._host.queue) >= self.room:
+            expires = self.expiry() if job.not_after is None else job.not_after
+            if job.key in host.jobs or self._clock.monotonic() > expires:
+                continue
+            if self.room is not None and len(host.queue) >= self.room:
                 return list(jobs[number:])
-            if job.key in self._host.jobs:
-                raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
-            self._host.jobs[job.key] = job
-            self._host.queue.append(job.key)
-            self._host.sent_at[job.key] = self._clock.monotonic()
+            host.jobs[job.key] = job
+            host.queue.append(job.key)
+            host.expires[job.key] = expires
         return []
 
     def look(self, key: str) -> Sighting:

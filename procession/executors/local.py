@@ -11,6 +11,7 @@ stay.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -55,6 +56,8 @@ class LocalExecutor:
         self._fifo_path = fifo.absolute()
         self._incarnation = incarnation
         self._open: set[str] = set()
+        self._sent: dict[str, float] = {}
+        """Key of each job that was sent → when it expires; until then it is not sent again."""
         self._watched: dict[int, int] = {}
         """pidfd of each shim that is watched, and its pid."""
         self._pool: set[int] = set()
@@ -146,26 +149,41 @@ class LocalExecutor:
 
     # ── jobs out ──────────
 
+    def expiry(self) -> float:
+        """`QUEUE_LIFE` from now, by the boot clock."""
+        return boot_seconds() + QUEUE_LIFE
+
     def submit(self, jobs: Sequence[Job]) -> list[Job]:
-        """Hand jobs over, in this order; return those that found no room."""
+        """Hand jobs over, in this order; return those that found no room.
+
+        A key is sent once: one that was sent before is left out, until its job has expired, and so is one that has.
+        """
+        for job in jobs:
+            if not _KEY(job.key):
+                raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
         if self._tasks is None:
             self._revive()
-        messages = [self._message(job) for job in jobs]  # all or, if one is wrong, none
         assert self._tasks is not None
-        for number, (job, message) in enumerate(zip(jobs, messages, strict=True)):
+        now = boot_seconds()
+        self._forget_expired(now)
+        for number, job in enumerate(jobs):
+            not_after = now + QUEUE_LIFE if job.not_after is None else job.not_after
+            if job.key in self._sent or job.key in self._open or now > not_after:
+                continue
             try:
-                self._tasks.send(message)
-            except BlockingIOError:
+                self._tasks.send(self._message(job, not_after))
+            except OSError:  # no room; or neither forge nor shims: `drain` tells, and starts anew
                 self._fill_pool()
                 return list(jobs[number:])
-            except (
-                BrokenPipeError,
-                ConnectionResetError,
-            ):  # neither forge nor shims: `drain` tells, and starts anew
-                return list(jobs[number:])
             self._open.add(job.key)
+            self._sent[job.key] = not_after
         self._fill_pool()
         return []
+
+    def _forget_expired(self, now: float) -> None:
+        """They stand in the order in which they were made, or nearly so."""
+        for key, _ in list(itertools.takewhile(lambda item: item[1] < now, self._sent.items())):
+            del self._sent[key]
 
     @property
     def shims(self) -> int:
@@ -182,11 +200,7 @@ class LocalExecutor:
                 self._tasks.send(LEAVE)
                 self._leaving += 1
 
-    def _message(self, job: Job) -> bytes:
-        if not _KEY(job.key):
-            raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
-        if job.key in self._open:
-            raise ExecutorError(f"attempt {job.key} was handed over before; a key is used once")
+    def _message(self, job: Job, not_after: float) -> bytes:
         spec = {
             "key": job.key,
             "incarnation": self._incarnation,
@@ -200,7 +214,7 @@ class LocalExecutor:
             "log": job.log,
             "timeout": job.timeout,
             "grace": job.grace,
-            "not_after": boot_seconds() + QUEUE_LIFE,
+            "not_after": not_after,
         }
         message = f"{_encode(spec)}\n{_encode({'dirs': list(job.dirs), 'files': job.files})}".encode()
         if len(message) > LARGEST_MESSAGE:

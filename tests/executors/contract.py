@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.errors import Invalid, ProcessionError
-from procession.executor import Ended, Running, Unstarted, Void
+from procession.errors import Invalid
+from procession.executor import QUEUE_LIFE, Ended, Running, Unstarted, Void
 from tests.executors.running import Runner, alive, number_in
 from tests.waiting import eventually
 
@@ -133,11 +133,25 @@ class ExecutorContract:
                 runner.executor.submit([runner.shell("true", key=key)])
 
     def test_a_key_is_taken_once(self, runner: Runner) -> None:
-        job = runner.shell("exec sleep 100")
+        """While it runs, and when it has ended and its record is put away."""
+        job = runner.shell("until [ -e go ]; do sleep 0.02; done; echo x >> count")
         runner.submit(job)
-        with pytest.raises(ProcessionError):
-            runner.executor.submit([job])
-        runner.executor.cancel(job.key, "a test")
+        runner.running(job.key)
+        runner.submit(job)
+        (Path(job.cwd) / "go").touch()
+        runner.ended(job.key)
+        runner.executor.archive(job.key, Path(job.attempt_dir))
+        runner.submit(job)
+        assert runner.run(runner.shell("true")).code == 0
+        assert (Path(job.cwd) / "count").read_text() == "x\n"
+        assert runner.executor.keys() != [job.key]
+
+    def test_a_job_that_waited_too_long_is_not_handed_over(self, runner: Runner) -> None:
+        """Whoever made it counts on that from its expiry on, however long it found no room."""
+        job = runner.shell("touch ran", not_after=runner.executor.expiry() - 2 * QUEUE_LIFE)
+        runner.submit(job)
+        assert runner.run(runner.shell("true", not_after=runner.executor.expiry())).code == 0
+        assert isinstance(runner.executor.look(job.key), Unstarted)
 
     def test_words_of_others_arrive(self, runner: Runner) -> None:
         pipe = os.open(runner.root / "var/wake", os.O_WRONLY | os.O_NONBLOCK)

@@ -1,8 +1,10 @@
 """The executor of this machine: the contract, and what only it can go through."""
 
+import errno
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -215,3 +217,35 @@ def test_a_pipe_that_is_no_pipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "wake").write_text("")
     with pytest.raises(HostError):
         LocalExecutor(tmp_path / "spool", tmp_path / "wake", 1, "x").start()
+
+
+class Clogged:
+    """A socket on which one send fails."""
+
+    def __init__(self, real: socket.socket, fails_at: int) -> None:
+        self._real = real
+        self._left = fails_at
+
+    def send(self, message: bytes) -> int:
+        self._left -= 1
+        if self._left == 0:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        return self._real.send(message)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+def test_a_send_that_fails_in_the_middle_gives_back_the_rest_and_nothing_runs_twice(runner: Runner) -> None:
+    executor = runner.executor
+    assert isinstance(executor, LocalExecutor)
+    assert executor._tasks is not None
+    executor._tasks = Clogged(executor._tasks, 2)  # type: ignore[assignment]
+    jobs = [runner.shell("echo x >> count") for _ in range(3)]
+    assert executor.submit(jobs) == jobs[1:]
+    assert runner.ended(jobs[0].key).code == 0
+    executor.archive(jobs[0].key, Path(jobs[0].attempt_dir))
+    assert executor.submit(jobs) == []
+    for job in jobs[1:]:
+        assert runner.ended(job.key).code == 0
+    assert all((Path(job.cwd) / "count").read_text() == "x\n" for job in jobs)

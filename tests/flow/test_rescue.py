@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from procession.commands import events, processings
-from procession.executor import Gone, Running, Void
+from procession.executor import QUEUE_LIFE, Gone, Running, Void
 from procession.executors.inline import InlineExecutor
 from procession.flow.rescue import PATIENCE, TRACES_EVERY
 from procession.model.event import NewEvent
@@ -212,7 +212,7 @@ def test_jobs_that_wait_for_room_are_not_taken_back(drive: Drive) -> None:
     d.executor.room = 0
     pid = d.born()
     d.turn()
-    d.after(3600)
+    d.after(QUEUE_LIFE - 1)
     assert d.outcomes(pid) == [None]
     d.executor.room = None
     d.turn()
