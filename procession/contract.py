@@ -8,20 +8,23 @@ understood is named by its number.
 
 from __future__ import annotations
 
+import errno as errnos
 import json
 import os
 import signal as signals
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from procession.errors import Invalid
 from procession.model.event import NewEvent, variable
 from procession.model.outcome import SKIP, SOFT, Ending, Outcome
 
 MAX_VARIABLE = 128 * 1024
-"""Bytes of one environment variable; a larger parameter is only in the event file (the kernel takes no more)."""
+"""Bytes of one environment variable, with its name, ``=`` and the NUL at its end; a larger parameter is only in the
+event file (the kernel takes no more: MAX_ARG_STRLEN, execve(2))."""
 MAX_EVENT_LINES = 10_000
 MAX_EVENT_BYTES = 16 << 20
 MAX_OUTPUT_BYTES = 1 << 20
@@ -82,8 +85,10 @@ def environment(order: Order) -> dict[str, str]:
     }
     for name, value in order.params.items():
         text = value if isinstance(value, str) else _compact(value)
-        if value is not None and (len(text) < MAX_VARIABLE // 4 or len(text.encode()) <= MAX_VARIABLE):
-            added[variable(name)] = text
+        called = variable(name)
+        room = MAX_VARIABLE - len(called) - 2
+        if value is not None and (len(text) <= room // 4 or len(text.encode()) <= room):
+            added[called] = text
     return added
 
 
@@ -144,23 +149,23 @@ def signal_name(number: int | None) -> str:
 
 
 def read_left(attempt_dir: Path | str, names: frozenset[str], default_key: str, source: str) -> Left:
-    """Read outputs, events and metrics; Invalid names the line that cannot be understood."""
-    outputs = _outputs(_text(f"{attempt_dir}/output", MAX_OUTPUT_BYTES)) if "output" in names else {}
-    events = _events(_text(f"{attempt_dir}/events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
-    metrics = _metrics(_text(f"{attempt_dir}/metrics", MAX_OUTPUT_BYTES)) if "metrics" in names else {}
+    """Read outputs, events and metrics; Invalid names the file or the line that cannot be understood."""
+    outputs = _outputs(_lines(f"{attempt_dir}/output", MAX_OUTPUT_BYTES)) if "output" in names else {}
+    events = _events(_lines(f"{attempt_dir}/events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
+    metrics = _metrics(attempt_dir) if "metrics" in names else {}
     return Left(outputs, events, metrics)
 
 
 def present(attempt_dir: Path | str) -> frozenset[str]:
     """Which of the files that a script may leave are there."""
-    return frozenset(name for name in FILES if Path(attempt_dir, name).is_file())
+    return frozenset(name for name in FILES if os.path.lexists(f"{attempt_dir}/{name}"))
 
 
 def retry_after(attempt_dir: Path | str) -> float | None:
     """Seconds that the script asks to wait before the next try; None if it does not say, or not in a number."""
     try:
-        with open(f"{attempt_dir}/retry_after", errors="replace") as file:
-            seconds = float(file.read(64).strip())
+        with open_regular(f"{attempt_dir}/retry_after") as file:
+            seconds = float(file.read(64).decode("utf-8", "replace").strip())
     except (OSError, ValueError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124  not NaN
@@ -178,20 +183,46 @@ def progress(attempt_dir: Path | str) -> tuple[float | None, str] | None:
         return None, line
 
 
-def _text(path: str, limit: int) -> str:
+def open_regular(path: Path | str) -> BinaryIO:
+    """Open a file for reading that a script may have put there: only a regular one, no link, and never waiting.
+
+    OSError says why not; a pipe or device in its place is an EINVAL.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(limit + 1)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errnos.EINVAL, "it is not a regular file", os.fspath(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _lines(path: str, limit: int) -> list[str]:
+    """The lines of a file that a script has left; Invalid if it is no plain file, or a larger one than we read."""
+    try:
+        with open_regular(path) as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise Invalid(
+            f"the file {Path(path).name} cannot be read ({error.strerror}); append lines to the file, "
+            "do not put anything else in its place"
+        ) from None
     if len(content) > limit:
         raise Invalid(
             f"the file {Path(path).name} is larger than {limit >> 20} MiB; write less, or into a file of its own"
         )
-    return content.decode("utf-8", "replace").replace("\0", "�")
+    return _split(content)
 
 
-def _outputs(text: str) -> dict[str, Any]:
+def _split(content: bytes) -> list[str]:
+    """Lines as scripts write them: ended by a line feed (a carriage return before it is none of the text)."""
+    return [line.removesuffix("\r") for line in content.decode("utf-8", "replace").replace("\0", "�").split("\n")]
+
+
+def _outputs(lines: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         if line.lstrip().startswith("{"):
@@ -204,12 +235,12 @@ def _outputs(text: str) -> dict[str, Any]:
     return found
 
 
-def _events(text: str, default_key: str, source: str) -> list[NewEvent]:
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if len(lines) > MAX_EVENT_LINES:
-        raise Invalid(f"the events file has {len(lines)} lines; one attempt emits at most {MAX_EVENT_LINES}")
+def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
+    written = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if len(written) > MAX_EVENT_LINES:
+        raise Invalid(f"the events file has {len(written)} lines; one attempt emits at most {MAX_EVENT_LINES}")
     found = []
-    for number, line in lines:
+    for number, line in written:
         raw = _object(line, "events", number)
         if unknown := set(raw) - {"event", "key", "title", "params", "priority"}:
             raise Invalid(
@@ -246,10 +277,14 @@ def _object(line: str, file: str, number: int) -> dict[str, Any]:
     return raw
 
 
-def _metrics(text: str) -> dict[str, float]:
+def _metrics(attempt_dir: Path | str) -> dict[str, float]:
     """Name and number of each line; what is not a number is left out, for a metric never fails an attempt."""
+    try:
+        lines = _lines(f"{attempt_dir}/metrics", MAX_OUTPUT_BYTES)
+    except Invalid:
+        return {}
     found = {}
-    for line in text.splitlines():
+    for line in lines:
         name, equals, value = line.partition("=")
         try:
             number = float(value)
@@ -268,11 +303,10 @@ def _with_last_line(what: str, attempt_dir: Path | str) -> str:
 def _last_line(attempt_dir: Path | str, name: str = "log") -> str:
     """The last line of a file that is not empty, at most 300 characters of it, fit to be shown."""
     try:
-        descriptor = os.open(f"{attempt_dir}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with open_regular(f"{attempt_dir}/{name}") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL))
-            lines = file.read(TAIL).decode("utf-8", "replace").splitlines()
+            lines = _split(file.read(TAIL))
     except OSError:
         return ""
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
