@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno as errnos
 import json
+import math
 import os
 import signal as signals
 import stat
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from procession.errors import Invalid
-from procession.model.event import NewEvent, variable
+from procession.model.event import MAX_DEPTH, PARAMETER, NewEvent, check_text, variable
 from procession.model.outcome import SKIP, SOFT, Ending, Outcome
 
 MAX_VARIABLE = 128 * 1024
@@ -28,6 +29,8 @@ event file (the kernel takes no more: MAX_ARG_STRLEN, execve(2))."""
 MAX_EVENT_LINES = 10_000
 MAX_EVENT_BYTES = 16 << 20
 MAX_OUTPUT_BYTES = 1 << 20
+MAX_OUTPUTS = 1_000
+"""Names; as many as an event may have parameters."""
 MAX_RETRY_AFTER = 366 * 86_400.0
 """Seconds; a script that asks for longer waits this long."""
 TAIL = 4096
@@ -225,14 +228,56 @@ def _outputs(lines: list[str]) -> dict[str, Any]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        if line.lstrip().startswith("{"):
-            found.update(_object(line, "output", number))
-            continue
+        try:
+            found.update(_output(line))
+        except Invalid as error:
+            raise Invalid(f"line {number} of the output file {error}: {line[:80]!r}") from None
+        if len(found) > MAX_OUTPUTS:
+            raise Invalid(
+                f"line {number} of the output file is one too many: a step has at most {MAX_OUTPUTS} outputs; "
+                "write the rest into a file and its path as an output"
+            )
+    return found
+
+
+def _output(line: str) -> dict[str, Any]:
+    """The outputs of one line: names that can be asked for as ``{step.name}``, values that can be kept and shown."""
+    if line.lstrip().startswith("{"):
+        found = _object(line)
+    else:
         name, equals, value = line.partition("=")
         if not equals or not name.strip():
-            raise Invalid(f"line {number} of the output file is neither name=value nor a JSON object: {line[:80]!r}")
-        found[name.strip()] = value
+            raise Invalid("is neither name=value nor a JSON object")
+        found = {name.strip(): value}
+    for name, value in found.items():
+        if not PARAMETER.fullmatch(name):
+            raise Invalid(
+                "has a name that no command can ask for (start with a letter or _, go on with letters, digits, _ . -)"
+            )
+        _check_value(value, 1)
     return found
+
+
+def _check_value(value: Any, depth: int) -> None:
+    """The rules of an event's parameters (`model.event`), for a value that a script has left."""
+    if depth > MAX_DEPTH:
+        raise Invalid(f"is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        try:
+            check_text("it", value)
+        except Invalid as error:
+            raise Invalid(f"cannot be kept ({error})") from None
+    elif isinstance(value, dict):
+        for inner, item in value.items():
+            _check_value(inner, depth)
+            _check_value(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_value(item, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise Invalid("has a number that is too large")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise Invalid("has a whole number of more than 64 bits; write it as text")
 
 
 def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
@@ -241,7 +286,10 @@ def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
         raise Invalid(f"the events file has {len(written)} lines; one attempt emits at most {MAX_EVENT_LINES}")
     found = []
     for number, line in written:
-        raw = _object(line, "events", number)
+        try:
+            raw = _object(line)
+        except Invalid as error:
+            raise Invalid(f"line {number} of the events file {error}: {line[:80]!r}") from None
         if unknown := set(raw) - {"event", "key", "title", "params", "priority"}:
             raise Invalid(
                 f"line {number} of the events file: unknown name {min(unknown)!r}; "
@@ -254,7 +302,7 @@ def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
                 "params is an object, title a text"
             )
         try:
-            key = default_key + str(number) if key is None else str(key)
+            key = default_key + str(number) if key is None else _key(key)
             found.append(NewEvent(name, params, key, title, source, _priority(raw.get("priority"))).check())
         except Invalid as error:
             raise Invalid(f"line {number} of the events file: {error}") from None
@@ -267,14 +315,40 @@ def _priority(value: Any) -> int | None:
     raise Invalid(f"priority is a whole number, not {value!r}")
 
 
-def _object(line: str, file: str, number: int) -> dict[str, Any]:
+def _key(value: Any) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise Invalid("key is a text or a number")
+
+
+def _object(line: str) -> dict[str, Any]:
     try:
-        raw = json.loads(line)
+        raw = strict_json(line)
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"line {number} of the {file} file is not JSON ({error}): {line[:80]!r}") from None
+        raise Invalid(f"is not JSON ({error})") from None
     if not isinstance(raw, dict):
-        raise Invalid(f"line {number} of the {file} file is JSON, but not an object: {line[:80]!r}")
+        raise Invalid("is JSON, but not an object")
     return raw
+
+
+def strict_json(text: str) -> Any:
+    """Read JSON as RFC 8259 has it; ValueError also for a name given twice, and for NaN and Infinity."""
+    return _strict.decode(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} is given twice")
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
 def _metrics(attempt_dir: Path | str) -> dict[str, float]:

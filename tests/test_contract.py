@@ -72,3 +72,58 @@ def test_a_variable_as_large_as_the_system_takes_is_given_and_no_larger(letter: 
         if value is not None:
             pid = os.posix_spawn("/bin/true", ["true"], {variable(name): value})
             assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_the_newest_value_of_an_output_counts(tmp_path: Path) -> None:
+    text = 'a=1\n{"a": 2, "b.c-d": [true, null, 1.5, {"x": "y"}]}\n b =x=y\na=3\n'
+    assert left(tmp_path, output=text).outputs == {"a": "3", "b.c-d": [True, None, 1.5, {"x": "y"}], "b": "x=y"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"a\\u0000b": 1}', "a name that no command can ask for"),
+        ('{"\\ud800": 1}', "a name that no command can ask for"),
+        ('{"": 1}', "a name that no command can ask for"),
+        ("a b=1", "a name that no command can ask for"),
+        ("1=1", "a name that no command can ask for"),
+        ("=1", "neither name=value nor a JSON object"),
+        ('{"x": "\\ud800"}', "not valid Unicode"),
+        ('{"x": "\\u0000"}', "NUL"),
+        ('{"x": {"\\u0000": 1}}', "NUL"),
+        ('{"x": ["\\udfff"]}', "not valid Unicode"),
+        ('{"x": NaN}', "NaN is no number"),
+        ('{"x": -Infinity}', "-Infinity is no number"),
+        ('{"x": 1e999}', "a number that is too large"),
+        ('{"x": 9223372036854775808}', "more than 64 bits"),
+        ('{"x": ' + "[" * 33 + "]" * 33 + "}", "deeper than 32"),
+        ('{"x": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON"),
+        ('{"x": 1, "x": 2}', "'x' is given twice"),
+    ],
+)
+def test_an_output_that_cannot_be_kept_or_asked_for_is_named_by_its_line(tmp_path: Path, line: str, why: str) -> None:
+    with pytest.raises(Invalid, match=why) as told:
+        left(tmp_path, output=f"good=1\n{line}\n")
+    assert str(told.value).startswith("line 2 of the output file ")
+    assert len(str(told.value)) < 400
+
+
+def test_a_step_has_no_more_outputs_than_an_event_has_parameters(tmp_path: Path) -> None:
+    names = [f"n{number}=x" for number in range(contract.MAX_OUTPUTS)]
+    assert len(left(tmp_path, output="\n".join(names + names)).outputs) == contract.MAX_OUTPUTS
+    with pytest.raises(Invalid, match=f"^line {contract.MAX_OUTPUTS + 2} of the output file is one too many"):
+        left(tmp_path, output="\n".join([*names, "n0=y", "more=x"]))
+
+
+def test_the_key_of_an_event_is_a_text_or_a_number(tmp_path: Path) -> None:
+    found = left(tmp_path, events='{"event": "x", "key": 7}\n{"event": "x", "key": "a"}\n{"event": "x", "key": null}\n')
+    assert [event.key for event in found.events] == ["7", "a", "1-1-3"]
+    for key in ('{"a": 1}', "true", "[]"):
+        with pytest.raises(Invalid, match=r"^line 1 of the events file: key is a text or a number"):
+            left(tmp_path, events=f'{{"event": "x", "key": {key}}}\n')
+
+
+@pytest.mark.parametrize("line", ['{"event": "x", "event": "y"}', '{"event": "x", "params": {"a": NaN}}', "[]", "{"])
+def test_an_event_that_is_no_strict_json_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+    with pytest.raises(Invalid, match=r"^line 1 of the events file is "):
+        left(tmp_path, events=line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from procession import present
 from procession.cli.context import answer, json_option, opened
 from procession.commands import events
+from procession.contract import strict_json
 from procession.errors import Invalid, NotFound
 from procession.model.event import NewEvent
 from procession.project import person
@@ -33,7 +33,7 @@ def parameters(words: tuple[str, ...]) -> dict[str, Any]:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return strict_json(text)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"the value of {name}:= is not JSON ({error}); a text is written {name}={text[:40]}") from None
 
