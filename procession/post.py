@@ -85,8 +85,9 @@ class Post:
         self.typical, self.capacity.ahead = SHORT, 0
 
     def forget(self, key: str) -> None:
-        """The attempt is settled."""
+        """The attempt is settled: whatever was still to be sent of it is not."""
         self.live.pop(key, None)
+        self.unsent = [job for job in self.unsent if job.key != key] if self.unsent else self.unsent
         self.ended.pop(key, None)
         self.refused.pop(key, None)
         self.asked.pop(key, None)

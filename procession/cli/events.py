@@ -62,8 +62,9 @@ def emit_command(
 def _tell(done: events.Submitted, name: str) -> None:
     ids = ", ".join(str(i) for i in done.processings)
     if done.duplicate:
-        what = "with other parameters, which were not stored" if done.conflict else "already known"
-        click.echo(f"event {done.event_id}: {what}" + (f"; processing {ids}" if ids else ""))
+        what = "already known, with other parameters; yours are not stored" if done.conflict else "already known"
+        rest = f"; processing {ids}" if ids else "; no task takes it"
+        click.echo(f"event {done.event_id}: {what}{rest}")
     elif ids:
         click.echo(f"event {done.event_id}: processing {ids}")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Any
@@ -36,7 +37,7 @@ def up_command(quiet: bool) -> None:
                 _greet(project)
             loop = Loop(project, JournalLog(project.store, tell))
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: loop.leave())
+                signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             loop.run()
             running = len(project.serving.live)

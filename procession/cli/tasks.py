@@ -102,7 +102,7 @@ def run_command(task: str, params: tuple[str, ...], key: str | None, title: str,
     from procession.cli.tail import Echo  # noqa: PLC0415
     from procession.launcher.foreground import run_here  # noqa: PLC0415
 
-    new = NewEvent(task, parameters(params), key, title, f"run:{person()}")
+    new = NewEvent(f"run:{task}", parameters(params), key, title, f"run:{person()}")
     with opened(lenient=False) as project:
         found, interrupted = run_here(project, task, new, (lambda _: None) if as_json else Echo(project.var).tell)
         because = f": {found.reason}" if found.reason else ""

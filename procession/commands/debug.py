@@ -25,7 +25,7 @@ from procession.model.processing import Step
 from procession.model.states import State
 from procession.project import Project
 from procession.supervise import spool
-from procession.workdir import hold
+from procession.workdir import ENTERED, hold
 
 RESTORED = ("SHLVL", "PWD", "OLDPWD", "_", "TERM", "COLUMNS", "LINES", "PS1", "HISTFILE")
 """Variables that a shell changes by itself; for ``rerun`` they are again as the script had them."""
@@ -59,7 +59,7 @@ def enter(project: Project, processing_id: int, step_name: str | None) -> Entry:
     number = step.executed
     attempt_dir = project.var.attempt(processing_id, step.ordinal, step.name, number)
     spec = _spec(project, attempt_dir, processing_id, step, number)
-    lock = hold(project.var.work(processing_id) / "entered.lock", f"{os.getpid()}\n")
+    lock = hold(project.var.work(processing_id) / ENTERED, f"{os.getpid()}\n")
     if lock is None:
         raise Refused(f"somebody is in the directory of processing {processing_id} already, in another shell")
     return Entry(

@@ -7,7 +7,7 @@ task needs and the event does not bring refuses the event before anything is wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -88,12 +88,27 @@ def submit_all(
     if not births:
         return []
     _give_ids(tx, births)
-    made = _write(tx, [b for b in births if b.known is None], now, launcher_id)
+    fresh = [b for b in births if b.known is None]
+    _write_events(tx, fresh, now)
     _count_known(tx, [b for b in births if b.known is not None], now)
+    known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
+    made = _write(tx, [*fresh, *_untaken(births, known, {b.event_id for b in fresh})], now, launcher_id)
     if made:
         tx.after(project.wake)
-    known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
     return [_answer(birth, made, known) for birth in births]
+
+
+def _untaken(births: Sequence[_Birth], known: Mapping[int, list[int]], fresh: set[int]) -> list[_Birth]:
+    """Repeats of events that no task took when they came first, and that some task takes now."""
+    found: dict[int, _Birth] = {}
+    for birth in births:
+        if birth.known is None or not birth.matches:
+            continue
+        event_id, payload = birth.known
+        if payload == birth.payload and event_id not in fresh and not known.get(event_id):
+            birth.event_id = event_id
+            found.setdefault(event_id, birth)
+    return list(found.values())
 
 
 def check(
@@ -137,20 +152,24 @@ def _give_ids(tx: Tx, births: list[_Birth]) -> None:
             birth.known = its_first.known or (its_first.event_id, its_first.payload)
 
 
+def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
+    if births:
+        store.add(
+            tx,
+            [
+                {
+                    "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title,
+                    "params": b.params, "source": b.event.source, "created_at": now, "last_seen_at": now,
+                }
+                for b in births
+            ],
+        )  # fmt: skip
+
+
 def _write(tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
-    """Write events, processings and steps; return event id → processing ids."""
+    """Write processings and their steps; return event id → processing ids."""
     if not births:
         return {}
-    store.add(
-        tx,
-        [
-            {
-                "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title, "params": b.params,
-                "source": b.event.source, "created_at": now, "last_seen_at": now,
-            }
-            for b in births
-        ],
-    )  # fmt: skip
     pairs = [(birth, definition_id, task) for birth in births for definition_id, task in birth.matches]
     rows: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
@@ -191,7 +210,7 @@ def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int
     if birth.known is None:
         return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())))
     event_id, payload = birth.known
-    return Submitted(event_id, True, payload != birth.payload, tuple(known.get(event_id, ())))
+    return Submitted(event_id, True, payload != birth.payload, tuple(known.get(event_id, ()) or made.get(event_id, ())))
 
 
 # ── what an event must bring ───────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.supervise import spool
 from procession.units import duration
+from procession.workdir import ENTERED, is_held
 
 
 def get(project: Project, processing_id: int) -> Processing:
@@ -126,6 +127,10 @@ def _retry(project: Project, tx: Tx, processing_id: int, step_name: str | None) 
     step = find_step(processing, step_name)
     if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
         raise Refused(cannot("be tried again", processing, step))
+    if is_held(project.var.work(processing_id) / ENTERED):
+        raise Refused(
+            f"somebody is in the directory of processing {processing_id}, in procession shell; wait until they left"
+        )
     reopen(tx, processing, now, by)
     moves.processings(tx, "retry", [Moving(processing_id, now)], by)
     tx.after(project.wake)
@@ -173,9 +178,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
     if running:
         return _running(processing, running, now)
-    standing = processings.standings(tx, [processing.id])[processing.id]
-    if standing.launcher_id is not None:
-        return Obstacle("foreground", f"it is run in the foreground by launcher {standing.launcher_id}")
+    if processing.launcher_id is not None:
+        return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
     due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
     if due and due.due_at and due.due_at > now:
         rest = duration(max(1, round((due.due_at - now).total_seconds())))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from procession.model.admission import Candidate, Live
 from procession.model.processing import next_ready
 from procession.model.states import State
 from procession.model.task import Task
 from procession.store import processings, steps, tasks
 from procession.store.database import Tx
+
+log = logging.getLogger("procession")
 
 
 class Definitions(dict[int, Task]):
@@ -21,6 +25,14 @@ class Definitions(dict[int, Task]):
     def __missing__(self, definition_id: int) -> Task:
         task = self[definition_id] = tasks.get(self._tx, definition_id)
         return task
+
+    def readable(self, definition_id: int) -> bool:
+        """Can this definition be read? One that another version wrote, or that is damaged, holds up only its own."""
+        try:
+            return bool(self[definition_id])
+        except (ValueError, TypeError, LookupError) as error:
+            log.error("definition %d cannot be read, its processings wait: %s", definition_id, error)
+            return False
 
     def entries(self, definition_id: int) -> tuple[int, ...]:
         """Ordinals of the steps with which a fresh processing of this definition begins."""
@@ -45,6 +57,7 @@ def candidates(
             row.attempt, row.priority, row.definition_id,
         )
         for row in steps.ready(tx, owned, free, room)
+        if definitions.readable(row.definition_id)
     ]  # fmt: skip
     for name in processings.tasks_waiting(tx):
         found += _waiting(tx, definitions, owned, name, live.processings.get(name, 0), room)
@@ -57,7 +70,7 @@ def _waiting(
 ) -> list[Candidate]:
     """First steps of the processings of one task that are next to begin."""
     rows = processings.waiting(tx, name, owned, 1)
-    if not rows:
+    if not rows or not definitions.readable(rows[0].definition_id):
         return []
     at_once = definitions[rows[0].definition_id].at_once
     wanted = min(room, at_once - running) if at_once else room
@@ -66,6 +79,8 @@ def _waiting(
     begun_before = steps.states(tx, [row.id for row in rows if row.started_at is not None])
     found = []
     for row in rows:
+        if not definitions.readable(row.definition_id):
+            continue
         task = definitions[row.definition_id]
         known = begun_before.get(row.id)
         if known is None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from procession import code, contract
 from procession.clock import moment
-from procession.errors import Invalid, StaleState
+from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.candidates import Definitions, candidates
 from procession.flow.conclude import BY, Conclusion, conclude
@@ -71,7 +71,11 @@ def dispatch_apart(project: Project) -> datetime | None:
                 pid = admitted[0].processing_id
                 _begin(tx, found, admitted[:1], project.now())
                 _claim(project, tx, definitions, admitted[:1], project.now())
-        except (StaleState, LookupError, ValueError) as error:
+        except StoreError:
+            raise
+        except Exception as error:
+            if not pid:
+                raise
             log.error("processing %d cannot be claimed and is left out for a while: %s", pid, error)
             post.trouble[pid] = project.clock.monotonic() + LEFT_OUT
     return project.clock.now() + AGAIN
@@ -137,7 +141,7 @@ def _begin(tx: Tx, found: Sequence[Candidate], admitted: Sequence[Candidate], no
 def _send(post: Post, jobs: Sequence[Job]) -> None:
     """Hand over what was claimed; what finds no room is tried again at the next turn."""
     post.live.update((job.key, job.attempt_dir) for job in jobs)
-    post.unsent = [*post.unsent, *jobs]  # kept, should the executor raise
+    post.unsent = [job for job in (*post.unsent, *jobs) if job.key in post.live]  # kept, should the executor raise
     post.unsent = post.executor.submit(post.unsent)
 
 
@@ -200,4 +204,5 @@ def _job(project: Project, task: Task, c: Candidate, order: Any, outputs: Mappin
         log=f"{told.attempt_dir}/log",
         timeout=plan.timeout,
         grace=plan.grace,
+        not_after=project.serving.executor.expiry(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -24,6 +25,10 @@ LATE = 0.5
 """Seconds that the log is behind at most, however much there is to do."""
 
 
+OVERLAP = 200
+"""Lines that are read again on PostgreSQL, where a line with a smaller id may be committed later."""
+
+
 class JournalLog:
     """Follows the journal from its present end."""
 
@@ -32,33 +37,36 @@ class JournalLog:
         self._tell = tell
         with store.read() as tx:
             self._cursor = journal.end(tx)
+        self._overlap = OVERLAP if store.engine.dialect.name == "postgresql" else 0
+        self._told: deque[int] = deque(maxlen=2 * OVERLAP)
         self._behind_since: float | None = None
 
     def patience(self, seconds: float) -> float:
         """How long to wait for something more urgent, of so many seconds at most."""
         return seconds if self._behind_since is None else min(seconds, QUIET)
 
-    def expect(self) -> None:
-        """There may be new lines: they are written when it is quiet, or when they have waited long enough."""
+    def expect(self) -> bool:
+        """There may be new lines: they are written when it is quiet; True if they have waited long enough for that."""
         now = time.monotonic()
         if self._behind_since is None:
             self._behind_since = now
-        elif now - self._behind_since > LATE:
-            self.write()
+        return now - self._behind_since > LATE
 
     def write(self) -> None:
         """Write everything that is new."""
         if self._behind_since is None:
             return
-        self._behind_since = None
         while True:
             with self._store.read() as tx:
-                entries = journal.since(tx, self._cursor)
-            for entry in entries:
+                entries = journal.since(tx, self._cursor - self._overlap)
+            new = [entry for entry in entries if entry.id not in self._told]
+            for entry in new:
                 self._tell(entry)
-            if not entries:
+            self._told.extend(entry.id for entry in new)
+            if not new:
                 break
-            self._cursor = entries[-1].id
+            self._cursor = max(self._cursor, entries[-1].id)
+        self._behind_since = None
 
 
 def told(entry: Entry) -> str:

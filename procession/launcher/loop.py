@@ -30,13 +30,14 @@ log = logging.getLogger("procession")
 Chapter = Callable[[Project, Tx], datetime | None]
 CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, dispatch)
 
-NET = timedelta(seconds=5)
-"""However quiet it is, every chapter is called about so often: polling is the net under every wake-up."""
+NET = {"sqlite": 5.0, "postgresql": 1.0}
+"""Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer
+where others than the processes of this host write."""
 AFTER_TROUBLE = timedelta(seconds=1)
 GATHER = 0.004
 """Seconds between two looks while ends gather: to be woken by each end would cost more than the end itself."""
 FILES_EVERY = 2.0
-"""Seconds between two looks at the definition files."""
+"""Seconds at least between two looks at the definition files; a look comes with a turn."""
 
 
 class Loop:
@@ -51,7 +52,9 @@ class Loop:
         """Asked after every turn; True ends the loop (a foreground run that is done)."""
         self.every: float | None = None
         """Seconds after which it is asked again even if nothing happens."""
-        self._due: dict[Chapter, datetime] = dict.fromkeys(CHAPTERS, project.clock.now())
+        self._due: dict[Chapter, float] = dict.fromkeys(CHAPTERS, project.clock.monotonic())
+        """When each chapter is called next, in seconds that no change of the wall clock moves."""
+        self._net = NET[project.store.engine.dialect.name]
         self._files_at = project.clock.monotonic() + FILES_EVERY
         self._selector = selectors.DefaultSelector()
         self._ear, self._voice = socket.socketpair()
@@ -74,12 +77,11 @@ class Loop:
             self._selector.close()
             self._ear.close()
             self._voice.close()
-            if self.journal:
-                self.journal.write()
+            self._tell()
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        self._due[stop] = self._due[dispatch] = self.project.clock.now()
+        self._due[stop] = self._due[dispatch] = self.project.clock.monotonic()
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -90,7 +92,7 @@ class Loop:
     def _turn(self) -> None:
         """Call every chapter that is due, in one transaction; if that fails, each in its own."""
         self._look_at_files()
-        now = self.project.clock.now()
+        now, wall = self.project.clock.monotonic(), self.project.clock.now()
         due = [c for c in CHAPTERS if self._is_due(c, now)]
         if not due:
             return
@@ -102,13 +104,12 @@ class Loop:
             log.warning("a turn failed and is taken apart: %s", _one_line(error))
             moments, wrote = self._one_by_one(due), True
         for chapter, moment in moments.items():
-            self._due[chapter] = now + NET if moment is None else min(moment, now + NET)
-        if self.post.ended:
-            self._due[settle] = now
-        if self.journal and wrote:
-            self.journal.expect()
+            seconds = self._net if moment is None else (moment - wall).total_seconds()
+            self._due[chapter] = now + min(max(seconds, 0.0), self._net)
+        if self.journal and wrote and self.journal.expect():
+            self._tell()
 
-    def _is_due(self, chapter: Chapter, now: datetime) -> bool:
+    def _is_due(self, chapter: Chapter, now: float) -> bool:
         if chapter is settle:
             return bool(self.post.ended)
         if chapter is rescue and self.post.look:
@@ -167,8 +168,9 @@ class Loop:
         try:
             before = self.project.file_problem
             if self.project.refresh(lenient=True):
+                self.post.capacity.cpus = self.project.settings.cpus
                 log.info("the definition files changed and are in force")
-                self._due[intake] = self.project.clock.now()
+                self._due[intake] = self._due[dispatch] = self.project.clock.monotonic()
             elif self.project.file_problem and self.project.file_problem != before:
                 log.error("the definition files are wrong, the older ones stay in force: %s", self.project.file_problem)
         except ProcessionError as error:
@@ -183,8 +185,8 @@ class Loop:
         a turn for one. The journal is told to the log when it is quiet, or when it has waited long enough.
         """
         clock = self.project.clock
-        until = min(self._due[c] for c in CHAPTERS if c is not settle or self.post.ended)
-        seconds = max(0.0, (until - clock.now()).total_seconds())
+        until = clock.monotonic() if self.post.ended else min(self._due[c] for c in CHAPTERS if c is not settle)
+        seconds = max(0.0, until - clock.monotonic())
         if self.every is not None:
             seconds = min(seconds, self.every)
         if self.journal:
@@ -194,8 +196,16 @@ class Loop:
             while self.post.fed and not self.leaving and clock.monotonic() < gathered:
                 clock.sleep(GATHER)
                 self._listen(0)
-        elif self.journal:
-            self.journal.write()
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Let the log catch up with the journal; a database that is away is waited for."""
+        if self.journal:
+            try:
+                self.journal.write()
+            except StoreError as error:
+                log.error("the journal cannot be read: %s", error)
 
     def _listen(self, seconds: float) -> bool:
         """Take in what has come within so many seconds; False if nothing has."""
@@ -207,15 +217,21 @@ class Loop:
                 pass
         except BlockingIOError:
             pass
-        notices = self.post.executor.drain()
+        try:
+            notices = self.post.executor.drain()
+        except ProcessionError as error:
+            log.error("%s", error)
+            return True
         self.post.hear(notices)
         for word in notices.words:
             if word == "stop":
                 self.leave()
+            elif word == "files":
+                self._files_at = 0.0
             elif word == "wake":
                 self.wake()
-                if self.journal:
-                    self.journal.expect()
+                if self.journal and self.journal.expect():
+                    self._tell()
         return True
 
     def _watch(self) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from procession.errors import Refused
+from procession.errors import Refused, StoreError
 from procession.executors.local import LocalExecutor
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.admission import Capacity
@@ -42,10 +42,11 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     project.post = Post(executor, launcher_id, kind, host, boot_id(), Capacity(cpus))
     try:
         yield project.post
-        _give_back(project)
+        with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
+            _give_back(project)
     finally:
         executor.close()
-        with project.store.begin() as tx:
+        with suppress(StoreError), project.store.begin() as tx:
             processings.release(tx, [launcher_id])  # where something went wrong: somebody else finishes it
             launchers.stop(tx, launcher_id, project.now())
         project.post = None

@@ -44,6 +44,10 @@ class NewEvent:
     def check(self) -> NewEvent:
         """Return this event if it can be stored; Invalid says what is wrong and what to do."""
         check_name("an event name", self.name)
+        if self.name.startswith("timetable:") and self.source != "timetable":
+            raise Invalid(
+                f"{self.name!r} is for Procession's own timetables; run the task by hand with: procession run"
+            )
         if self.key is not None and not 0 < len(self.key.encode("utf-8", "surrogatepass")) <= MAX_KEY:
             raise Invalid(f"the key of an event is 1 to {MAX_KEY} bytes long; leave it out to have none")
         check_text("the key", self.key or "")

@@ -88,6 +88,8 @@ class Processing:
     reason: str | None
     definition: str
     """Hash of the definition it was born with."""
+    launcher_id: int | None = None
+    """The foreground launcher that alone runs it; None: whoever serves the project."""
     steps: tuple[Step, ...] = ()
     outputs: Mapping[str, Mapping[str, Any]] | None = None
     """Step name → its outputs."""

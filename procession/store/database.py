@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ TRIES = 5
 """How often a change is tried anew before its failure is told."""
 
 Answer = TypeVar("Answer")
+
+log = logging.getLogger("procession")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -144,9 +147,12 @@ class Tx:
         self._after.append(act)
 
     def committed(self) -> None:
-        """Run what was asked for by `after`; called once, by the store."""
+        """Run what was asked for by `after`, all of it: what is committed stays, whatever fails afterwards."""
         for act in self._after:
-            act()
+            try:
+                act()
+            except Exception as error:
+                log.error("after a commit: %s: %s", type(error).__name__, error)
 
 
 class Store:
@@ -186,20 +192,10 @@ class Store:
     @contextmanager
     def _transaction(self, *, writing: bool) -> Iterator[Tx]:
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection, connection.begin():
                 if self.engine.dialect.name == "sqlite":
-                    driver: Any = connection.connection.dbapi_connection
-                    _dialect.begin_sqlite(driver, writing=writing)
-                    try:
-                        yield Tx(connection)
-                    except BaseException:
-                        if driver.in_transaction:
-                            driver.execute("ROLLBACK")
-                        raise
-                    driver.execute("COMMIT")
-                else:
-                    with connection.begin():
-                        yield Tx(connection)
+                    _dialect.begin_sqlite(connection.connection.dbapi_connection, writing=writing)
+                yield Tx(connection)
         except DBAPIError as error:
             raise self._error(error.orig) from error
         except self.engine.dialect.loaded_dbapi.Error as error:  # from what was run past SQLAlchemy

@@ -179,7 +179,7 @@ def picture(row: Row[Any]) -> Processing:
     return Processing(
         row.id, row.task, row.event_id, row.event_name, row.key, row.title, json.loads(row.params), State(row.state),
         row.version, row.priority, moment(row.created_at), at(row.due_at), at(row.started_at), at(row.finished_at),
-        at(row.cancel_requested_at), row.reason, row.hash,
+        at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
     )  # fmt: skip
 
 

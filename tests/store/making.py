@@ -62,6 +62,9 @@ class Nobody:
     slots: int = 1
     shims: int = 0
 
+    def expiry(self) -> float:
+        return float("inf")
+
     def submit(self, jobs: Sequence[Job]) -> list[Job]:
         self.jobs += jobs
         return []
