@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from procession import __version__
-from procession.errors import ProcessionError
+from procession.errors import HostError, ProcessionError
 
 COMMANDS = {
     "Make and check": {
@@ -95,7 +95,7 @@ def group(context: click.Context, directory: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; every error of ours becomes one line and an exit code."""
+    """Run the command line; every error of ours or of the system becomes one line and an exit code."""
     try:
         group.main(prog_name="procession", standalone_mode=False)
     except click.exceptions.Exit as leaving:
@@ -113,3 +113,7 @@ def main() -> None:
         for problem in getattr(error, "problems", ()):
             click.echo(f"  {problem}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # this machine said no where nothing better was known to say
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"procession: {where}{error.strerror or error}", err=True)
+        sys.exit(HostError.exit_code)

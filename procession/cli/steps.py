@@ -49,12 +49,9 @@ def logs_command(
         else:
             path = _log(project, processing_id, step, attempt)
             ended = _has_ended(project, processing_id, step)
-        try:
-            position = tail(path, lines)
-            if following:
-                follow(path, position, ended)
-        except FileNotFoundError:
-            raise NotFound(f"there is no log {path} (yet)") from None
+        position = tail(path, lines)
+        if following:
+            follow(path, position, ended)
 
 
 def _log(project: Project, processing_id: int, step_name: str | None, attempt: int | None) -> Path:

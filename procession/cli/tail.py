@@ -9,7 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
+from procession.contract import open_regular
+from procession.errors import HostError, NotFound
 from procession.model.processing import Processing
 from procession.model.states import PROCESSING
 from procession.workdir import Var
@@ -18,16 +21,44 @@ CHUNK = 1 << 16
 LOOK_EVERY = 0.1
 """Seconds between two looks at a growing file."""
 
-_UNSAFE = re.compile(
-    rb"\x1b\[[0-9;:?]*[^0-9;:?m]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[^\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
+_KEPT_BACK = 4096
+"""Bytes of an unfinished escape sequence that wait for their rest; of a longer one only the ESC is taken out."""
+
+_MULTIBYTE = rb"[\xc3-\xdf][\x80-\xbf]|\xc2[\xa0-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_SPECIAL = re.compile(
+    rb"(\x1b\[[0-9;:]*m|" + _MULTIBYTE + rb")"  # colours and letters stay
+    rb"|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
+    rb"|\xc2[\x80-\x9f]?|[\x80-\x9f]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
-"""Everything but text, tab, new line, carriage return and SGR colours (ECMA-48)."""
+"""Group 1 stays, the rest goes: everything but text, tab, new line, carriage return and SGR colours (ECMA-48). C1
+controls go as UTF-8 and as single bytes; a lone 0xC2 goes too, or it could find a new second half."""
+_UNFINISHED = re.compile(
+    rb"(?:\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[ -/]*)"
+    rb"|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)
+
+
+class Screen:
+    """Takes out of a stream of bytes what could harm a terminal; a sequence may be cut anywhere between writes."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def clean(self, chunk: bytes) -> bytes:
+        """What of this and the bytes before may be shown by now."""
+        chunk = self._kept + chunk
+        unfinished = _UNFINISHED.search(chunk)
+        end = unfinished.start() if unfinished and len(chunk) - unfinished.start() <= _KEPT_BACK else len(chunk)
+        self._kept = chunk[end:]
+        return _SPECIAL.sub(rb"\1", chunk[:end])
+
+
+_screen = Screen()
 
 
 def tail(path: Path, lines: int | None) -> int:
     """Write the file, or its last lines; return where it ended."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    with _opened(path) as file:
         file.seek(0 if lines is None else _start_of(file.seek(0, os.SEEK_END), lines, file.fileno()))
         while chunk := file.read(CHUNK):
             write(chunk)
@@ -36,8 +67,7 @@ def tail(path: Path, lines: int | None) -> int:
 
 def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
     """Write what is added to the file until it has ended; what was added before that is written too."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    with _opened(path) as file:
         file.seek(position)
         while True:
             last = ended()
@@ -50,8 +80,20 @@ def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
 
 def write(chunk: bytes) -> None:
     """Write bytes to standard output, made harmless if it is a terminal."""
-    sys.stdout.buffer.write(_UNSAFE.sub(b"", chunk) if sys.stdout.isatty() else chunk)
+    sys.stdout.buffer.write(_screen.clean(chunk) if sys.stdout.isatty() else chunk)
     sys.stdout.buffer.flush()
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a log; NotFound if it is not there, HostError if it is something else or not ours to read."""
+    try:
+        return open_regular(path)
+    except FileNotFoundError:
+        raise NotFound(f"there is no log {path} (yet)") from None
+    except OSError as error:
+        raise HostError(
+            f"the log {path} cannot be shown: {error.strerror}; was it replaced by something else?"
+        ) from None
 
 
 def _start_of(size: int, lines: int, descriptor: int) -> int:
@@ -84,10 +126,10 @@ class Echo:
 
     def _show(self, log: Path) -> None:
         try:
-            descriptor = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            opened = open_regular(log)
         except OSError:
             return
-        with os.fdopen(descriptor, "rb") as file:
+        with opened as file:
             file.seek(self._shown.get(log, 0))
             while chunk := file.read(CHUNK):
                 self._shown[log] = file.tell()
