@@ -149,10 +149,11 @@ class Executor(Protocol):
         """Void the attempt, or ask its running tree to end. May be called again."""
 
     def end_survivors(self, key: str, grace: float = 0.0) -> bool:
-        """End what a `Gone` attempt left running: politely first, by force after `grace` seconds; True: none
-        is left.
+        """End what an attempt left running that is `Gone`, `Unreadable` or without its record: politely first, by
+        force after `grace` seconds; True: none is left.
 
-        Does not wait: call it again until it says True.
+        Does not wait: call it again until it says True. An `Unreadable` one that is held has its shim, and is left to
+        it: its end may yet be told.
         """
 
     def archive(self, key: str, to: Path) -> None:

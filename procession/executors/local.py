@@ -33,7 +33,7 @@ from procession.supervise.shim import LARGEST_MESSAGE, LEAVE
 from procession.supervise.tree import boot_seconds
 
 MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
-"""Variables of a job that together name its attempt; by them survivors of a killed shim are found."""
+"""Variables of a job that together are its key, without and as its last number; by them survivors are found."""
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}", re.ASCII).fullmatch
 _FORGE = "import sys; sys.path.insert(0, {root!r}); from procession.supervise.forge import main; main()"
@@ -79,9 +79,15 @@ class LocalExecutor:
     # ── begin and end ──────────
 
     def start(self) -> None:
-        """Make the spool and the pipe if they are not there, listen, and start the forge."""
+        """Make the spool and the pipe if they are not there, listen, and start the forge.
+
+        What was said to a launcher before is not for us: a ``stop`` least of all; records tell of the ends.
+        """
         Path(self._spool).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fifo = _open_fifo(self._fifo_path)
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._fifo, _LONGEST_WORD):
+                continue
         self._shims = select.epoll()
         self._start_forge()
 
@@ -99,10 +105,22 @@ class LocalExecutor:
             self._fifo = -1
 
     def _start_forge(self) -> None:
-        """Start a forge with its own sockets: shims of an earlier one keep theirs until it is empty."""
-        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        tasks, its_tasks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with its_control, its_tasks:
+        """Start a forge with its own sockets: shims of an earlier one keep theirs until it is empty. ExecutorError if
+        the system does not let us."""
+        try:
+            self._control, self._tasks = self._fork_forge()
+        except OSError as error:
+            raise ExecutorError(
+                f"the forge cannot be started, so no script can: {error.strerror or error}. "
+                "Are there too many processes or open files, or is the memory of this machine used up?"
+            ) from error
+        self._pool.clear()
+        self._asked = self._leaving = 0
+
+    def _fork_forge(self) -> tuple[socket.socket, socket.socket]:
+        with contextlib.ExitStack() as ours:
+            control, its_control = map(ours.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            tasks, its_tasks = map(ours.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
             control.setblocking(False)
             tasks.setblocking(False)
             tasks.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -126,9 +144,10 @@ class LocalExecutor:
                 pass_fds=numbers,
                 start_new_session=True,
             )
-        self._control, self._tasks = control, tasks
-        self._pool.clear()
-        self._asked = self._leaving = 0
+            its_control.close()
+            its_tasks.close()
+            ours.pop_all()
+        return control, tasks
 
     def _hang_up(self) -> None:
         """Close our ends of the sockets; the forge and the idle shims see it and leave."""
@@ -195,7 +214,7 @@ class LocalExecutor:
         extra = self.shims - max(1, keep)
         if self._open or extra <= 0 or self._tasks is None:
             return
-        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):
             for _ in range(extra):
                 self._tasks.send(LEAVE)
                 self._leaving += 1
@@ -225,7 +244,7 @@ class LocalExecutor:
         """Order the shims that are missing for the jobs under way."""
         missing = min(self.slots, len(self._open)) - self.shims
         if missing > 0 and self._control is not None and time.monotonic() >= self._make_after:
-            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            with contextlib.suppress(OSError):
                 self._control.send(b"make %d" % missing)
                 self._asked += missing
 
@@ -286,7 +305,7 @@ class LocalExecutor:
                 message = self._control.recv(65536)
             except BlockingIOError:
                 return
-            except ConnectionResetError:
+            except OSError:
                 message = b""
             if not message:
                 self._stillborn += not self._pool
@@ -364,6 +383,9 @@ class LocalExecutor:
         sighting = self.look(key)
         if isinstance(sighting, Ended):
             return "ended"
+        if isinstance(sighting, Unreadable) and sighting.held:
+            spool.ask_to_cancel(self._spool, key, by)
+            return "asked"
         if isinstance(sighting, Gone | Unreadable):
             return "gone"
         if isinstance(sighting, Void) or self.void(key, by):
@@ -375,14 +397,19 @@ class LocalExecutor:
         return "ended" if isinstance(sighting, Ended) else "gone" if isinstance(sighting, Gone) else "asked"
 
     def end_survivors(self, key: str, grace: float = 0.0) -> bool:
-        """End what a gone attempt left running; True: none is left. Call it again until then; never waits."""
+        """End what an attempt without a shim left running; True: none is left. Call it again until then; never waits.
+
+        They are known by what the key alone tells, so also where the record is damaged or has disappeared.
+        """
         sighting = self.look(key)
-        if not isinstance(sighting, Gone):
+        if isinstance(sighting, Unreadable) and sighting.held:
+            return False
+        chain, _, number = key.rpartition("-")
+        if isinstance(sighting, Running | Ended) or not (chain and number):
             return True
-        given = sighting.record.spec.get("env_set", {})
-        marks = {name: str(given[name]) for name in MARKS if name in given}
-        if not marks or sighting.reason == "rebooted":
+        if isinstance(sighting, Gone) and sighting.reason == "rebooted":
             return True
+        marks = dict(zip(MARKS, (chain, number), strict=True))
         now = time.monotonic()
         first = key not in self._survivors
         deadline = self._survivors.setdefault(key, now + grace)

@@ -23,7 +23,7 @@ import shutil
 import stat
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ LARGEST_RECORD = 32 << 20
 """Bytes; no specification that the system would execute is longer."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _decode = json.JSONDecoder().decode
 _WRITE = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _VOID_ON_FULL_DISK = b"\0"
@@ -180,6 +181,8 @@ class Unreadable:
 
     path: Path
     why: str
+    held: bool = False
+    """Somebody holds its lock: what it belongs to still runs, and its end may yet be told."""
 
 
 Sighting = Unstarted | Void | Running | Ended | Gone | Unreadable
@@ -193,15 +196,19 @@ def look(spool: Path | str, key: str) -> Sighting:
     except FileNotFoundError:
         return Unstarted()
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise  # says nothing about the record
         return Unreadable(Path(path), "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror))
+    held = False
     try:
-        sighting = _judge(key, _read(descriptor), held=None)
-        if sighting is None:
-            held = _record.is_held(descriptor)
-            sighting = _judge(key, _read(descriptor), held=held)
-            assert sighting is not None
+        with contextlib.suppress(Corrupt):  # read again when it is known whether somebody still writes
+            if sighting := _judge(key, _read(descriptor), held=None):
+                return sighting
+        held = _record.is_held(descriptor)
+        sighting = _judge(key, _read(descriptor), held=held)
+        assert sighting is not None
     except Corrupt as error:
-        return Unreadable(Path(path), str(error))
+        return Unreadable(Path(path), str(error), held)
     finally:
         os.close(descriptor)
     return sighting
@@ -391,30 +398,46 @@ def keys(spool: Path | str) -> list[str]:
 def archive(spool: Path | str, key: str, to: Path | str) -> None:
     """Move the record into the attempt's directory, if that is still there, and clear the rest away.
 
-    For attempts whose end is stored: nothing of it is needed for recovery any more. May be called again.
+    For attempts whose end is stored: nothing of it is needed for recovery any more. May be called again. Scripts may
+    do with that directory what they like: where it is not one, or takes no record, the record is put aside; it never
+    goes where a symbolic link leads.
     """
     path = f"{spool}/{key}"
     try:
-        os.rename(path, f"{to}/record")
+        directory = os.open(to, _DIRECTORY)
+        try:
+            _move(path, directory)
+        finally:
+            os.close(directory)
     except FileNotFoundError:
-        _remove(path)
+        _put_away(spool, key, _remove)
+    except OSError:
+        _put_away(spool, key, lambda _: quarantine(spool, key))
+    with contextlib.suppress(OSError):
+        _remove(f"{spool}/.cancel/{key}")
+
+
+def _put_away(spool: Path | str, key: str, how: Callable[[str], object]) -> None:
+    """What cannot be put away now stays in the spool, where it is found again."""
+    with contextlib.suppress(OSError):
+        how(f"{spool}/{key}")
+
+
+def _move(path: str, directory: int) -> None:
+    """Rename into this directory; across file systems copy, so that the record is there whole or not at all."""
+    try:
+        os.rename(path, "record", dst_dir_fd=directory)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _copy(path, Path(to))
+        passing = f"record.{os.getpid()}"
+        with (
+            open(os.open(path, _READ), "rb") as source,
+            open(os.open(passing, _WRITE, 0o600, dir_fd=directory), "wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
+        os.rename(passing, "record", src_dir_fd=directory, dst_dir_fd=directory)
         _remove(path)
-    _remove(f"{spool}/.cancel/{key}")
-
-
-def _copy(path: str, to: Path) -> None:
-    """Copy across file systems, so that the record is there whole or not at all."""
-    passing = to / f"record.{os.getpid()}"
-    try:
-        shutil.copyfile(path, passing)
-        passing.chmod(0o600)
-        passing.replace(to / "record")
-    except FileNotFoundError:
-        return
 
 
 def discard(spool: Path | str, key: str) -> None:

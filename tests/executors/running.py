@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from procession.executor import Ended, Executor, Exit, Job, Notices, Running, Sighting
-from procession.executors.local import LocalExecutor
+from procession.executors.local import MARKS, LocalExecutor
 from tests.waiting import eventually
 
 PYTHON = os.path.realpath(sys.executable)
@@ -38,7 +38,7 @@ class Runner:
             "attempt_dir": home,
             "log": f"{home}/log",
             "dirs": [home],
-            "env_set": {"PROCESSION_KEY": key, "PROCESSION_ATTEMPT": "1"},
+            "env_set": dict(zip(MARKS, key.rpartition("-")[::2], strict=True)),
             "grace": 0.3,
         }
         return Job(key=key, **{**given, **fields})

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.errors import HostError
-from procession.executor import Ended, Gone, Job, Running, Unstarted
+from procession.errors import ExecutorError, HostError
+from procession.executor import Ended, Gone, Job, Running, Unreadable, Unstarted
 from procession.executors.local import LocalExecutor
 from procession.supervise import spool
 from tests.executors.contract import ExecutorContract
@@ -249,3 +249,65 @@ def test_a_send_that_fails_in_the_middle_gives_back_the_rest_and_nothing_runs_tw
     for job in jobs[1:]:
         assert runner.ended(job.key).code == 0
     assert all((Path(job.cwd) / "count").read_text() == "x\n" for job in jobs)
+
+
+def test_what_runs_is_ended_by_its_key_alone_when_its_record_has_disappeared(runner: Runner) -> None:
+    job = runner.shell("(setsid sleep 1000 & echo $! > child); echo $$ > pid; trap '' TERM; while :; do sleep 1; done")
+    runner.submit(job)
+    runner.running(job.key)
+    script, child = number_in(f"{job.cwd}/pid"), number_in(f"{job.cwd}/child")
+    (runner.root / "var/spool" / job.key).unlink()
+    assert not runner.executor.end_survivors(job.key, grace=0.2)
+    eventually(lambda: runner.executor.end_survivors(job.key, grace=0.2))
+    assert not alive(script)
+    assert not alive(child)
+
+
+def test_an_attempt_whose_record_is_damaged_while_it_runs_is_left_to_its_shim(runner: Runner) -> None:
+    """What holds the lock tells the end; or it is asked to."""
+    done, asked = (runner.shell("until [ -e go ]; do sleep 0.02; done; exit 3") for _ in range(2))
+    runner.submit(done, asked)
+    for job in (done, asked):
+        runner.running(job.key)
+        with (runner.root / "var/spool" / job.key).open("r+b") as record:
+            record.seek(3)
+            record.write(b"zz")
+        sighting = runner.executor.look(job.key)
+        assert isinstance(sighting, Unreadable)
+        assert sighting.held
+        assert not runner.executor.end_survivors(job.key)
+    (Path(done.cwd) / "go").touch()
+    assert runner.ended(done.key).code == 3
+    assert runner.executor.cancel(asked.key, "a test") == "asked"
+    assert runner.ended(asked.key).how == "cancelled"
+
+
+def test_words_for_a_launcher_of_before_are_not_heard(tmp_path: Path) -> None:
+    with local(tmp_path):
+        keeps_it_open = os.open(tmp_path / "var/wake", os.O_RDWR | os.O_NONBLOCK)
+    os.write(keeps_it_open, b"stop\nhalf a w")
+    with local(tmp_path) as runner:
+        os.write(keeps_it_open, b"wake\n")
+        os.close(keeps_it_open)
+        eventually(lambda: runner.drain() and runner.notices.words == ["wake"])
+
+
+def test_a_forge_that_cannot_be_started_is_told_by_submit_and_never_by_drain(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    running = runner.shell("until [ -e go ]; do sleep 0.02; done")
+    runner.submit(running)
+    runner.running(running.key)
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", no_process)
+        os.kill(forge_of(runner), signal.SIGKILL)
+        eventually(lambda: runner.drain().gone)
+        job = runner.shell("exit 5")
+        with pytest.raises(ExecutorError, match="Resource temporarily unavailable"):
+            runner.submit(job)
+    (Path(running.cwd) / "go").touch()
+    assert runner.ended(running.key).code == 0
+    assert runner.run(job).code == 5

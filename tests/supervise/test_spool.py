@@ -352,3 +352,27 @@ def test_a_runner_is_not_needed_to_look(tmp_path: Path) -> None:
         job = runner.shell("exit 1")
         runner.run(job)
         assert isinstance(spool.look(tmp_path / "var/spool", job.key), Ended)
+
+
+@pytest.mark.parametrize("spoiled", ["a file", "a link", "closed", "taken"])
+def test_a_record_that_finds_no_place_in_the_attempts_directory_is_put_aside(root: Path, spoiled: str) -> None:
+    to = root.parent / "attempt"
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    if spoiled == "a file":
+        to.touch()
+    elif spoiled == "a link":
+        to.symlink_to(elsewhere)
+    elif spoiled == "closed":
+        to.mkdir(mode=0o500)
+    else:
+        (to / "record").mkdir(parents=True)
+    (root / KEY).write_bytes(b"what it says")
+    for _ in range(2):
+        spool.archive(root, KEY, to)
+    if spoiled == "closed" and (to / "record").exists():
+        pytest.skip("nothing is closed to root")
+    assert spool.keys(root) == []
+    assert list(elsewhere.iterdir()) == []
+    (aside,) = root.with_name(f"{root.name}.quarantine").iterdir()
+    assert aside.read_bytes() == b"what it says"
