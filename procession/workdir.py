@@ -5,6 +5,7 @@
     var/
     ├── procession.db                     unless the database is PostgreSQL
     ├── launcher.lock                     held by the launcher that serves this place
+    ├── place-id                         what this place is known by in the database
     ├── wake                              a FIFO: whoever changed something pokes the launcher here
     ├── launcher.log                      what Procession itself did
     ├── spool/<attempt key>               the record of each live attempt
@@ -22,8 +23,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import stat
+import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +40,14 @@ NETWORK_FILE_SYSTEMS = frozenset(
      "orangefs", "panfs"}
 )  # fmt: skip
 """File systems on which locks and shared memory do not hold what SQLite and the spool need."""
+
+
+ENTERED = "entered.lock"
+"""In the directory of a processing: held as long as somebody is in, by ``procession shell``."""
+
+
+LOOKERS_LEAVE = 0.5
+"""Seconds within which whoever only looks at a lock has let go of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,22 @@ class Var:
         """Locks and FIFOs of launchers that run one processing in the foreground."""
         return self.root / "foreground"
 
+    def place_id(self) -> str:
+        """What this place is known by in the database, whatever the host and the directory are called: made once."""
+        path = self.root / "place-id"
+        passing = self.root / f".place-id.{os.getpid()}"
+        try:
+            return path.read_text("ascii")
+        except FileNotFoundError:
+            passing.unlink(missing_ok=True)
+        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(uuid.uuid4().hex)
+        with contextlib.suppress(FileExistsError):  # a link, so that whoever reads it finds it whole, and all the same
+            os.link(passing, path)
+        passing.unlink()
+        return path.read_text("ascii")
+
     def work(self, processing_id: int) -> Path:
         """The directory of a processing."""
         return self.root / "work" / str(processing_id)
@@ -98,7 +127,7 @@ class Var:
         try:
             for place in (self.root, self.spool, self.code, self.root / "work", self.foreground):
                 place.mkdir(mode=0o700, exist_ok=True)
-                check_ours(place)
+                keep_private(place, may_be_link=place == self.root)
         except FileExistsError as error:
             raise HostError(
                 f"{error.filename} is not a directory; Procession keeps its state there: move it away"
@@ -121,17 +150,46 @@ class Var:
                 f"{self.root} is on a network file system ({kind}), where locks do not hold and a database is damaged; "
                 "set [project] var to a directory on a local disk"
             )
+        keep_file_private(self.log)
+        if os.path.lexists(self.database):  # the store makes it
+            keep_file_private(self.database)
 
 
-def check_ours(place: Path) -> None:
-    """Raise HostError unless this directory belongs to us and nobody else can write to it."""
+def keep_private(place: Path, *, may_be_link: bool) -> None:
+    """Let nobody but us into this directory; HostError if it is not ours. A link must be ours as well."""
+    named = place.lstat()
+    if stat.S_ISLNK(named.st_mode) and not may_be_link:
+        raise HostError(f"{place} is a symbolic link; whoever made it could run commands as you: remove it")
     found = place.stat()
+    for each in (named, found):
+        if each.st_uid != os.geteuid():
+            raise HostError(
+                f"{place} belongs to another user (uid {each.st_uid}); whoever owns it could run commands as you"
+            )
+    if stat.S_IMODE(found.st_mode) & 0o777 != 0o700:
+        place.chmod(0o700)
+
+
+def keep_file_private(file: Path) -> None:
+    """Make this file, for us alone, before anything is written to it; HostError if another could read along or write.
+
+    SQLite gives the files beside its database the mode of the database.
+    """
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return
+    except FileExistsError:
+        found = file.lstat()
+    except OSError as error:
+        raise HostError(f"{file} cannot be made: {error.strerror}; set [project] var to another place") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise HostError(f"{file} is not a regular file (a link, perhaps); Procession keeps its own there: move it away")
     if found.st_uid != os.geteuid():
-        raise HostError(
-            f"{place} belongs to another user (uid {found.st_uid}); whoever owns it could run commands as you"
-        )
+        raise HostError(f"{file} belongs to another user (uid {found.st_uid}); move it away")
     if found.st_mode & 0o022:
-        raise HostError(f"{place} can be written by other users, who could run commands as you; chmod go-w {place}")
+        raise HostError(f"{file} can be written by other users, who could run commands as you; chmod go-w {file}")
+    if found.st_mode & 0o044:
+        file.chmod(0o600)
 
 
 def network_file_system(place: Path, mountinfo: str | None = None) -> str | None:
@@ -165,11 +223,13 @@ def hold(path: Path, text: str = "") -> int | None:
     removed can be locked twice.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+    until = time.monotonic() + LOOKERS_LEAVE
+    while not _locked(descriptor, fcntl.LOCK_EX):
+        if not _locked(descriptor, fcntl.LOCK_SH) or time.monotonic() > until:  # held, not only looked at
+            os.close(descriptor)
+            return None
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(0.001)
     os.ftruncate(descriptor, 0)
     os.write(descriptor, text.encode())
     return descriptor
@@ -182,9 +242,14 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

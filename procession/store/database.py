@@ -10,9 +10,10 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -237,6 +238,7 @@ def sqlite_is_safe(version: tuple[int, ...]) -> bool:
 
 def _sqlite(url: str) -> Engine:
     module = sqlite_module()
+    _make_private(make_url(url).database)
     engine = create_engine(
         url, module=module, paramstyle="named", isolation_level="AUTOCOMMIT", poolclass=QueuePool, pool_size=5
     )
@@ -252,6 +254,13 @@ def _sqlite(url: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """Make a new database file for us alone; what SQLite puts beside it gets the same mode."""
+    if path and path != ":memory:":
+        with suppress(OSError):  # then SQLite says what is wrong
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
 def _postgresql(url: str) -> Engine:
