@@ -168,13 +168,31 @@ class Shim:
         self._bell.ring(f"end {key}")
 
     def _leave_voided(self, key: str, path: str) -> None:
-        """Clear away a void record, or our own empty one of a job that waited too long: no message can start it now."""
+        """Clear away a void record, or our own empty one of a job that waited too long: no message can start it now.
+
+        A record that says anything else is the only proof of what ran: it stays.
+        """
+        try:
+            with open(path, "rb", opener=_plainly) as source:
+                text = source.read(64)
+        except FileNotFoundError:
+            text = b""
+        except OSError as error:
+            self._bell.ring(f"refused {key} {error.strerror}: {path}")
+            return
+        if text and not text[record.FRAME - 1 :].startswith(b'{"kind":"void"'):
+            self._bell.ring(f"refused {key} record is not void")
+            return
         for name in (path, f"{self._spool}/.cancel/{key}"):
             try:
                 os.unlink(name)
             except OSError:
                 continue
         self._bell.ring(f"skip {key}")
+
+
+def _plainly(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _mkdir(path: str) -> None:
