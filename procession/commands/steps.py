@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from procession import contract
 from procession.commands import events
 from procession.commands.processings import cannot, find_step, look, reopen, standing_of
-from procession.errors import Invalid, Refused
+from procession.errors import HostError, Invalid, Refused
 from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
@@ -25,6 +28,8 @@ from procession.store.moves import Moving
 
 RERUN_LOG = "rerun.log"
 """What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
+MAX_RERUN_LOG = 64 << 20
+"""Bytes at its end that are taken over."""
 
 
 def accept(project: Project, processing_id: int, step_name: str | None, note: str) -> Step:
@@ -85,10 +90,14 @@ def _left(attempt_dir: Path, processing: Processing, step: Step) -> contract.Lef
 
 
 def _keep_log(before: Path, after: Path, text: str) -> None:
-    """The accepted attempt's log: what the last ``rerun`` printed, and who accepted it."""
+    """The accepted attempt's log: the end of what the last ``rerun`` printed, and who accepted it."""
     after.mkdir(mode=0o700, parents=True, exist_ok=True)
-    rerun = before / RERUN_LOG
-    printed = rerun.read_bytes() if rerun.is_file() else b""
-    descriptor = os.open(after / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(printed + text.encode())
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(after / "log", flags, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise HostError(f"{after / 'log'} is not a regular file; the attempt is accepted, but has no log")
+        with suppress(OSError), contract.open_regular(before / RERUN_LOG) as printed:
+            printed.seek(max(0, printed.seek(0, os.SEEK_END) - MAX_RERUN_LOG))
+            shutil.copyfileobj(printed, log, 1 << 20)
+        log.write(text.encode("utf-8", "replace"))
