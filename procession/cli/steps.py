@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -101,7 +102,7 @@ def shell_command(processing_id: int, step: str | None, command: str | None) -> 
             click.echo("rerun: run it again · accept: take it as done, the chain goes on · exit: leave", err=True)
             argv = ["bash", "--noprofile", "--rcfile", rc.name, "-i"]
         else:
-            argv = ["bash", "--noprofile", "--norc", "-c", f". {rc.name}; {command}"]
+            argv = ["bash", "--noprofile", "--norc", "-c", f". {shlex.quote(rc.name)}; {command}"]
         done = subprocess.run(
             argv, env=environment, check=False, pass_fds=(entry.lock,), preexec_fn=lambda: debug.become(entry)
         )

@@ -59,6 +59,7 @@ def enter(project: Project, processing_id: int, step_name: str | None) -> Entry:
     number = step.executed
     attempt_dir = project.var.attempt(processing_id, step.ordinal, step.name, number)
     spec = _spec(project, attempt_dir, processing_id, step, number)
+    check_directory(Path(spec["cwd"]))
     lock = hold(project.var.work(processing_id) / ENTERED, f"{os.getpid()}\n")
     if lock is None:
         raise Refused(f"somebody is in the directory of processing {processing_id} already, in another shell")
@@ -90,14 +91,17 @@ def _spec(project: Project, attempt_dir: Path, processing_id: int, step: Step, n
     return spec
 
 
+def check_directory(cwd: Path) -> None:
+    """Raise HostError if nobody can be where the script was."""
+    try:
+        os.stat(f"{cwd}/.")  # noqa: PTH116  what chdir(2) asks for; a Path drops the dot
+    except OSError as error:
+        raise HostError(f"the directory {cwd} cannot be entered ({error.strerror}); was it cleaned away?") from None
+
+
 def become(entry: Entry) -> None:
     """Let this process have the script's directory, umask and limits; a limit that cannot be had is said."""
-    try:
-        os.chdir(entry.cwd)
-    except OSError as error:
-        raise HostError(
-            f"the directory {entry.cwd} cannot be entered ({error.strerror}); was it cleaned away?"
-        ) from None
+    os.chdir(entry.cwd)
     os.umask(entry.umask)
     for name, (soft, hard) in entry.limits.items():
         which = getattr(resource, f"RLIMIT_{name}", None)

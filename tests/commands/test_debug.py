@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,9 @@ def test_a_damaged_record_is_said_to_be_missing(d: Driven) -> None:
     path.write_bytes(record.line(b'{"kind":"spec"}'))
     with pytest.raises((HostError, KeyError)):
         debug.enter(d.project, pid, None)
+
+
+def test_a_directory_that_is_gone_is_said_before_a_shell_starts(tmp_path: Path) -> None:
+    debug.check_directory(tmp_path)
+    with pytest.raises(HostError, match=r"cannot be entered \(No such file or directory\)"):
+        debug.check_directory(tmp_path / "gone")
