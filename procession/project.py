@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -149,10 +148,10 @@ class Project:
         """Does a launcher serve this project: here, or as others on the database are heard of?"""
         if is_held(self.var.lock):
             return True
-        here = (socket.gethostname(), str(self.var.root))
+        here = self.var.place_id()
         now = self.now()
         return any(
-            row.kind == "up" and (row.host, row.place) != here and now - row.beat_at < HEARD_WITHIN
+            row.kind == "up" and row.place != here and now - row.beat_at < HEARD_WITHIN
             for row in launchers.not_stopped(tx)
         )
 

@@ -9,24 +9,30 @@ never a success. The same code runs at the start and every few seconds.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from procession.clock import moment
-from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Unreadable, Unstarted, Void
-from procession.flow.conclude import Conclusion, conclude
+from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Sighting, Unreadable, Unstarted, Void
+from procession.flow.conclude import BY, Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import launchers, processings, steps
+from procession.store import journal, launchers, moves, processings, steps
 from procession.store.database import Tx
+from procession.store.moves import Moving
 from procession.workdir import is_held
+
+log = logging.getLogger("procession")
 
 EVERY = timedelta(seconds=2)
 """How often live attempts are looked at where nothing happens."""
 TRACES_EVERY = 60.0
 """Seconds between two looks at traces that belong to no live attempt."""
+TRACES_AGAIN = 5.0
+"""The same when there was one that was not there before: it is touched at the second look only."""
 VOIDS_KEPT = 2 * QUEUE_LIFE
 """Seconds after which a void record that was seen goes: no shim takes the job that it stands against any more."""
 PATIENCE = timedelta(seconds=3)
@@ -35,6 +41,10 @@ now and must not keep others waiting behind them. Taking back is always safe."""
 MOMENT = timedelta(seconds=1)
 """The same where a shim has died; what was sent a moment ago is most likely just about to start."""
 SOON = timedelta(milliseconds=200)
+SURVIVORS_GRACE = 2.0
+"""Seconds for what a dead shim has left running to end politely."""
+FOREIGN = "left_alone"
+"""Verb of the journal's note about a record of another incarnation."""
 
 
 @dataclass(slots=True)
@@ -57,7 +67,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     found = _Found()
     hurried, post.look = post.look, False
     for row in rows:
-        _look_at(project, row, found, hurried=hurried, now=now)
+        _look_at(project, tx, row, found, hurried=hurried, now=now)
     steps.adopt(tx, found.adopted, post.launcher_id)
     steps.confirm(tx, found.started)
     if found.concluded:
@@ -69,7 +79,9 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     if post.kind == "up":
         _clear_traces(project, tx)
     post.executor.trim(int(post.capacity.cpus))
-    return now + (SOON if found.again else EVERY) if rows or found.again else None
+    if found.again:
+        return now + SOON
+    return now + EVERY if rows or post.live else None
 
 
 def _gone_launchers(project: Project, tx: Tx) -> list[int]:
@@ -82,50 +94,74 @@ def _gone_launchers(project: Project, tx: Tx) -> list[int]:
         return []
     return [
         row.id
-        for row in launchers.unsettled(tx, post.host, str(project.var.root))
+        for row in launchers.unsettled(tx, project.var.place_id())
         if row.id != post.launcher_id and (row.kind == "up" or not is_held(project.var.foreground / f"{row.id}.lock"))
     ]
 
 
-def _look_at(project: Project, row: Any, found: _Found, *, hurried: bool, now: datetime) -> None:
+def _look_at(project: Project, tx: Tx, row: Any, found: _Found, *, hurried: bool, now: datetime) -> None:
     post = project.serving
     which = (row.processing_id, row.ordinal, row.number)
     key = project.attempt_key(*which)
     mine = row.launcher_id == post.launcher_id
     sighting = post.executor.look(key) if mine else post.executor.adopt(key)
     this = {"processing_id": which[0], "ordinal": which[1], "number": which[2]}
+    if _is_foreign(project, sighting):
+        _note_foreign(project, tx, which)
+        return
+    if not mine and isinstance(sighting, Ended | Running):
+        found.adopted.append(this)
     match sighting:
         case Ended():
             post.ended[key] = None
-            if not mine:
-                found.adopted.append(this)
         case Running(record):
-            if not mine:
-                found.adopted.append(this)
             if row.started_at is None and record.started_at is not None:
                 found.started.append({**this, "started_at": record.started_at})
         case Gone(reason, record):
-            if post.executor.end_survivors(key, 2.0):
-                spec = record.spec
-                found.concluded.append(
-                    Conclusion(
-                        which,
-                        Ending(Outcome.LOST, _LOST[reason]),
-                        attempt_dir=str(spec.get("attempt_dir", "")),
-                        started_at=record.started_at,
-                    )
-                )
-            else:
-                found.again = True
+            if _nothing_is_left(project, key, found):
+                attempt_dir = str(record.spec.get("attempt_dir", ""))
+                ending = Ending(Outcome.LOST, _LOST[reason])
+                found.concluded.append(Conclusion(which, ending, attempt_dir=attempt_dir, started_at=record.started_at))
+        case Unreadable(held=True):
+            return  # it runs on, and its shim may yet tell how it ended
         case Unreadable(path, why):
-            post.executor.quarantine(key)
-            found.concluded.append(
-                Conclusion(which, Ending(Outcome.LOST, f"spool_corrupt: {path} {why}; it was put aside"))
-            )
+            if _nothing_is_left(project, key, found):
+                tx.after(lambda: post.executor.quarantine(key))  # if that does not come about, as a trace
+                ending = Ending(Outcome.LOST, f"spool_corrupt: {path} {why}; it was put aside")
+                found.concluded.append(Conclusion(which, ending))
         case Void():
-            found.concluded.append(Conclusion(which, Ending(Outcome.VOID, "given back before it started")))
+            _give_back(project, row, found, key)
         case Unstarted():
             _wait_or_take_back(project, row, found, key, hurried=hurried, now=now)
+
+
+def _is_foreign(project: Project, sighting: Sighting) -> bool:
+    """Was it written for another incarnation of this database? Then it says nothing about ours."""
+    match sighting:
+        case Ended(exit=exit_):
+            written = exit_.incarnation
+        case Running(record) | Gone(_, record):
+            written = record.incarnation
+        case _:
+            return False
+    return written not in ("", project.installation.incarnation)  # empty in the first instant
+
+
+def _note_foreign(project: Project, tx: Tx, which: Which) -> None:
+    """Say once in its journal that nobody can tell what this attempt came to; a person decides."""
+    pid, ordinal, number = which
+    if any((e.verb, e.ordinal, e.attempt) == (FOREIGN, ordinal, number) for e in journal.of(tx, pid)):
+        return
+    reason = "its record is of another incarnation of this database: it is left alone, and so is the attempt"
+    moves.note(tx, "attempt", FOREIGN, [Moving(pid, project.now(), ordinal, number, reason=reason)], BY)
+
+
+def _nothing_is_left(project: Project, key: str, found: _Found) -> bool:
+    """End what still runs of an attempt without a shim; False: something does, look again soon."""
+    if project.serving.executor.end_survivors(key, SURVIVORS_GRACE):
+        return True
+    found.again = True
+    return False
 
 
 _LOST = {
@@ -151,10 +187,17 @@ def _take_back(project: Project, row: Any, found: _Found, key: str) -> None:
     post = project.serving
     if any(job.key == key for job in post.unsent):
         return
-    if not post.executor.void(key, "rescue"):
-        return  # a shim has it after all
+    if post.executor.void(key, "rescue"):  # else a shim has it after all
+        _give_back(project, row, found, key)
+
+
+def _give_back(project: Project, row: Any, found: _Found, key: str) -> None:
+    """A void attempt is given back, unless it had begun all the same: then its record has disappeared."""
+    post = project.serving
     which = (row.processing_id, row.ordinal, row.number)
-    if row.started_at is not None:
+    if _has_begun(project, row):
+        if not _nothing_is_left(project, key, found):
+            return
         ending = Ending(Outcome.LOST, "spool_missing: its record has disappeared")
     elif row.boot != post.boot:
         ending = Ending(Outcome.LOST, "rebooted: the machine was restarted after it was claimed")
@@ -163,39 +206,59 @@ def _take_back(project: Project, row: Any, found: _Found, key: str) -> None:
     found.concluded.append(Conclusion(which, ending))
 
 
+def _has_begun(project: Project, row: Any) -> bool:
+    """Is it known, or to be seen by the log that its shim made, that this attempt was started?"""
+    if row.started_at is not None:
+        return True
+    work = project.var.work(row.processing_id)
+    return any(work.glob(f"{row.ordinal:02d}-*/{row.number}/log"))
+
+
 def _clear_traces(project: Project, tx: Tx) -> None:
     """Put away what the spool still holds of attempts that are settled; end what runs and should not.
 
     A void record stays as long as a shim may still take the job from its queue, ours or that of an earlier launcher: it
     is all that keeps the shim from running what was given back or cancelled. A shim that finds it clears it away; here
-    go those whose job has outlived its time in any queue.
+    go those whose job has outlived its time in any queue. What runs or has ended is touched only if it was there at the
+    look before as well; the spool is listed before the rows are read, so that what is claimed meanwhile is no trace.
     """
     post = project.serving
     now = project.clock.monotonic()
     if now < post.traces_at:
         return
     post.traces_at = now + TRACES_EVERY
-    everyone = [row.id for row in launchers.unsettled(tx, post.host, str(project.var.root))]
+    found = post.executor.keys()
+    listed = [key for key in found if project.read_key(key) is not None]
+    everyone = [row.id for row in launchers.unsettled(tx, project.var.place_id())]
     rows = steps.live_attempts(tx, everyone)
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
-    found = post.executor.keys()
-    traces = {key: post.executor.look(key) for key in found if project.read_key(key) is not None}
-    voids = {key for key, sighting in traces.items() if isinstance(sighting, Void) and key not in live}
-    post.voids = {key: post.voids.get(key, now) for key in voids}
-    for key, sighting in traces.items():
-        if key in live:
-            continue
-        if (
-            isinstance(sighting, Running | Ended | Gone)
-            and sighting.record.incarnation != project.installation.incarnation
-        ):
-            continue
-        if isinstance(sighting, Running):
-            post.executor.cancel(key, "not wanted any more")
-        elif isinstance(sighting, Unreadable):
-            post.executor.quarantine(key)
-        elif isinstance(sighting, Ended | Gone):
-            directory = sighting.record.spec.get("attempt_dir")
-            post.executor.archive(key, Path(directory)) if directory else post.executor.discard(key)
-        elif isinstance(sighting, Void) and now - post.voids[key] > VOIDS_KEPT:
-            post.executor.discard(key)
+    before, post.voids = post.voids, {key: post.voids.get(key, now) for key in listed if key not in live}
+    for key, since in post.voids.items():
+        try:
+            _clear_trace(project, key, now - since, certain=key in before)
+        except OSError as error:
+            log.error("what is left of attempt %s cannot be put away: %s", key, error)
+    if post.voids.keys() - before.keys():
+        post.traces_at = now + TRACES_AGAIN
+
+
+def _clear_trace(project: Project, key: str, age: float, *, certain: bool) -> None:
+    executor = project.serving.executor
+    sighting = executor.look(key)
+    if _is_foreign(project, sighting):
+        return
+    match sighting:
+        case Void():
+            if age > VOIDS_KEPT:
+                executor.discard(key)
+        case _ if not certain:
+            return
+        case Running():
+            executor.cancel(key, "not wanted any more")
+        case Unreadable(held=False):
+            executor.quarantine(key)
+        case Ended(record=record) | Gone(_, record):
+            if directory := record.spec.get("attempt_dir"):
+                executor.archive(key, Path(directory))
+            else:
+                executor.quarantine(key)

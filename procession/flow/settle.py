@@ -7,6 +7,7 @@ after the commit, so a crash between the two settles it again, and changes nothi
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from procession.flow.conclude import Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
 from procession.store.database import Tx
+
+log = logging.getLogger("procession")
 
 BATCH = 256
 """At most so many endings in one transaction."""
@@ -35,7 +38,7 @@ def settle(project: Project, tx: Tx) -> datetime | None:
             concluded.append(found)
     if concluded:
         conclude(project, tx, concluded)
-        done = [(project.attempt_key(*c.which), Path(c.attempt_dir)) for c in concluded]
+        done = [(project.attempt_key(*c.which), c.attempt_dir) for c in concluded]
         tx.after(lambda: _put_away(project, done))
     return project.clock.now() if len(post.ended) > len(keys) else None
 
@@ -72,6 +75,14 @@ def _default_key(which: Which) -> str:
     return f"{which[0]}-{which[1]}-"
 
 
-def _put_away(project: Project, done: list[tuple[str, Path]]) -> None:
+def _put_away(project: Project, done: list[tuple[str, str]]) -> None:
+    """One after the other: what cannot be put away stays in the spool, and rescue finds it."""
+    executor = project.serving.executor
     for key, attempt_dir in done:
-        project.serving.executor.archive(key, attempt_dir)
+        try:
+            if attempt_dir:
+                executor.archive(key, Path(attempt_dir))
+            else:
+                executor.quarantine(key)
+        except OSError as error:
+            log.error("the record of attempt %s cannot be put away: %s", key, error)

@@ -30,7 +30,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     host, cpus = socket.gethostname(), project.settings.cpus
     with project.store.begin() as tx:
         launcher_id = launchers.add(
-            tx, name=f"{host}:{os.getpid()}", kind=kind, host=host, place=str(project.var.root), pid=os.getpid(),
+            tx, name=f"{host}:{os.getpid()}", kind=kind, host=host, place=project.var.place_id(), pid=os.getpid(),
             boot=boot_id(), cpus=cpus, at=project.now(),
         )  # fmt: skip
         if kind == "run":

@@ -36,9 +36,13 @@ def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
     return tx.rows(_NOT_STOPPED)
 
 
-def unsettled(tx: Tx, host: str, place: str) -> Sequence[Row[Any]]:
-    """Launchers of a place that own live attempts or have not said that they stopped: id, kind."""
-    return tx.rows(_UNSETTLED, host=host, place=place)
+def unsettled(tx: Tx, place: str) -> Sequence[Row[Any]]:
+    """Launchers of a place that own live attempts or have not said that they stopped: id, kind.
+
+    A place is known by its own id, not by the name of a host or directory, which may change. On SQLite the database
+    is a file of the only place that there is: all launchers are of it.
+    """
+    return tx.rows(_UNSETTLED, any_place=int(tx.dialect == "sqlite"), place=place)
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:
@@ -66,8 +70,7 @@ _STOP = Statement(
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(
-        _t.c.host == _param("host", Text),
-        _t.c.place == _param("place", Text),
+        or_(_param("any_place", Integer) == 1, _t.c.place == _param("place", Text)),
         or_(
             _t.c.stopped_at.is_(None),
             exists(literal_column("1")).where(

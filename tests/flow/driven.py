@@ -83,7 +83,7 @@ class Driven:
         )
         with project.store.begin() as tx:
             launcher_id = launchers.add(
-                tx, name="test", kind=kind, host=HOST, place=str(project.var.root), pid=os.getpid(), boot=self.boot,
+                tx, name="test", kind=kind, host=HOST, place=project.var.place_id(), pid=os.getpid(), boot=self.boot,
                 cpus=self.cpus, at=project.now(),
             )  # fmt: skip
         project.post = Post(self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus))

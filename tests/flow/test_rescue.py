@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from procession.commands import events, processings
 from procession.executor import QUEUE_LIFE, Gone, Running, Void
 from procession.executors.inline import InlineExecutor
-from procession.flow.rescue import PATIENCE, TRACES_EVERY
+from procession.flow.rescue import FOREIGN, PATIENCE, TRACES_AGAIN, TRACES_EVERY
 from procession.model.event import NewEvent
 from procession.store import launchers
-from tests.flow.driven import HOST, Driven
+from tests.flow import driven
+from tests.flow.driven import HOST, Crash, Driven
 
 Drive = Callable[..., Driven]
 
@@ -328,6 +330,8 @@ def test_traces_of_settled_attempts_are_put_away_and_what_runs_unwanted_is_ended
     d.executor.put(key, running)  # it runs after all, and is not wanted
     d.crash()
     d.turn()
+    assert d.executor.asked == []  # at the first look it may be of somebody who has just claimed it
+    d.after(TRACES_AGAIN + 1)
     assert d.executor.asked == [key]
     d.executor.put(key, Gone("shim_died", running.record))
     d.after(TRACES_EVERY + 1)
@@ -354,6 +358,117 @@ def test_traces_of_others_and_of_another_incarnation_are_left_alone(drive: Drive
     assert d.executor.asked == []
 
 
+def test_one_trace_that_cannot_be_put_away_never_stops_the_others(drive: Drive) -> None:
+    d = drive(ONE)
+    bad, good = d.born(), d.born()
+    d.turn()
+    d.begin()
+    for pid in (bad, good):
+        d.executor.vanish(d.key(pid))
+    d.turn()
+    archive = d.executor.archive
+
+    def archive_or_not(key: str, to: Path) -> None:
+        if key == d.key(bad):
+            raise PermissionError(13, "Permission denied")
+        archive(key, to)
+
+    d.executor.archive = archive_or_not  # type: ignore[method-assign]
+    for _ in range(3):
+        d.after(TRACES_EVERY + 1)
+    assert d.key(good) in d.executor.archived
+    assert isinstance(d.executor.look(d.key(bad)), Gone)
+
+
+def test_an_ended_record_that_cannot_be_put_away_keeps_nothing_from_being_sent(drive: Drive) -> None:
+    d = drive(ONE, cpus=1)
+    first = d.born()
+    d.turn()
+    d.begin()
+    then = d.born()
+
+    def no_archive(key: str, to: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    d.executor.archive = no_archive  # type: ignore[method-assign]
+    d.executor.end(d.key(first), 0)
+    d.turn()
+    assert d.state(first) == "succeeded"
+    assert d.executor.queue == [d.key(then)]
+
+
+def test_a_damaged_record_is_put_aside_only_when_its_loss_is_stored(drive: Drive) -> None:
+    """A launcher that is killed in between finds it again: what had begun is never given back as if it had not."""
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.begin()
+    d.executor.spoil(d.key(pid))
+
+    def killed(key: str) -> None:
+        raise Crash
+
+    d.executor.quarantine = killed  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        d.after(5)
+    d.crash()
+    d.turn(2)
+    assert d.outcomes(pid)[0] == "lost"
+    for _ in range(2):
+        d.after(TRACES_EVERY + 1)
+    assert d.executor.quarantined == [d.key(pid)]
+
+
+def test_a_started_attempt_is_lost_even_where_a_void_record_stands_in_place_of_its_own(drive: Drive) -> None:
+    """The launcher that had put it there was killed before it could store the loss."""
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.begin()
+    d.after(3)
+    assert d.step(pid).attempts[0].started_at
+    d.executor.put(d.key(pid), Void("rescue", 1))
+    d.crash()
+    d.turn(2)
+    assert d.outcomes(pid)[0] == "lost"
+    assert (d.step(pid).attempts[0].reason or "").startswith("spool_missing")
+
+
+def test_an_attempt_whose_log_is_there_has_begun_though_nobody_had_seen_it(drive: Drive) -> None:
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.begin()
+    (d.project.var.attempt(pid, 1, "one", 1) / "log").touch()
+    d.executor.discard(d.key(pid))
+    d.crash()
+    d.turn(2)
+    assert d.outcomes(pid)[0] == "lost"
+
+
+def test_a_live_attempt_with_a_record_of_another_incarnation_is_left_alone_and_that_is_told_once(
+    drive: Drive,
+) -> None:
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.begin()
+    other = InlineExecutor(d.clock, "before-the-restore")
+    other.submit([d.executor.job(d.key(pid))])
+    other.begin(d.key(pid))
+    running = other.look(d.key(pid))
+    assert isinstance(running, Running)
+    other.end(d.key(pid), 0)
+    for foreign in (running, Gone("shim_died", running.record), other.look(d.key(pid))):
+        d.executor.put(d.key(pid), foreign)
+        d.crash()
+        for _ in range(3):
+            d.after(TRACES_EVERY + 1)
+        assert d.outcomes(pid) == [None]
+        assert d.executor.look(d.key(pid)) == foreign
+    assert d.verbs(pid).count(f"attempt {FOREIGN}") == 1
+
+
 # ── several launchers, one place ───────────────────────────────────────────────────────────────────
 
 
@@ -361,13 +476,36 @@ def test_a_processing_of_a_foreground_launcher_that_is_gone_is_taken_over(drive:
     d = drive(ONE)
     with d.project.store.begin() as tx:
         gone = launchers.add(
-            tx, name="run", kind="run", host=HOST, place=str(d.project.var.root), pid=1, boot=d.boot, cpus=1,
+            tx, name="run", kind="run", host=HOST, place=d.project.var.place_id(), pid=1, boot=d.boot, cpus=1,
             at=d.project.now(),
         )  # fmt: skip
     (pid,) = events.submit_for_task(d.project, "t", NewEvent("t", source="test"), gone).processings
     d.turn(2)
     d.end(pid)
     assert d.state(pid) == "succeeded"
+
+
+def test_a_host_that_is_called_something_else_by_now_is_the_same_place(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    d = drive(ONE)
+    pid = d.born()
+    d.turn()
+    d.begin()
+    d.leave()
+    d.executor.end(d.key(pid), 0)
+    monkeypatch.setattr(driven, "HOST", "another-name")
+    d.crash()
+    d.turn(3)
+    assert d.state(pid) == "succeeded"
+
+
+def test_a_place_keeps_its_id(drive: Drive) -> None:
+    d = drive(ONE)
+    name = d.project.var.place_id()
+    d.crash()
+    assert d.project.var.place_id() == name
+    assert (d.project.var.root / "place-id").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_launchers_before_are_written_down_as_stopped(drive: Drive) -> None:

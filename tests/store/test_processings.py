@@ -189,11 +189,11 @@ def test_a_launcher_is_unsettled_while_it_lives_or_owns_live_attempts(store: Sto
         silent, owner, other = launcher_on(tx, place="/p"), launcher_on(tx, place="/p"), launcher_on(tx, place="/q")
         (pid,) = born(tx)
         claimed(tx, pid, owner)
-        assert {row.id for row in launchers.unsettled(tx, "h", "/p")} == {silent, owner}
+        elsewhere = set() if tx.dialect == "postgresql" else {other}  # a database that is a file has one place
+        assert {row.id for row in launchers.unsettled(tx, "/p")} == {silent, owner} | elsewhere
         for launcher_id in (silent, owner, other):
             launchers.stop(tx, launcher_id, NOW)
-        assert {row.id for row in launchers.unsettled(tx, "h", "/p")} == {owner}
-        assert launchers.unsettled(tx, "elsewhere", "/p") == []
+        assert {row.id for row in launchers.unsettled(tx, "/p")} == {owner}
 
 
 def test_an_installation_is_made_once_and_keeps_what_was_read(store: Store) -> None:
