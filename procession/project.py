@@ -25,6 +25,9 @@ from procession.workdir import Var, is_held
 if TYPE_CHECKING:
     from procession.post import Post
 
+TAKEN_WITHIN = 3.0
+"""Seconds that a command waits for the launcher to take in files that changed."""
+
 HEARD_WITHIN = 30_000_000
 """Microseconds; a launcher elsewhere that has not been heard of for longer is taken for gone."""
 
@@ -43,9 +46,13 @@ class Project:
         self._fingerprint: str | None = None
 
     @classmethod
-    def open(cls, start: Path, clock: Clock | None = None, *, lenient: bool = False) -> Project:
-        """Open the project that this directory is in. `lenient`: a mistake in the files does not prevent it, as
-        long as they have been right once (for looking and for repairing)."""
+    def open(cls, start: Path, clock: Clock | None = None, *, lenient: bool = False, resolve: bool = False) -> Project:
+        """Open the project that this directory is in.
+
+        `lenient`: a mistake in the files does not prevent it, as long as they have been right once (for looking and for
+        repairing). `resolve`: the files are read in any case, since what they mean (programs on the PATH, processors)
+        is what they mean to whoever serves.
+        """
         root = definitions.find(start)
         where = _whereabouts(root, lenient=lenient)
         var = Var(where.var)
@@ -54,7 +61,7 @@ class Project:
         try:
             upgrade.prepare(store)
             project = cls(root, var, store, clock or Clock())
-            project.refresh(lenient=lenient)
+            project.refresh(lenient=lenient, resolve=resolve)
         except BaseException:
             store.close()
             raise
@@ -77,7 +84,7 @@ class Project:
             raise NotFound("this database has no installation yet")
         return found
 
-    def refresh(self, *, lenient: bool = False) -> bool:
+    def refresh(self, *, lenient: bool = False, resolve: bool = False) -> bool:
         """Read the definition files again if they changed; return whether they did.
 
         With `lenient`, files that are wrong keep the older definitions in force and `file_problem` says why.
@@ -87,26 +94,42 @@ class Project:
             return False
         with self.store.read() as tx:
             found = installation.find(tx)
-        if found is None or found.fingerprint != fingerprint:
+        problem = None
+        if found is None or found.fingerprint != fingerprint or resolve:
             try:
-                self._take(definitions.read(self.root))
+                problem = self._take(definitions.read(self.root), fingerprint)
             except ProcessionError as error:
                 if not lenient or found is None or found.fingerprint is None:
                     raise
                 self.file_problem = "; ".join(getattr(error, "problems", ()) or (str(error),))
                 self._fingerprint = fingerprint
                 return False
-        self._fingerprint, self.file_problem = fingerprint, None
+        self._fingerprint, self.file_problem = fingerprint, problem
         self.__dict__.pop("settings", None)
         return True
 
-    def _take(self, read: Definitions) -> None:
+    def _take(self, read: Definitions, fingerprint: str) -> str | None:
+        """Put definitions in force; where a launcher serves, that is its business, and it is told to look.
+
+        Returns what is wrong, if it does not.
+        """
+        if self.post is None and is_held(self.var.lock):
+            poke(self.var.wake, "files")
+            until = self.clock.monotonic() + TAKEN_WITHIN
+            while self.clock.monotonic() < until:
+                with self.store.read() as tx:
+                    found = installation.find(tx)
+                if found is not None and found.fingerprint == fingerprint:
+                    return None
+                self.clock.sleep(0.02)
+            return "they changed, and the launcher has not taken them in yet"
         now = self.now()
         with self.store.begin() as tx:
             if installation.find(tx) is None:
                 installation.create(tx, now)
             tasks.keep(tx, read.tasks, now)
             installation.keep_settings(tx, read.fingerprint, read.to_json())
+        return None
 
     @cached_property
     def settings(self) -> Definitions:

@@ -24,11 +24,12 @@ def directory() -> Path:
 
 
 @contextmanager
-def opened(*, lenient: bool = True) -> Iterator[Project]:
+def opened(*, lenient: bool = True, resolve: bool = False) -> Iterator[Project]:
     """The project, opened. Lenient: files with a mistake do not keep anybody from looking and repairing."""
-    project = Project.open(directory(), lenient=lenient)
+    project = Project.open(directory(), lenient=lenient, resolve=resolve)
     if project.file_problem:
-        click.echo(f"procession: the files are wrong, the older ones stay in force: {project.file_problem}", err=True)
+        problem = project.file_problem
+        click.echo(f"procession: the files are not in force, older ones stay in force: {problem}", err=True)
     try:
         yield project
     finally:

@@ -30,7 +30,7 @@ def up_command(quiet: bool) -> None:
     from procession.launcher.loop import Loop  # noqa: PLC0415
     from procession.launcher.presence import serving  # noqa: PLC0415
 
-    with opened(lenient=False) as project:
+    with opened(lenient=False, resolve=True) as project:
         with serving(project, "up"):
             log_to(project.var.log, terminal=not quiet)
             if not quiet:

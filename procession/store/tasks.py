@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
@@ -12,7 +13,9 @@ from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import upsert
 
-definition, task, installation = schema.definition, schema.task, schema.installation
+log = logging.getLogger("procession")
+
+definition, task = schema.definition, schema.task
 
 
 @lru_cache(maxsize=1024)
@@ -21,8 +24,14 @@ def _parsed(body: str) -> Task:
 
 
 def current(tx: Tx) -> dict[int, Task]:
-    """Definition id → task, for every task that takes events now."""
-    return {row.id: _parsed(row.body) for row in tx.rows(_CURRENT)}
+    """Definition id → task, for every task that takes events now; one that cannot be read takes none."""
+    found = {}
+    for row in tx.rows(_CURRENT):
+        try:
+            found[row.id] = _parsed(row.body)
+        except (ValueError, TypeError, LookupError) as error:
+            log.error("definition %d cannot be read, its task takes no events: %s", row.id, error)
+    return found
 
 
 def get(tx: Tx, definition_id: int) -> Task:

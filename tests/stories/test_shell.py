@@ -247,3 +247,20 @@ def test_a_running_step_cannot_be_entered(site: Site) -> None:
     site.until(pid)
     assert site.run("shell", str(pid), "-c", "pwd -P").stdout.strip() == os.path.realpath(site.project.var.files(pid))
     assert Path(site.project.var.work(pid) / "entered.lock").exists()
+
+
+@pytest.mark.feature("N1")
+def test_nobody_else_retries_a_step_while_somebody_is_in(site: Site) -> None:
+    site.write('[tasks.t]\non = "e"\nrun = "./bad.sh"\n', bad_sh="#!/bin/sh\nexit 1\n")
+    site.up()
+    failed = site.emit("e")
+    site.until(failed)
+    gone = site.root / "gone"
+    inside = site.start("shell", str(failed), "-c", f"while [ ! -e {gone} ]; do sleep 0.05; done")
+    lock = site.project.var.work(failed) / "entered.lock"
+    eventually(lambda: lock.exists() and lock.read_text())
+    refused = site.run("retry", str(failed), code=5)
+    assert "somebody is in the directory" in refused.stderr
+    gone.touch()
+    inside.wait(20)
+    site.run("retry", str(failed))
