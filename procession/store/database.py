@@ -25,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 
 from procession.errors import StaleState, StoreBusy, StoreError
 from procession.store import dialect as _dialect
+from procession.store import schema
 
 TRIES = 5
 """How often a change is tried anew before its failure is told."""
@@ -264,6 +265,7 @@ def _make_private(path: str | None) -> None:
 
 
 def _postgresql(url: str) -> Engine:
+    schema.for_postgresql()
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")

@@ -40,6 +40,16 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 """SQLite gives out row ids only for INTEGER."""
 
 
+def for_postgresql() -> None:
+    """Give partial indexes their condition on PostgreSQL too: to say so in the table would load that dialect, which
+    costs every command on SQLite 40 ms."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            condition = index.dialect_options["sqlite"]["where"]
+            if condition is not None:
+                index.dialect_options["postgresql"]["where"] = condition
+
+
 def _id() -> Column[int]:
     return Column("id", Id, primary_key=True, autoincrement=True)
 
@@ -134,7 +144,6 @@ processing = Table(
         text("priority DESC"),
         "id",
         sqlite_where=text("state = 'waiting'"),
-        postgresql_where=text("state = 'waiting'"),
     ),
     # how many of a task are running
     Index(
@@ -142,7 +151,6 @@ processing = Table(
         "task",
         "id",
         sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
     ),
     Index("ix_processing_task", "task", "id"),  # list by task, newest first
     # list what did not succeed, newest first
@@ -151,21 +159,18 @@ processing = Table(
         "state",
         "id",
         sqlite_where=text("state IN ('failed', 'cancelled', 'skipped')"),
-        postgresql_where=text("state IN ('failed', 'cancelled', 'skipped')"),
     ),
     # what a foreground launcher that is gone has left behind
     Index(
         "ix_processing_launcher",
         "launcher_id",
         sqlite_where=text("launcher_id IS NOT NULL"),
-        postgresql_where=text("launcher_id IS NOT NULL"),
     ),
     # cancels that wait for a live attempt to end
     Index(
         "ix_processing_cancel",
         "id",
         sqlite_where=text("cancel_requested_at IS NOT NULL AND state = 'running'"),
-        postgresql_where=text("cancel_requested_at IS NOT NULL AND state = 'running'"),
     ),
     sqlite_autoincrement=True,
 )
@@ -194,14 +199,12 @@ step = Table(
         "processing_id",
         "ordinal",
         sqlite_where=text("state = 'ready' AND due_at IS NULL"),
-        postgresql_where=text("state = 'ready' AND due_at IS NULL"),
     ),
     # retries whose time comes
     Index(
         "ix_step_due",
         "due_at",
         sqlite_where=text("state = 'ready' AND due_at IS NOT NULL"),
-        postgresql_where=text("state = 'ready' AND due_at IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )
@@ -235,7 +238,6 @@ attempt = Table(  # append-only; live until it has an outcome
         "ix_attempt_live",
         "launcher_id",
         sqlite_where=text("outcome IS NULL"),
-        postgresql_where=text("outcome IS NULL"),
     ),
     sqlite_with_rowid=False,
 )
