@@ -238,6 +238,7 @@ def test_every_file_that_procession_makes_has_a_line(tmp_path: Path) -> None:
     patterns = [
         (r"procession\.db(-wal|-shm)?", "procession.db"),
         (r"launcher\.log", "launcher.log"),
+        (r"place-id", "place-id"),
         (r"code/[0-9a-f]{64}", "code/<sha256>"),
         (r"work/1", "work/<processing>/"),
         (r"work/1/(event\.json|files|entered\.lock)", None),
