@@ -1,7 +1,7 @@
 """Procession, as a user runs it: ``procession up`` as its own process, events submitted from another one.
 
 Settings: SQLite with synchronous = FULL (the default), no limit per task, as many cpus as scripts may run at once.
-Every attempt has a new directory of its own with its log, as in the bare loop; the working directory is that of the chain.
+Every attempt has a new directory of its own with its log, as in the bare loop; the working directory is the chain's.
 """
 
 from __future__ import annotations
