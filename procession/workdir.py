@@ -166,8 +166,8 @@ def keep_private(place: Path, *, may_be_link: bool) -> None:
             raise HostError(
                 f"{place} belongs to another user (uid {each.st_uid}); whoever owns it could run commands as you"
             )
-    if stat.S_IMODE(found.st_mode) & 0o777 != 0o700:
-        place.chmod(0o700)
+    if found.st_mode & 0o077:
+        place.chmod(found.st_mode & 0o700)
 
 
 def keep_file_private(file: Path) -> None:

@@ -28,6 +28,9 @@ TAIL = 1536
 FRAME = 10
 """Bytes of a line beside its text."""
 
+VOID_ON_FULL_DISK = b"\0"
+"""All that a record holds that was voided where no line could be written: it takes no block of disk."""
+
 _CREATE = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _KEEP_SIZE = 1
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)

@@ -180,7 +180,7 @@ class Shim:
         except OSError as error:
             self._bell.ring(f"refused {key} {error.strerror}: {path}")
             return
-        if text and not text[record.FRAME - 1 :].startswith(b'{"kind":"void"'):
+        if text not in (b"", record.VOID_ON_FULL_DISK) and not text[record.FRAME - 1 :].startswith(b'{"kind":"void"'):
             self._bell.ring(f"refused {key} record is not void")
             return
         for name in (path, f"{self._spool}/.cancel/{key}"):

@@ -39,7 +39,6 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _decode = json.JSONDecoder().decode
 _WRITE = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_VOID_ON_FULL_DISK = b"\0"
 _BOOT = boot_id()
 HOW = ("exited", "signalled", "not_started", "timeout", "cancelled")
 
@@ -276,7 +275,7 @@ def _judge(key: str, data: bytes, held: bool | None) -> Sighting | None:
 def _lines(data: bytes) -> tuple[bytes, ...]:
     """The complete lines, checked. Corrupt: one is wrong, or there is only what no torn first line can be."""
     *whole, torn = data.split(b"\n")
-    if not whole and torn and torn != _VOID_ON_FULL_DISK and not _begins_a_line(torn):
+    if not whole and torn and torn != _record.VOID_ON_FULL_DISK and not _begins_a_line(torn):
         raise Corrupt("not the beginning of a record")
     return _checked_lines(whole)
 
@@ -364,7 +363,7 @@ def _write_void(descriptor: int, key: str, by: str) -> None:
     try:
         _record.append(descriptor, _record.line(text))
     except OSError:
-        os.ftruncate(descriptor, len(_VOID_ON_FULL_DISK))  # takes no block of disk, and is not empty
+        os.ftruncate(descriptor, len(_record.VOID_ON_FULL_DISK))  # takes no block of disk, and is not empty
 
 
 def ask_to_cancel(spool: Path | str, key: str, by: str) -> None:
