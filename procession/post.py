@@ -45,8 +45,8 @@ class Post:
     """Something happened to a shim: the attempts want to be looked at now."""
     traces_at: float = 0.0
     """When the spool is next searched for traces of settled attempts (monotonic seconds)."""
-    voids: dict[str, float] = field(default_factory=dict)
-    """Void records in the spool, and when each was first seen (monotonic seconds)."""
+    traces: dict[str, float] = field(default_factory=dict)
+    """Records in the spool that belong to no live attempt, and when each was first seen (monotonic seconds)."""
     typical: float | None = None
     """Seconds that a script takes, a moving average; None before the first."""
 

@@ -242,5 +242,6 @@ class _Admission:
         if processing.id in ids:
             return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
         earlier = processings.before(self._tx, processing.task, processing.id, processing.priority)
-        noun = "processing" if earlier == 1 else "processings"
-        return Obstacle("behind", f"{earlier} {noun} of task {processing.task} to begin before it")
+        noun = "processing begins" if earlier == 1 else "processings begin"
+        count = f"more than {processings.MOST_COUNTED}" if earlier > processings.MOST_COUNTED else str(earlier)
+        return Obstacle("behind", f"{count} {noun} before it in task {processing.task}")

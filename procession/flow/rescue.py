@@ -232,13 +232,13 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     everyone = [row.id for row in launchers.unsettled(tx, project.var.place_id())]
     rows = steps.live_attempts(tx, everyone)
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
-    before, post.voids = post.voids, {key: post.voids.get(key, now) for key in listed if key not in live}
-    for key, since in post.voids.items():
+    before, post.traces = post.traces, {key: post.traces.get(key, now) for key in listed if key not in live}
+    for key, since in post.traces.items():
         try:
             _clear_trace(project, key, now - since, certain=key in before)
         except OSError as error:
             log.error("what is left of attempt %s cannot be put away: %s", key, error)
-    if post.voids.keys() - before.keys():
+    if post.traces.keys() - before.keys():
         post.traces_at = now + TRACES_AGAIN
 
 

@@ -165,8 +165,12 @@ def counts(tx: Tx) -> dict[str, dict[str, int]]:
     return {task: {state: n for state, n in states.items() if n} for task, states in found.items()}
 
 
+MOST_COUNTED = 1000
+"""People are told how many come before up to here; beyond it the number says nothing, and costs."""
+
+
 def before(tx: Tx, task: str, processing_id: int, priority: int) -> int:
-    """How many waiting processings of a task come before this one."""
+    """How many waiting processings of a task come before this one; counted up to one more than `MOST_COUNTED`."""
     return int(tx.run(_BEFORE, task=task, id=processing_id, priority=priority).scalar_one())
 
 
@@ -313,9 +317,8 @@ _KNOWN_TASK = Statement(
     lambda _: select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
 )
 _BEFORE = Statement(
-    lambda _: (
-        select(func.count())
-        .select_from(processing)
+    lambda _: select(func.count()).select_from(
+        select(processing.c.id)
         .where(
             processing.c.task == _param("task", Text),
             _is("processing", "waiting"),
@@ -324,5 +327,7 @@ _BEFORE = Statement(
                 and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),
             ),
         )
+        .limit(literal_column(str(MOST_COUNTED + 1)))
+        .subquery()
     )
 )
