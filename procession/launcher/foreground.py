@@ -7,10 +7,12 @@ takes the processing over.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from procession.clock import Clock
 from procession.commands import events, processings
 from procession.errors import Refused
 from procession.launcher.loop import Loop
@@ -20,6 +22,8 @@ from procession.model.processing import Processing
 from procession.model.states import PROCESSING
 from procession.project import Project
 
+INSISTED = 2.0
+"""Seconds after the first signal from which another one ends this process at once, whatever stands in the way."""
 LOOK_EVERY = 0.05
 """Seconds between two looks at the log."""
 
@@ -63,11 +67,21 @@ def _noted_signals() -> Iterator[list[int]]:
     """Ctrl-C, a closed terminal and SIGTERM cancel the processing; its end is then waited for.
 
     They are only noted, and acted upon between two turns: one may come in the middle of a transaction of ours, and a
-    second transaction inside it would wait for itself.
+    second transaction inside it would wait for itself. Who insists leaves at once: what runs then runs on, and whoever
+    serves the project takes it over.
     """
     noted: list[int] = []
+    first: list[float] = []
+    clock = Clock()
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(number)
+        first.append(clock.monotonic())
+        if first[-1] - first[0] > INSISTED:
+            os._exit(130)
+
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda n, _: noted.append(n)) for number in numbers}
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield noted
     finally:
