@@ -177,7 +177,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return Obstacle(str(processing.state), _ended(processing, now))
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
     if running:
-        return _running(processing, running, now)
+        served = processing.launcher_id is not None or project.is_served(tx)
+        return _running(processing, running, now, served=served)
     if processing.launcher_id is not None:
         return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
     due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
@@ -208,12 +209,13 @@ _ENDED = {
 }
 
 
-def _running(processing: Processing, step: Step, now: datetime) -> Obstacle:
+def _running(processing: Processing, step: Step, now: datetime, *, served: bool) -> Obstacle:
+    unheard = "" if served else "; nobody serves this project, so its end is taken in when procession up runs again"
     since = step.attempts[-1].started_at or step.attempts[-1].claimed_at if step.attempts else None
     span = f" for {duration(max(0, round((now - since).total_seconds())))}" if since else ""
     if processing.cancel_requested_at:
-        return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended")
-    return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}")
+        return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended{unheard}")
+    return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}{unheard}")
 
 
 class _Admission:
