@@ -246,6 +246,8 @@ class Attempt:
         self._alarm = alarm
         self._log = -1
         self._tree: Tree | None = None
+        self._timeout: float | None = None
+        self._grace = 0.0
         self._started_at = time.time()
         self._started_boot = boot_seconds()
 
@@ -258,6 +260,7 @@ class Attempt:
         try:
             self._begin(head)
             self._prepare(todo)
+            self._read_limits()
             self._start()
             how, reason = self._watch()
         except NotStarted as error:
@@ -268,7 +271,7 @@ class Attempt:
             number = error.errno if isinstance(error, OSError) else None
         finally:
             if self._tree:
-                self._tree.end(float(self._spec["grace"]))  # type: ignore[arg-type]
+                self._tree.end(self._grace)
             self._finish(how, reason, number)
 
     def _begin(self, head: bytes) -> None:
@@ -307,6 +310,12 @@ class Attempt:
         except OSError as error:
             reason = f"the working directory {spec['cwd']} cannot be entered: {error.strerror}"
             raise NotStarted(error.errno, reason) from error
+
+    def _read_limits(self) -> None:
+        """Understand the numbers before anything runs: one that is none ends an attempt that has not started."""
+        timeout = self._spec["timeout"]
+        self._timeout = None if timeout is None else float(timeout)  # type: ignore[arg-type]
+        self._grace = float(self._spec["grace"])  # type: ignore[arg-type]
 
     def _start(self) -> None:
         """Execute the script, then write down what need not come before."""
@@ -349,7 +358,7 @@ class Attempt:
     def _watch(self) -> tuple[str | None, str | None]:
         """Wait for the end of the script, or for what must end it."""
         assert self._tree is not None
-        timeout: float | None = self._spec["timeout"]  # type: ignore[assignment]
+        timeout = self._timeout
         deadline = None if timeout is None else self._started_boot + timeout
         how = self._tree.wait(deadline, lambda: os.access(self._cancel, os.F_OK))
         if how == "timeout":
