@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -248,8 +249,8 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in _dialect.SQLITE_PRAGMAS:
-            cursor.execute(pragma)
+        for pragma in _dialect.SQLITE_PRAGMAS:  # the first to come makes it a WAL database, without waiting for others
+            _dialect.patiently(partial(cursor.execute, pragma))
         if not safe:  # then nobody checkpoints while others write: only the launcher does, when it is idle
             cursor.execute("PRAGMA wal_autocheckpoint = 0")
         cursor.close()

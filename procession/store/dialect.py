@@ -91,6 +91,20 @@ def unindexed(dialect: str, column: Column[Any]) -> ColumnElement[Any]:
     return literal_column(f"+{column}") if dialect == "sqlite" else column
 
 
+def patiently(act: Callable[[], object]) -> None:
+    """Do this, again and again while SQLite says that somebody else has the file, for as long as `BUSY_SECONDS`."""
+    until, pause = time.monotonic() + BUSY_SECONDS, 0.0002
+    while True:
+        try:
+            act()
+            return
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.005)
+
+
 def begin_sqlite(connection: Any, *, writing: bool) -> None:
     """Begin a transaction on SQLite; a writing one takes the write lock, and waits for it in short steps.
 
@@ -101,16 +115,7 @@ def begin_sqlite(connection: Any, *, writing: bool) -> None:
         return
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        until, pause = time.monotonic() + BUSY_SECONDS, 0.0002
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                break
-            except Exception as error:
-                if "locked" not in str(error) or time.monotonic() > until:
-                    raise
-            time.sleep(pause)
-            pause = min(1.5 * pause, 0.005)
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
     finally:
         connection.execute(BUSY_TIMEOUT)
 
