@@ -72,7 +72,7 @@ def duration(seconds: float) -> str:
     if seconds < 0:
         return "-" + duration(-seconds)
     if seconds < 0.0995:
-        return f"{round(seconds * 1000)} ms" if seconds >= 0.0005 else "0 s"
+        return f"{whole} ms" if (whole := round(seconds * 1000)) else "0 s"
     if seconds < 9.95:
         return f"{round(seconds, 2 if seconds < 0.995 else 1):g} s"
     whole = round(seconds)
