@@ -136,7 +136,7 @@ def prepare(directory: Path | None, again: bool) -> Path:
             directory, number = Path(f"demo-{number}"), number + 1
     if not directory.exists():
         done = subprocess.run(
-            [sys.executable, "-m", "procession", "init", str(directory)],
+            [sys.executable, "-m", "procession", "init", "demo", str(directory)],
             capture_output=True,
             text=True,
             check=False,
