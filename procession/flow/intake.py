@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from procession.clock import iso, micros, moment
 from procession.commands import events
 from procession.model.event import NewEvent
-from procession.model.timetable import Every
+from procession.model.timetable import Every, Timetable
 from procession.project import Project
 from procession.store import processings, tasks
 from procession.store.database import Tx
@@ -32,17 +32,18 @@ def intake(project: Project, tx: Tx) -> datetime | None:
     for definition_id, task in tasks.current(tx).items():
         if task.every is None:
             continue
-        timetable = Every(timedelta(seconds=task.every))
+        timetable: Timetable = Every(timedelta(seconds=task.every))
         nominal = nominals.get(task.name)
         last = None if nominal is None else moment(nominal)
-        if (due := timetable.due(last, now)) is None:
-            upcoming = min(upcoming, timetable.next_after(last, now))
+        if not (due := timetable.due(last, now)):
+            upcoming = min(upcoming, timetable.next_after(last, now) or upcoming)
         elif processings.is_busy(tx, task.name):
             upcoming = min(upcoming, now + WHILE_BUSY)
         else:
-            at = iso(due.nominal_at)
-            event = NewEvent(task.on, {"nominal_at": at, "late": due.late}, at, f"{task.name} of {at}", "timetable")
+            first = due[0]  # one after the other: what else is due waits until this run has ended
+            at = iso(first.nominal_at)
+            event = NewEvent(task.on, {"nominal_at": at, "late": first.late}, at, f"{task.name} of {at}", "timetable")
             events.submit_all(project, tx, [event], only=((definition_id, task),))
-            tasks.set_nominal(tx, task.name, micros(due.nominal_at))
-            upcoming = min(upcoming, timetable.next_after(due.nominal_at, now))
+            tasks.set_nominal(tx, task.name, micros(first.nominal_at))
+            upcoming = min(upcoming, timetable.next_after(first.nominal_at, now) or upcoming)
     return upcoming
