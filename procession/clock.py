@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from procession.errors import Invalid
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -57,6 +59,18 @@ def micros(at: datetime) -> int:
 def moment(value: int) -> datetime:
     """The moment of so many microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def read_moment(text: str) -> datetime:
+    """The moment that somebody wrote in ISO 8601; without a zone it is UTC. Invalid if it is none, or out of reach."""
+    try:
+        at = datetime.fromisoformat(text.strip().replace("z", "Z"))
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{text[:40]!r} is not a moment; write e.g. 2026-03-01T12:00:00Z") from None
+    if not 1970 <= at.year < 2200:
+        raise Invalid(f"{text[:40]!r} is not between 1970 and 2200; correct the year")
+    return at
 
 
 def iso(at: datetime | None) -> str | None:

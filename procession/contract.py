@@ -16,9 +16,11 @@ import signal as signals
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from procession.clock import read_moment
 from procession.errors import Invalid
 from procession.model.event import MAX_DEPTH, PARAMETER, NewEvent, check_text, variable
 from procession.model.outcome import SKIP, SOFT, Ending, Outcome
@@ -31,6 +33,9 @@ MAX_EVENT_BYTES = 16 << 20
 MAX_OUTPUT_BYTES = 1 << 20
 MAX_OUTPUTS = 1_000
 """Names; as many as an event may have parameters."""
+MAX_ERRORS = 1_000
+MAX_ERROR = 1_000
+"""Characters of one recorded error."""
 MAX_RETRY_AFTER = 366 * 86_400.0
 """Seconds; a script that asks for longer waits this long."""
 TAIL = 4096
@@ -39,7 +44,7 @@ TAIL = 4096
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-FILES = ("output", "events", "progress", "metrics", "retry_after")
+FILES = ("output", "events", "progress", "errors", "metrics", "retry_after")
 """Files in the attempt's directory that a script may write, by the names of their variables."""
 
 
@@ -59,6 +64,8 @@ class Order:
     step_dir: str
     attempt_dir: str
     event_file: str
+    children: str | None = None
+    """What a step before it that waited for children has left."""
 
     @property
     def label(self) -> str:
@@ -82,10 +89,13 @@ def environment(order: Order) -> dict[str, str]:
         "PROCESSION_EVENTS": f"{prefix}/events",
         "PROCESSION_PROGRESS": f"{prefix}/progress",
         "PROCESSION_METRICS": f"{prefix}/metrics",
+        "PROCESSION_ERRORS": f"{prefix}/errors",
         "PROCESSION_RETRY_AFTER": f"{prefix}/retry_after",
         "PROCESSION_ARTIFACTS": f"{prefix}/artifacts",
         "PYTHONUNBUFFERED": "1",
     }
+    if order.children is not None:
+        added["PROCESSION_CHILDREN"] = order.children
     for name, value in order.params.items():
         text = value if isinstance(value, str) else _compact(value)
         called = variable(name)
@@ -111,6 +121,8 @@ class Left:
     outputs: dict[str, Any] = field(default_factory=dict)
     events: list[NewEvent] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    """What it recorded as going wrong while it went on."""
 
 
 def ending(
@@ -137,6 +149,12 @@ def ending(
             )
         case "timeout":
             return Ending(Outcome.TIMEOUT, reason or "time-out", code, signal)
+        case "memory":
+            return Ending(Outcome.MEMORY, reason or "it took more memory than it may", code, signal)
+        case "cpu":
+            return Ending(Outcome.TIMEOUT, reason or "it took more processor time than it may", code, signal)
+        case "log":
+            return Ending(Outcome.FAILED, reason or "its log grew larger than it may", code, signal)
         case "cancelled":
             return Ending(Outcome.CANCELLED, reason or "cancelled", code, signal)
         case _:
@@ -151,12 +169,37 @@ def signal_name(number: int | None) -> str:
         return f"signal {number}"
 
 
-def read_left(attempt_dir: Path | str, names: frozenset[str], default_key: str, source: str) -> Left:
-    """Read outputs, events and metrics; Invalid names the file or the line that cannot be understood."""
+def read_left(
+    attempt_dir: Path | str, names: frozenset[str], default_key: str, source: str, processing_id: int | None = None
+) -> Left:
+    """Read outputs, events, metrics and errors; Invalid names the file or the line that cannot be understood."""
     outputs = _outputs(_lines(f"{attempt_dir}/output", MAX_OUTPUT_BYTES)) if "output" in names else {}
-    events = _events(_lines(f"{attempt_dir}/events", MAX_EVENT_BYTES), default_key, source) if "events" in names else []
+    written = _lines(f"{attempt_dir}/events", MAX_EVENT_BYTES) if "events" in names else []
+    events = _events(written, default_key, source, processing_id)
     metrics = _metrics(attempt_dir) if "metrics" in names else {}
-    return Left(outputs, events, metrics)
+    return Left(outputs, events, metrics, recorded_errors(attempt_dir) if "errors" in names else [])
+
+
+def recorded_errors(attempt_dir: Path | str) -> list[str]:
+    """Lines of the errors file; those beyond `MAX_ERRORS` are counted in the last. It never fails an attempt."""
+    try:
+        lines = [line.strip()[:MAX_ERROR] for line in _lines(f"{attempt_dir}/errors", MAX_OUTPUT_BYTES)]
+    except Invalid as error:
+        return [str(error)]
+    found = [line for line in lines if line]
+    if len(found) > MAX_ERRORS:
+        return [*found[: MAX_ERRORS - 1], f"and {len(found) - MAX_ERRORS + 1} more errors"]
+    return found
+
+
+def last_lines(attempt_dir: Path | str, size: int = 64 * 1024) -> list[str]:
+    """The last lines of an attempt's log, for rules that look into it; none if it has no log."""
+    try:
+        with open_regular(f"{attempt_dir}/log") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return _split(file.read(size))
+    except OSError:
+        return []
 
 
 def present(attempt_dir: Path | str) -> frozenset[str]:
@@ -280,7 +323,11 @@ def _check_value(value: Any, depth: int) -> None:
         raise Invalid("has a whole number of more than 64 bits; write it as text")
 
 
-def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
+EVENT_NAMES = ("event", "key", "title", "params", "priority", "backfill", "not_before")
+"""What a line of the events file may say."""
+
+
+def _events(lines: list[str], default_key: str, source: str, processing_id: int | None) -> list[NewEvent]:
     written = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if len(written) > MAX_EVENT_LINES:
         raise Invalid(f"the events file has {len(written)} lines; one attempt emits at most {MAX_EVENT_LINES}")
@@ -290,10 +337,10 @@ def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
             raw = _object(line)
         except Invalid as error:
             raise Invalid(f"line {number} of the events file {error}: {line[:80]!r}") from None
-        if unknown := set(raw) - {"event", "key", "title", "params", "priority"}:
+        if unknown := set(raw).difference(EVENT_NAMES):
             raise Invalid(
                 f"line {number} of the events file: unknown name {min(unknown)!r}; "
-                "an event has event, key, title, params, priority"
+                f"an event has {', '.join(EVENT_NAMES)}"
             )
         name, params, key, title = raw.get("event"), raw.get("params", {}), raw.get("key"), raw.get("title", "")
         if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(title, str):
@@ -303,7 +350,12 @@ def _events(lines: list[str], default_key: str, source: str) -> list[NewEvent]:
             )
         try:
             key = default_key + str(number) if key is None else _key(key)
-            found.append(NewEvent(name, params, key, title, source, _priority(raw.get("priority"))).check())
+            found.append(
+                NewEvent(
+                    name, params, key, title, source, _priority(raw.get("priority")), _backfill(raw.get("backfill")),
+                    _not_before(raw.get("not_before")), processing_id,
+                ).check()
+            )  # fmt: skip
         except Invalid as error:
             raise Invalid(f"line {number} of the events file: {error}") from None
     return found
@@ -313,6 +365,20 @@ def _priority(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 1_000_000):
         return value
     raise Invalid(f"priority is a whole number, not {value!r}")
+
+
+def _backfill(value: Any) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise Invalid(f"backfill is true or false, not {value!r}")
+
+
+def _not_before(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return read_moment(value)
+    raise Invalid(f"not_before is a moment such as 2026-03-01T12:00:00Z, not {value!r}")
 
 
 def _key(value: Any) -> str:

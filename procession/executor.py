@@ -78,6 +78,18 @@ class Job:
     """Seconds until its whole tree is ended; None: as long as it takes."""
     grace: float = 10.0
     """Seconds between the polite signal and the certain one."""
+    memory: int | None = None
+    """Bytes that its whole tree may take at one moment; above them it is killed, without a grace."""
+    quiet: float | None = None
+    """Seconds without a sign of life (neither its log nor its progress file grows) until its whole tree is ended."""
+    cpu_seconds: float | None = None
+    """Seconds of processor time that its whole tree, and each process of it, may use until it is ended."""
+    open_files: int | None = None
+    """Files that each process of it may have open at one moment; the system refuses more."""
+    log_max: int | None = None
+    """Bytes of its log that stay on disk; None: all of them."""
+    log_over: Literal["cut", "kill"] = "cut"
+    """What follows where there are more: the middle of the log goes, or the tree is ended as well."""
     not_after: float | None = None
     """By the clock of `Executor.expiry`: after that nobody hands it over or takes it any more; None: as if it had been
     made when it is handed over."""

@@ -18,6 +18,7 @@
         ├── files/                        working directory of the chain: files of the scripts only
         └── <nn>-<step>/
             ├── files/                    working directory of the step, where it has one of its own
+            ├── children                  of a step that waited for children: what became of each
             └── <attempt>/                log, run.sh, record, output, events, progress, metrics, artifacts/
 """
 
@@ -116,6 +117,10 @@ class Var:
     def attempt(self, processing_id: int, ordinal: int, name: str, number: int) -> Path:
         """The directory of an attempt."""
         return self.step(processing_id, ordinal, name) / str(number)
+
+    def children(self, processing_id: int, ordinal: int, name: str) -> Path:
+        """What a step that waited for children leaves for those after it."""
+        return self.step(processing_id, ordinal, name) / "children"
 
     def places(self, processing_id: int, ordinal: int, name: str) -> tuple[str, str, str]:
         """As texts, for the hot path: the directories of a processing, of its files, and of a step."""

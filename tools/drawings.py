@@ -41,6 +41,11 @@ TABLES = {
     "attempt": "one try at a step: append-only, live until it has an outcome",
     "output": "values that steps left for later steps and for the result",
     "launcher": "who serves or served this project: host, place, process, boot, last sign of life",
+    "setting": "what was changed while it runs; holds over the file until it is reset",
+    "tally": "counts by the hour of what came and how it ended; net, so that the sum is what is there",
+    "message": "what people should know: one row for each cause, however often it occurs",
+    "slot": "one set of pieces that is being collected, or was",
+    "piece": "an event that is a piece of a set",
     "journal": "append-only: what moved, when, by whom and why",
 }
 """What a row of each table is; a table that is not here cannot be drawn."""

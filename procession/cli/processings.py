@@ -10,7 +10,7 @@ import click
 from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.table import age, bar, clean, plain, state, table
-from procession.commands import processings
+from procession.commands import processings, reasons
 from procession.commands.events import unknown_task
 from procession.errors import NotFound, Refused
 from procession.model.processing import Processing, Step
@@ -39,11 +39,11 @@ def list_command(task: str | None, state_name: str | None, limit: int, before: i
             found = store.newest(tx, task=task, state=state_name, before=before, limit=limit + 1)
             found, rest = found[:limit], found[limit:]
             found = [replace(p, steps=steps.of(tx, p.id), outputs=o) for p, o in _with_outputs(tx, found)]
-            reasons = processings.explain_all(project, tx, found) if as_json else {}
+            whys = reasons.explain_all(project, tx, found) if as_json else {}
         following = found[-1].id if rest else None
         answer(
             as_json,
-            lambda: present.page([present.processing(p, project.var, reasons[p.id]) for p in found], following),
+            lambda: present.page([present.processing(p, project.var, whys[p.id]) for p in found], following),
             lambda: _table(found, following, project.clock.now(), chosen=task is not None or state_name is not None),
         )
 
@@ -87,7 +87,7 @@ def show_command(processing_id: int, as_json: bool) -> None:
     with opened() as project:
         with project.store.read() as tx:
             found = processings.look(tx, processing_id)
-            why = processings.explain(project, tx, found)
+            why = reasons.explain(project, tx, found)
             story = journal.of(tx, processing_id)
         answer(
             as_json,
@@ -139,7 +139,7 @@ def _show(project: Project, found: Processing, why: str) -> None:
 def why_command(processing_id: int, as_json: bool) -> None:
     """Why a processing waits, runs or failed: one sentence, and one code for programs."""
     with opened() as project:
-        why = processings.why(project, processing_id)
+        why = reasons.why(project, processing_id)
     answer(as_json, lambda: present.obstacle(why), lambda: click.echo(clean(why.sentence)))
 
 

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from procession.clock import moment
-from procession.errors import Invalid, NotFound
-from procession.model.command import Command
-from procession.model.event import NewEvent, payload_hash
-from procession.model.states import State
+from procession.clock import micros
+from procession.commands.birth import Newborn, bear, check_parameters
+from procession.errors import NotFound
+from procession.model.event import NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
-from procession.store import moves, processings, tasks
+from procession.store import processings, tallies, tasks
 from procession.store.database import Tx
-from procession.store.moves import Moving
+from procession.store.tallies import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +89,8 @@ def submit_all(
     _write_events(tx, fresh, now)
     _count_known(tx, [b for b in births if b.known is not None], now)
     known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
-    made = _write(tx, [*fresh, *_untaken(births, known, {b.event_id for b in fresh})], now, launcher_id)
-    if made:
-        tx.after(project.wake)
+    made = _bear(project, tx, [*fresh, *_untaken(births, known, {b.event_id for b in fresh})], now, launcher_id)
+    tallies.add(tx, now, _counts(births))
     return [_answer(birth, made, known) for birth in births]
 
 
@@ -119,9 +115,11 @@ def check(
     taking = tuple(tasks.current(tx).items()) if only is None and events else only or ()
     births = []
     for event in events:
-        matches = taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name))
+        matches = (
+            taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name, event.params))
+        )
         for _, task in matches:
-            _check_parameters(project, task, event, now)
+            check_parameters(project, task, event.params, event.key, now)
         params = event.params_json()
         births.append(_Birth(event, params, payload_hash(params), matches=matches))
     return births
@@ -160,40 +158,34 @@ def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
                 {
                     "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title,
                     "params": b.params, "source": b.event.source, "created_at": now, "last_seen_at": now,
+                    "origin_id": b.event.origin_id,
                 }
                 for b in births
             ],
         )  # fmt: skip
 
 
-def _write(tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
-    """Write processings and their steps; return event id → processing ids."""
+def _bear(project: Project, tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
+    """Let the tasks that take these events have their processings; return event id → processing ids."""
     if not births:
         return {}
-    pairs = [(birth, definition_id, task) for birth in births for definition_id, task in birth.matches]
-    rows: list[dict[str, Any]] = []
-    steps: list[dict[str, Any]] = []
+    born = [_newborn(b, i, task, now, launcher_id) for b in births for i, task in b.matches]
     made: dict[int, list[int]] = {birth.event_id: [] for birth in births}
-    for (birth, definition_id, task), new_id in zip(pairs, tx.reserve_ids("processing", len(pairs)), strict=True):
-        priority = birth.event.priority or 0
-        made[birth.event_id].append(new_id)
-        rows.append(
-            {
-                "id": new_id, "event_id": birth.event_id, "task": task.name, "definition_id": definition_id,
-                "state": str(State.WAITING), "priority": priority, "launcher_id": launcher_id, "created_at": now,
-            }
-        )  # fmt: skip
-        steps.extend(
-            {
-                "processing_id": new_id, "ordinal": plan.ordinal, "name": plan.name, "state": str(State.PENDING),
-                "priority": priority, "cpus": plan.cpus,
-            }
-            for plan in task.steps
-        )  # fmt: skip
-    processings.add(tx, rows, steps)
-    born = [Moving(row["id"], now) for row in rows]
-    moves.note(tx, "processing", "submit", born, births[0].event.source, str(State.WAITING))
+    for each, new_id in zip(born, bear(project, tx, born, births[0].event.source), strict=True):
+        made[each.event_id].append(new_id)
     return made
+
+
+def _newborn(b: _Birth, definition_id: int, task: Task, now: int, launcher_id: int | None) -> Newborn:
+    event = b.event
+    priority = task.priority if event.priority is None else event.priority
+    due = now + int(task.delay * 1e6)
+    if event.not_before is not None:
+        due = max(due, micros(event.not_before))
+    return Newborn(
+        b.event_id, event.key, event.params, definition_id, task, ranked(priority, backfill=event.backfill),
+        due if due > now and launcher_id is None else None, event.origin_id, launcher_id,
+    )  # fmt: skip
 
 
 def _count_known(tx: Tx, births: list[_Birth], now: int) -> None:
@@ -206,29 +198,14 @@ def _count_known(tx: Tx, births: list[_Birth], now: int) -> None:
     store.count_repeats(tx, list(counted.values()))
 
 
+def _counts(births: Sequence[_Birth]) -> list[Count]:
+    """What has come, for the books: received = events + repeats (+ what was refused, which is counted where it is)."""
+    counts = [Count("event", b.event.name, "received") for b in births]
+    return counts + [Count("event", b.event.name, "events" if b.known is None else "repeats") for b in births]
+
+
 def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]]) -> Submitted:
     if birth.known is None:
         return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())))
     event_id, payload = birth.known
     return Submitted(event_id, True, payload != birth.payload, tuple(known.get(event_id, ()) or made.get(event_id, ())))
-
-
-# ── what an event must bring ───────────────────────────────────────────────────────────────────────
-
-
-@lru_cache(maxsize=1024)
-def _asked_at_birth(command: Command) -> Command:
-    """The words of a command that need nothing but the event; outputs of steps come later."""
-    if command.shell:
-        return command
-    words = tuple(word for word in command.words if not Command((word,)).outputs())
-    return Command(words, (), command.shell, command.allow_dash)
-
-
-def _check_parameters(project: Project, task: Task, event: NewEvent, now: int) -> None:
-    given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), event.key)
-    for plan in task.steps:
-        try:
-            _asked_at_birth(plan.command).render(event.params, {}, given)
-        except Invalid as error:
-            raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import cached_property
 
 from procession.errors import NotFound, Refused
-from procession.flow.candidates import Definitions, candidates
-from procession.model.admission import Capacity, Live, Obstacle, admit
 from procession.model.processing import Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project, person
-from procession.store import launchers, moves, processings, steps
+from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.tallies import Count
 from procession.supervise import spool
-from procession.units import duration
 from procession.workdir import ENTERED, is_held
 
 
@@ -90,6 +86,7 @@ def _cancel(project: Project, tx: Tx, processing_id: int) -> Cancelled:
         tx.after(project.wake)
         return Cancelled(True, standing.state)
     moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
+    tallies.add(tx, now, [Count("task", standing.task, "cancelled")])
     tx.after(project.wake)
     return Cancelled(True, State.CANCELLED)
 
@@ -133,6 +130,7 @@ def _retry(project: Project, tx: Tx, processing_id: int, step_name: str | None) 
         )
     reopen(tx, processing, now, by)
     moves.processings(tx, "retry", [Moving(processing_id, now)], by)
+    uncount(tx, processing, now)
     tx.after(project.wake)
     return step
 
@@ -143,107 +141,13 @@ def reopen(tx: Tx, processing: Processing, now: int, by: str, *, but: int = 0) -
     moves.steps(tx, "retry", [Moving(processing.id, now, s.ordinal, s.attempt) for s in closed], by)
 
 
+def uncount(tx: Tx, processing: Processing, now: int) -> None:
+    """It has left the state in which it had ended: so many fewer are in it."""
+    tallies.add(tx, now, [Count("task", processing.task, str(processing.state), -1)])
+
+
 def cannot(what: str, processing: Processing, step: Step) -> str:
     """One line for a verb that the machine refuses here."""
     if processing.state not in PROCESSING.terminal:
         return f"step {step.name} of processing {processing.id} cannot {what}: the processing is {processing.state}"
     return f"step {step.name} of processing {processing.id} cannot {what}: it is {step.state}, it has not failed"
-
-
-# ── why ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def why(project: Project, processing_id: int) -> Obstacle:
-    """Why a processing is where it is: a code and a sentence, by the same rules and rows as the claim."""
-    with project.store.read() as tx:
-        processing = look(tx, processing_id)
-        return explain(project, tx, processing)
-
-
-def explain(project: Project, tx: Tx, processing: Processing) -> Obstacle:
-    """Why this processing is where it is."""
-    return explain_all(project, tx, [processing])[processing.id]
-
-
-def explain_all(project: Project, tx: Tx, found: Sequence[Processing]) -> dict[int, Obstacle]:
-    """Why each of these is where it is; the admission is asked once for all of them."""
-    asked = _Admission(project, tx)
-    return {processing.id: _explain(project, tx, processing, asked) for processing in found}
-
-
-def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission) -> Obstacle:
-    now = project.clock.now()
-    if processing.state in PROCESSING.terminal:
-        return Obstacle(str(processing.state), _ended(processing, now))
-    running = next((s for s in processing.steps if s.state is State.RUNNING), None)
-    if running:
-        served = processing.launcher_id is not None or project.is_served(tx)
-        return _running(processing, running, now, served=served)
-    if processing.launcher_id is not None:
-        return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
-    due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
-    if due and due.due_at and due.due_at > now:
-        rest = duration(max(1, round((due.due_at - now).total_seconds())))
-        because = f": {due.reason}" if due.reason else ""
-        return Obstacle("retry_at", f"step {due.name} is tried again in {rest}{because}")
-    if not project.is_served(tx):
-        return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
-    return asked.answer(processing)
-
-
-def _ended(processing: Processing, now: datetime) -> str:
-    when = (
-        f"{duration(max(0, round((now - processing.finished_at).total_seconds())))} ago"
-        if processing.finished_at
-        else ""
-    )
-    because = f": {processing.reason}" if processing.reason else ""
-    return f"it {_ENDED[processing.state]} {when}{because}".strip()
-
-
-_ENDED = {
-    State.SUCCEEDED: "succeeded",
-    State.FAILED: "failed",
-    State.CANCELLED: "was cancelled",
-    State.SKIPPED: "was skipped",
-}
-
-
-def _running(processing: Processing, step: Step, now: datetime, *, served: bool) -> Obstacle:
-    unheard = "" if served else "; nobody serves this project, so its end is taken in when procession up runs again"
-    since = step.attempts[-1].started_at or step.attempts[-1].claimed_at if step.attempts else None
-    span = f" for {duration(max(0, round((now - since).total_seconds())))}" if since else ""
-    if processing.cancel_requested_at:
-        return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended{unheard}")
-    return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}{unheard}")
-
-
-class _Admission:
-    """The answers of the admission for everything that waits; worked out when the first is asked for."""
-
-    def __init__(self, project: Project, tx: Tx) -> None:
-        self._project = project
-        self._tx = tx
-
-    @cached_property
-    def _all(self) -> tuple[set[int], dict[int, Obstacle]]:
-        """Ids of the candidates, and what stands in the way of each that may not start."""
-        serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
-        cpus = serving[-1].cpus if serving else self._project.settings.cpus
-        used, count, odd = steps.live(self._tx, serving[-1].host) if serving else (0.0, 0, 0)
-        live = Live(used, count, odd, processings.running_by_task(self._tx))
-        found = candidates(self._tx, Definitions(self._tx), None, live, float("inf"), 1000)
-        _, obstacles = admit(found, Capacity(cpus), live)
-        return {c.processing_id for c in found}, {pid: obstacle for (pid, _), obstacle in obstacles.items()}
-
-    def answer(self, processing: Processing) -> Obstacle:
-        """What stands in the way of this one, or who comes before it."""
-        ids, obstacles = self._all
-        if processing.id in obstacles:
-            return obstacles[processing.id]
-        if processing.id in ids:
-            return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
-        earlier = processings.before(self._tx, processing.task, processing.id, processing.priority)
-        noun = "processing begins" if earlier == 1 else "processings begin"
-        count = f"more than {processings.MOST_COUNTED}" if earlier > processings.MOST_COUNTED else str(earlier)
-        return Obstacle("behind", f"{count} {noun} before it in task {processing.task}")

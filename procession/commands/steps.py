@@ -16,15 +16,16 @@ from typing import Any
 
 from procession import contract
 from procession.commands import events
-from procession.commands.processings import cannot, find_step, look, reopen, standing_of
+from procession.commands.processings import cannot, find_step, look, reopen, standing_of, uncount
 from procession.errors import HostError, Invalid, Refused
 from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project, person
-from procession.store import moves, steps
+from procession.store import moves, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.tallies import Count
 
 RERUN_LOG = "rerun.log"
 """What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
@@ -58,6 +59,9 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
     verb = "complete" if all(state in MET for state in states.values()) else "resume"
     moves.processings(tx, verb, [Moving(processing_id, now)], by)
+    uncount(tx, processing, now)
+    if verb == "complete":
+        tallies.add(tx, now, [Count("task", processing.task, "succeeded")])
     accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
     tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
     tx.after(project.wake)
@@ -82,7 +86,9 @@ def _attempt(processing: Processing, step: Step, note: str | None, by: str, now:
 def _left(attempt_dir: Path, processing: Processing, step: Step) -> contract.Left:
     names = contract.present(attempt_dir)
     try:
-        return contract.read_left(attempt_dir, names, f"{processing.id}-{step.ordinal}-", f"accepted:{processing.id}")
+        return contract.read_left(
+            attempt_dir, names, f"{processing.id}-{step.ordinal}-", f"accepted:{processing.id}", processing.id
+        )
     except (Invalid, OSError) as error:
         raise Refused(
             f"what lies in {attempt_dir} cannot be accepted: {error}; correct the file and accept again"

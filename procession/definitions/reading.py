@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from procession.definitions.files import FILE, fingerprint, name_for, names
-from procession.definitions.machine import available_cpus
+from procession.definitions.machine import available_cpus, available_memory
 from procession.definitions.result import Definitions
 from procession.definitions.schema import (
     EnvironmentTable,
@@ -19,11 +19,13 @@ from procession.definitions.schema import (
     MainFile,
     ProjectTable,
     TaskFile,
+    check_limit_name,
     read_table,
 )
 from procession.definitions.sources import Place, Problems, Source, open_source
-from procession.definitions.tasks import Surroundings, build_task
-from procession.errors import ConfigError
+from procession.definitions.steps import Surroundings
+from procession.definitions.tasks import build_task
+from procession.errors import ConfigError, Invalid
 from procession.model.task import Task
 
 
@@ -34,7 +36,7 @@ def read(root: Path) -> Definitions:
     problems = Problems()
     sources = [open_source(root, name, order, problems) for order, name in enumerate(names(root))]
     main = sources[0]
-    read_table(MainFile, main.tables, Place(main))
+    top = read_table(MainFile, main.tables, Place(main))
     for source in sources[1:]:
         read_table(TaskFile, source.tables, Place(source))
     project = read_table(ProjectTable, main.tables.get("project", {}), Place(main, ("project",)))
@@ -43,9 +45,14 @@ def read(root: Path) -> Definitions:
     around = Surroundings(
         root=root,
         cpus=launcher.cpus or available_cpus(),
+        memory=launcher.memory or available_memory(),
         shared=project.database is not None,
         python=project.python,
         python_place=Place(main, ("project", "python")),
+        labels=frozenset(launcher.labels or ()),
+        queues=frozenset(launcher.queues or ("",)),
+        limits=_limits(top, Place(main, ("limits",))),
+        variables=top.variables or {},
     )
     if project.python:
         around.find_python(project.python, around.python_place)
@@ -58,12 +65,27 @@ def read(root: Path) -> Definitions:
         var=root / (project.var or "var"),
         database=project.database,
         cpus=around.cpus,
+        memory=around.memory,
+        labels=tuple(sorted(around.labels)),
+        queues=tuple(sorted(around.queues)),
+        patience=60.0 if launcher.patience is None else launcher.patience,
+        limits=tuple(around.limits.items()),
         environment_set=tuple((environment.set or {}).items()),
         environment_drop=tuple(environment.drop or ()),
         tasks=tuple(tasks),
         warnings=_lines(problems.warnings),
         fingerprint=mark,
     )
+
+
+def _limits(top: MainFile, place: Place) -> dict[str, float]:
+    found = {}
+    for name, amount in (top.limits or {}).items():
+        try:
+            found[check_limit_name(name)] = amount
+        except Invalid as error:
+            place.at(name).error(str(error))
+    return found
 
 
 def _tasks(sources: list[Source], around: Surroundings) -> list[Task]:

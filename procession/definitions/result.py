@@ -33,6 +33,14 @@ class Definitions:
     """Lines for a person: what will work, but perhaps not as meant."""
     fingerprint: str
     """What `fingerprint` said of the files just before they were read."""
+    memory: int | None = None
+    """Bytes that the scripts of this host may take together."""
+    labels: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ("",)
+    patience: float = 60.0
+    """Seconds for which a step lets others pass that need less."""
+    limits: tuple[tuple[str, float], ...] = ()
+    """Name or template of each limit, and how much there is of it."""
 
     def to_json(self) -> str:
         """Everything but the tasks, which are stored by their hashes, and the database with its password."""
@@ -46,6 +54,11 @@ class Definitions:
                 "environment_drop": self.environment_drop,
                 "warnings": self.warnings,
                 "fingerprint": self.fingerprint,
+                "memory": self.memory,
+                "labels": self.labels,
+                "queues": self.queues,
+                "patience": self.patience,
+                "limits": dict(self.limits),
             },
             ensure_ascii=False,
         )
@@ -65,4 +78,9 @@ class Definitions:
             tasks=tuple(tasks),
             warnings=tuple(raw["warnings"]),
             fingerprint=raw["fingerprint"],
+            memory=raw.get("memory"),
+            labels=tuple(raw.get("labels", ())),
+            queues=tuple(raw.get("queues", ("",))),
+            patience=raw.get("patience", 60.0),
+            limits=tuple(raw.get("limits", {}).items()),
         )

@@ -18,9 +18,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from procession.definitions.environment import check_dropped_name, check_set_name
 from procession.definitions.sources import Place
 from procession.errors import Invalid
-from procession.units import to_seconds
+from procession.model import condition
+from procession.model.command import GIVEN
+from procession.model.event import PARAMETER
+from procession.units import to_bytes, to_seconds
 
 NAME = re.compile(r"(?![-.])[A-Za-z0-9._:-]{1,128}")
+LIMIT = re.compile(r"(?![-.])(?:[A-Za-z0-9._:-]|\{[A-Za-z_][A-Za-z0-9._-]{0,127}\}){1,128}")
 
 
 def _told(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -56,6 +60,70 @@ def _some_time(value: Any) -> float:
     return seconds
 
 
+def _some_bytes(value: Any) -> int:
+    count = to_bytes(value)
+    if count <= 0:
+        raise Invalid("must be more than nothing; leave it out where there is no limit")
+    return count
+
+
+def _uses(value: Any) -> Any:
+    """``["ftp", "satellite:{sat}"]`` or ``{ ftp = 2 }``: template → how much."""
+    found = dict.fromkeys(value, 1.0) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
+    if not isinstance(found, dict):
+        raise Invalid('must be a list of limits, such as ["ftp"], or a table that says how much of each, { ftp = 2 }')
+    for name, amount in found.items():
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount <= 1_000_000:
+            raise Invalid(f"says {amount!r} of {name[:40]}; how much of a limit is a number above 0")
+        check_limit_name(name)
+    return tuple(sorted((name, float(amount)) for name, amount in found.items()))
+
+
+def check_limit_name(value: str) -> str:
+    """Refuse what cannot name a limit; ``{name}`` stands for a value (B25)."""
+    if not LIMIT.fullmatch(value):
+        raise Invalid(
+            f"{value[:40]!r} is not the name of a limit; "
+            "write letters, digits and . _ : - only, and {name} for a value"
+        )
+    return value
+
+
+def _condition(value: Any) -> Any:
+    made = condition.from_table(value) if isinstance(value, dict) else condition.parse(_text(value))
+    return made.text
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Invalid('must be a condition, such as "cloud < 0.5", or a table, such as { sat = "L8" }')
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Invalid(f"is not a regular expression: {error}") from None
+    if len(value) > 500:
+        raise Invalid("is longer than 500 characters; write a shorter pattern")
+    return value
+
+
+def _scalars(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise Invalid("must be a table of names and values")
+    for name, each in value.items():
+        if not PARAMETER.fullmatch(name) or name in GIVEN:
+            raise Invalid(
+                f"{name[:40]!r} cannot be the name of a variable; start with a letter, and do not use a name that "
+                f"Procession gives ({', '.join(GIVEN)})"
+            )
+        if not isinstance(each, str | int | float | bool | list):
+            raise Invalid(f"the variable {name} must be a text, a number, true or false, or a list")
+    return value
+
+
 def _run(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(word, str) for word in value) and value:
         return value
@@ -85,6 +153,12 @@ Timeout = Annotated[float, BeforeValidator(_told(_some_time))]
 Period = Annotated[float, BeforeValidator(_told(_at_least_a_second))]
 Run = Annotated[Any, BeforeValidator(_told(_run))]
 FilePath = Annotated[str, AfterValidator(_told(_path))]
+Size = Annotated[int, BeforeValidator(_told(_some_bytes))]
+UsesTable = Annotated[Any, BeforeValidator(_told(_uses))]
+Condition = Annotated[Any, BeforeValidator(_told(_condition))]
+Pattern = Annotated[str, AfterValidator(_told(_pattern))]
+Variables = Annotated[Any, BeforeValidator(_told(_scalars))]
+Label = Annotated[str, AfterValidator(_told(check_name))]
 Cpus = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 Budget = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -107,13 +181,36 @@ class Retry(Table):
     delay: Duration | None = None
     factor: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | None = None
     max_delay: Duration | None = None
-    on: list[Literal["failed"]] | None = None
+    on: list[Literal["failed", "memory"]] | None = None
+
+
+class SoftTable(Table):
+    """``soft = {…}``: see `Soft`."""
+
+    exit: list[Annotated[int, Field(ge=1, le=255)]] | None = None
+    output: list[Pattern] | None = None
+
+
+class LimitsOfStep(Table):
+    """``limits = {…}`` of a step: see `Caps`."""
+
+    cpu: Timeout | None = None
+    files: Annotated[int, Field(ge=8, le=10_000_000)] | None = None
+    log: Size | None = None
 
 
 class Options(Table):
     """What a step may say, and a task for all its steps."""
 
     cpus: Cpus | None = None
+    memory: Size | None = None
+    no_output: Timeout | None = None
+    uses: UsesTable | None = None
+    labels: list[Label] | None = None
+    queue: Name | None = None
+    soft: SoftTable | None = None
+    limits: LimitsOfStep | None = None
+    fresh: bool | None = None
     timeout: Timeout | None = None
     grace: Duration | None = None
     retry: Retry | None = None
@@ -128,13 +225,46 @@ class StepTable(Options):
 
     name: Name | None = None
     run: Run | None = None
+    needs: list[Name] | None = None
+    when: Condition | None = None
+    wait: Literal["children"] | None = None
+    on_error: Literal["fail", "ignore"] | None = None
+
+
+class ExpectTable(Table):
+    """``expect = {…}``: see `Expect`."""
+
+    at_least: Annotated[int, Field(ge=1, le=1_000_000)]
+    per: Period
+
+
+class ResultsTable(Table):
+    """``results = {…}``: what is copied out of the working directory when all steps have succeeded."""
+
+    copy_: Annotated[list[FilePath], Field(min_length=1, max_length=100, alias="copy")]
+    to: FilePath
+    extra: list[FilePath] | None = None
+    optional: list[FilePath] | None = None
+    overwrite: bool | None = None
 
 
 class TaskTable(Options):
     """``[tasks.NAME]``; its steps and defaults are read as tables of their own."""
 
     every: Period | None = None
+    from_: Annotated[Literal["start", "end"] | None, Field(alias="from")] = None
+    cron: str | None = None
+    timezone: str | None = None
+    catch_up: Literal["one", "all", "skip"] | None = None
     on: Name | None = None
+    where: Condition | None = None
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    delay: Duration | None = None
+    group: Name | None = None
+    max_failures: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    expect: ExpectTable | None = None
+    disk: Size | None = None
+    results: ResultsTable | None = None
     run: Run | None = None
     steps: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
     at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
@@ -154,6 +284,10 @@ class LauncherTable(Table):
     """``[launcher]``: what this host may use."""
 
     cpus: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
+    memory: Size | None = None
+    labels: list[Label] | None = None
+    queues: list[Name] | None = None
+    patience: Duration | None = None
 
 
 class EnvironmentTable(Table):
@@ -169,6 +303,8 @@ class MainFile(Table):
     project: dict[str, Any] | None = None
     launcher: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
+    limits: dict[str, Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]] | None = None
+    variables: Variables | None = None
     tasks: dict[str, Any] | None = None
 
 
@@ -231,4 +367,10 @@ def unknown_key(key: str, known: list[str]) -> str:
 
 
 def _known(kind: type[Table], keys: tuple[str | int, ...]) -> list[str]:
-    return list((Retry if keys[-1:] == ("retry",) else kind).model_fields)
+    inner = _INNER.get(str(keys[-1])) if keys else None
+    return [field.alias or name for name, field in (inner or kind).model_fields.items()]
+
+
+_INNER: dict[str, type[Table]] = {
+    "retry": Retry, "soft": SoftTable, "limits": LimitsOfStep, "expect": ExpectTable, "results": ResultsTable,
+}  # fmt: skip

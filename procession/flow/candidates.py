@@ -1,17 +1,35 @@
-"""Who could start if there were room: read by the claim, and by ``why`` to give the same answer in words."""
+"""Who could start if there were room: read by the claim, and by ``why`` to give the same answer in words.
+
+`choose` reads candidates and asks the admission; where those at the head cannot start
+because of a limit or of a host, it reads on past all that want the same, so that a hundred thousand that wait for one
+slot hide nothing behind them.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from procession.model.admission import Candidate, Live
-from procession.model.processing import next_ready
+from procession.flow.room import Room
+from procession.model import wants
+from procession.model.admission import Candidate, Obstacle, admit
+from procession.model.processing import Values, unfold
 from procession.model.states import State
 from procession.model.task import Task
 from procession.store import processings, steps, tasks
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
+
+SPARE = 16
+"""Candidates read beyond the free processors: steps that take less than one, or none."""
+HEAD = 8
+"""So many of the first ready steps are looked at however large they are: room may have to be kept for them."""
+ROUNDS = 6
+"""How often to read on past what cannot start."""
+MOST_PASSED = 500
 
 
 class Definitions(dict[int, Task]):
@@ -35,63 +53,159 @@ class Definitions(dict[int, Task]):
             return False
 
     def entries(self, definition_id: int) -> tuple[int, ...]:
-        """Ordinals of the steps with which a fresh processing of this definition begins."""
+        """Ordinals of the steps with which a fresh processing of this definition begins, if it has no conditions."""
         if (known := self._entries.get(definition_id)) is None:
             task = self[definition_id]
-            known = next_ready(task, {plan.ordinal: State.PENDING for plan in task.steps})
+            known, _ = unfold(task, {plan.ordinal: State.PENDING for plan in task.steps})
             self._entries[definition_id] = known
         return known
 
 
-def candidates(
-    tx: Tx, definitions: Definitions, owned: int | None, live: Live, free: float, room: int
-) -> list[Candidate]:
-    """At most about `room` candidates, in claiming order; of begun processings only what takes at most `free` cpus.
+@dataclass(slots=True)
+class Choice:
+    """What came of it."""
 
-    Of each task only as many waiting processings are read as could begin (at least one, for the reason why not), so
-    that a hundred thousand waiting events cost nothing.
+    found: list[Candidate]
+    admitted: list[Candidate]
+    obstacles: dict[tuple[int, int], Obstacle]
+    passed: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Processing id → ordinals that are skipped when it begins, because their condition does not hold."""
+    patience: float = 0.0
+    """Microseconds after which something is kept for one that waits for others to end."""
+    empty: tuple[int, ...] = ()
+    """Ids of processings of which nothing is left to start."""
+
+
+def choose(
+    tx: Tx, definitions: Definitions, room: Room, owned: int | None, most: int, leaving: Container[int] = ()
+) -> Choice:
+    """Ask the admission for about `most` candidates, and read on past those that cannot start and want the same.
+
+    Processings in `leaving` are left out.
     """
-    found = [
-        Candidate(
-            row.processing_id, row.ordinal, row.task, row.cpus, definitions[row.definition_id].at_once, True,
-            row.attempt, row.priority, row.definition_id,
-        )
-        for row in steps.ready(tx, owned, free, room)
-        if definitions.readable(row.definition_id)
-    ]  # fmt: skip
-    for name in processings.tasks_waiting(tx):
-        found += _waiting(tx, definitions, owned, name, live.processings.get(name, 0), room)
-    found.sort(key=lambda candidate: candidate.turn)
-    return found
+    reading = _Reading(tx, definitions, room, owned)
+    choice = Choice([], [], {}, reading.passed, room.capacity.patience)
+    passing: list[str] = []
+    for _ in range(ROUNDS):
+        found = [c for c in reading.read(most, passing) if (c.processing_id, c.ordinal) not in choice.obstacles]
+        found = [c for c in found if c.processing_id not in leaving]
+        if not found:
+            break
+        found.sort(key=lambda candidate: candidate.turn)
+        admitted, obstacles = admit(found, room.capacity, room.live)
+        choice.found += found
+        choice.admitted += admitted
+        choice.obstacles |= obstacles
+        blocked = {c.kept: None for c in found if c.kept and _shared(obstacles, c)}
+        if not blocked or len(passing) > MOST_PASSED or len(choice.admitted) >= most:
+            break
+        passing += blocked
+        reading.forget(admitted)
+    choice.empty = tuple(reading.empty)
+    return choice
 
 
-def _waiting(
-    tx: Tx, definitions: Definitions, owned: int | None, name: str, running: int, room: int
-) -> list[Candidate]:
-    """First steps of the processings of one task that are next to begin."""
-    rows = processings.waiting(tx, name, owned, 1)
-    if not rows or not definitions.readable(rows[0].definition_id):
-        return []
-    at_once = definitions[rows[0].definition_id].at_once
-    wanted = min(room, at_once - running) if at_once else room
-    if wanted > 1:
-        rows = processings.waiting(tx, name, owned, wanted)
-    begun_before = steps.states(tx, [row.id for row in rows if row.started_at is not None])
-    found = []
-    for row in rows:
-        if not definitions.readable(row.definition_id):
-            continue
-        task = definitions[row.definition_id]
-        known = begun_before.get(row.id)
+def _shared(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate) -> bool:
+    obstacle = obstacles.get((candidate.processing_id, candidate.ordinal))
+    return obstacle is not None and obstacle.shared
+
+
+class _Reading:
+    """Reads candidates from the rows, round after round."""
+
+    def __init__(self, tx: Tx, definitions: Definitions, room: Room, owned: int | None) -> None:
+        self._tx = tx
+        self._definitions = definitions
+        self._room = room
+        self._owned = owned
+        self._chosen: set[tuple[int, int]] = set()
+        self.passed: dict[int, tuple[int, ...]] = {}
+        self.empty: dict[int, None] = {}
+
+    def forget(self, admitted: Sequence[Candidate]) -> None:
+        """What was admitted is not read again."""
+        self._chosen.update((c.processing_id, c.ordinal) for c in admitted)
+
+    def read(self, most: int, passing: Sequence[str]) -> list[Candidate]:
+        """Steps of begun processings, and the first steps of those that are next to begin.
+
+        Of each task only as many waiting processings are read as could begin (at least one, for the reason why not),
+        so that a hundred thousand waiting events cost nothing.
+        """
+        found = self._begun(most, passing)
+        for name in processings.tasks_waiting(self._tx):
+            found += self._waiting(name, most, passing)
+        return [c for c in found if (c.processing_id, c.ordinal) not in self._chosen]
+
+    def _begun(self, most: int, passing: Sequence[str]) -> list[Candidate]:
+        capacity, live = self._room.capacity, self._room.live
+        free = capacity.cpus + capacity.ahead - live.cpus
+        rows = steps.ready(self._tx, self._owned, free, most, passing)
+        if not passing:  # a large one at the head is looked at, too
+            known = {(row.processing_id, row.ordinal) for row in rows}
+            head = steps.ready(self._tx, self._owned, float("inf"), HEAD)
+            rows += [row for row in head if (row.processing_id, row.ordinal) not in known]
+        return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
+
+    def _candidate_begun(self, row: steps.Ready) -> Candidate:
+        task = self._definitions[row.definition_id]
+        return Candidate(
+            row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
+            row.definition_id, row.memory, wants.read(row.wants), (), row.wants, row.ready_at or 0, 0,
+            self._room.settings.pause(task.name, task.group),
+        )  # fmt: skip
+
+    def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
+        """First steps of the processings of one task that are next to begin."""
+        rows = processings.waiting(self._tx, name, self._owned, 1, passing)
+        if not rows or not self._definitions.readable(rows[0].definition_id):
+            return []
+        at_once = self._at_once(name, rows[0].definition_id)
+        wanted = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
+        if wanted > 1:
+            rows = processings.waiting(self._tx, name, self._owned, wanted, passing)
+        rows = [row for row in rows if self._definitions.readable(row.definition_id)]
+        looked = [r.id for r in rows if r.started_at is not None or self._definitions[r.definition_id].whens]
+        begun_before = steps.states(self._tx, looked)
+        return [c for row in rows for c in self._candidates_waiting(name, row, begun_before.get(row.id))]
+
+    def _candidates_waiting(
+        self, name: str, row: processings.Waiting, known: Mapping[int, steps.StepStanding] | None
+    ) -> list[Candidate]:
+        task = self._definitions[row.definition_id]
+        entry = wants.read_opening(row.wants)
         if known is None:
-            ordinals = definitions.entries(row.definition_id)
+            ordinals = self._definitions.entries(row.definition_id)
         else:
-            ordinals = next_ready(task, {o: State(s.state) for o, s in known.items()})
-        found += [
-            Candidate(
-                row.id, ordinal, name, task.step(ordinal).cpus, task.at_once, False,
-                known[ordinal].attempt if known else 0, row.priority, row.definition_id,
-            )
-            for ordinal in ordinals
-        ]  # fmt: skip
-    return found
+            states = {o: State(s.state) for o, s in known.items()}
+            ordinals, passed = unfold(task, states, lambda: values_of(self._tx, task, row.id))
+            if passed:
+                self.passed[row.id] = passed
+            if not ordinals:
+                self.empty[row.id] = None
+        pause = self._room.settings.pause(name, task.group)
+        at_once = self._at_once(name, row.definition_id)
+        found = []
+        for ordinal in ordinals:
+            standing = known[ordinal] if known else None
+            if standing is not None and standing.held_at is not None:
+                continue
+            text = standing.wants if standing else (entry.steps or {}).get(ordinal)
+            plan = task.step(ordinal)
+            found.append(
+                Candidate(
+                    row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
+                    row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses, row.wants,
+                    row.created_at, self._room.expected.get(name, 0), pause,
+                )
+            )  # fmt: skip
+        return found
+
+    def _at_once(self, name: str, definition_id: int) -> int:
+        return self._room.settings.at_once(name, self._definitions[definition_id].at_once)
+
+
+def values_of(tx: Tx, task: Task, processing_id: int) -> Values:
+    """What the conditions of a processing can ask for."""
+    order = steps.orders(tx, [processing_id])[processing_id]
+    return task.values(json.loads(order.params)), steps.outputs(tx, [processing_id]).get(processing_id, {})

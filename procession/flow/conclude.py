@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from procession import contract
 from procession.commands import events
 from procession.contract import Left
 from procession.errors import Invalid
-from procession.flow.candidates import Definitions
-from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow
+from procession.flow.candidates import Definitions, values_of
+from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, soften
 from procession.model.processing import Consequences, settle
-from procession.model.states import STEP, State
+from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import moves, processings, steps
+from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.tallies import Count
 
 BY = "procession"
 """Who moves, in the journal, when nobody asked."""
@@ -52,6 +54,7 @@ class Conclusion:
     max_rss: int | None = None
     cpu_seconds: float | None = None
     log_bytes: int | None = None
+    peak_tree: int | None = None
 
 
 def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
@@ -72,7 +75,8 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
     for each in ended:
         tx.after(partial(post.forget, project.attempt_key(*each.which)))
     if live:
-        live = [_judged(project, tx, each) for each in live]
+        definitions = Definitions(tx)
+        live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
         steps.end_attempts(tx, [_row(e, now) for e in live])
         _apply(tx, live, standing, rows, now)
         events.submit_all(project, tx, [event for e in live for event in e.left.events])
@@ -82,6 +86,17 @@ def _is_live(rows: Rows, which: Which) -> bool:
     pid, ordinal, number = which
     row = rows.get(pid, {}).get(ordinal)
     return row is not None and row.state == State.RUNNING and row.attempt == number
+
+
+def _softened(definitions: Definitions, standing: Mapping[int, processings.Standing], ended: Conclusion) -> Conclusion:
+    """A failure that the rules of its step call a soft error."""
+    plan = definitions[standing[ended.which[0]].definition_id].step(ended.which[1])
+    if ended.ending.outcome is not Outcome.FAILED or not (plan.soft.exit or plan.soft.output):
+        return ended
+    ending = soften(ended.ending, plan.soft, lambda: contract.last_lines(ended.attempt_dir))
+    if ending.outcome is Outcome.RETRY and ending.retry_after is None:
+        ending = replace(ending, retry_after=contract.retry_after(ended.attempt_dir))
+    return replace(ended, ending=ending)
 
 
 def _judged(project: Project, tx: Tx, ended: Conclusion) -> Conclusion:
@@ -103,13 +118,20 @@ def _apply(
     step_moves: dict[str, list[Moving]] = defaultdict(list)
     ready: list[Moving] = []
     processing_moves: dict[str, list[Moving]] = defaultdict(list)
+    steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
     for each in ended:
         pid, ordinal, number = each.which
         task = definitions[standing[pid].definition_id]
         row = rows[pid][ordinal]
-        used = _used(tx, each, row.renewed)
-        follows = follow(each.ending, task.step(ordinal).retry, used, random.random)
-        then = settle(task, states[pid], ordinal, follows, cancel_asked=standing[pid].cancel_asked)
+        follows = follow(each.ending, task.step(ordinal).retry, _used(tx, each, row.renewed), random.random)
+        then = settle(
+            task,
+            states[pid],
+            ordinal,
+            follows,
+            cancel_asked=standing[pid].cancel_asked,
+            values=partial(values_of, tx, task, pid),
+        )
         _remember(states[pid], ordinal, then)
         due = None if then.delay is None else now + int(then.delay * 1e6)
         step_moves[then.verb].append(Moving(pid, now, ordinal, number, due, then.reason or None))
@@ -124,7 +146,17 @@ def _apply(
     moves.steps(tx, "ready", ready, BY, quiet=True)
     for verb, moving in processing_moves.items():
         moves.processings(tx, verb, moving, BY)
-    steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
+        tallies.add(tx, now, [_count(standing[m.processing_id], verb, now) for m in moving])
+    errors = Counter({e.which[0]: 0 for e in ended})
+    for each in ended:
+        errors[each.which[0]] += len(each.left.errors)
+    processings.add_errors(tx, [{"id": pid, "n": n} for pid, n in errors.items() if n])
+
+
+def _count(stood: processings.Standing, verb: str, now: int) -> Count:
+    """One more of its task has ended so, after so many seconds."""
+    seconds = (now - stood.started_at) / 1e6 if stood.started_at is not None else 0.0
+    return Count("task", stood.task, str(PROCESSING.moves[verb].target), 1, seconds)
 
 
 def _remember(states: dict[int, State], ordinal: int, then: Consequences) -> None:
@@ -157,6 +189,7 @@ def _row(ended: Conclusion, now: int) -> dict[str, Any]:
         "exit_code": ended.ending.exit_code, "signal": ended.ending.signal, "errno": ended.ending.errno,
         "max_rss": ended.max_rss, "cpu_seconds": ended.cpu_seconds, "log_bytes": ended.log_bytes,
         "metrics": json.dumps(ended.left.metrics) if ended.left.metrics else None,
+        "errors": len(ended.left.errors), "peak_tree": ended.peak_tree,
     }  # fmt: skip
 
 

@@ -9,26 +9,28 @@ from its values fails at once and holds up nobody.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from procession import code, contract
+from procession import code
 from procession.clock import moment
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
-from procession.flow.candidates import Definitions, candidates
+from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.conclude import BY, Conclusion, conclude
-from procession.model.admission import Candidate, Capacity, Live, admit, shims
+from procession.flow.ordering import make_job, with_kept_code
+from procession.flow.room import Room, room_for
+from procession.model.admission import Candidate, Capacity, Live, shims
 from procession.model.outcome import Ending, Outcome
-from procession.model.task import Task
+from procession.model.processing import whole
+from procession.model.states import PROCESSING, State
 from procession.post import Post
 from procession.project import Project
-from procession.store import moves, processings, steps
+from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.tallies import Count
 
 log = logging.getLogger("procession")
 
@@ -37,21 +39,24 @@ BATCH = 256
 LEFT_OUT = 60.0
 """Seconds for which a processing that could not be claimed is left out."""
 AGAIN = timedelta(seconds=1)
-SPARE = 16
-"""Candidates read beyond the free processors: steps that take less than one, or none."""
 
 
 def dispatch(project: Project, tx: Tx) -> datetime | None:
-    """Claim what may start now; say when the next retry comes due."""
+    """Claim what may start now; say when the next moment comes for which something waits."""
     definitions = Definitions(tx)
-    found, admitted = _admitted(project, tx, definitions)
-    if admitted:
-        _begin(tx, found, admitted, project.now())
-        _claim(project, tx, definitions, admitted, project.now())
+    choice = _choice(project, tx, definitions)
+    now = project.now()
+    if choice.empty:
+        _finish(tx, definitions, choice, now)
+    if choice.admitted:
+        _begin(tx, choice, choice.admitted, now)
+        _claim(project, tx, definitions, choice.admitted, now)
     elif project.serving.unsent:
         tx.after(lambda: _send(project.serving, ()))
-    due = steps.next_due(tx)
-    return project.clock.now() if len(admitted) >= BATCH else None if due is None else moment(due)
+    if len(choice.admitted) >= BATCH or choice.empty:
+        return project.clock.now()
+    due = [moment for moment in (steps.next_due(tx), processings.next_due(tx), _patience(choice, now)) if moment]
+    return moment(min(due)) if due else None
 
 
 def dispatch_apart(project: Project) -> datetime | None:
@@ -65,12 +70,12 @@ def dispatch_apart(project: Project) -> datetime | None:
         try:
             with project.store.begin() as tx:
                 definitions = Definitions(tx)
-                found, admitted = _admitted(project, tx, definitions)
-                if not admitted:
+                choice = _choice(project, tx, definitions)
+                if not choice.admitted:
                     break
-                pid = admitted[0].processing_id
-                _begin(tx, found, admitted[:1], project.now())
-                _claim(project, tx, definitions, admitted[:1], project.now())
+                pid = choice.admitted[0].processing_id
+                _begin(tx, choice, choice.admitted[:1], project.now())
+                _claim(project, tx, definitions, choice.admitted[:1], project.now())
         except StoreError:
             raise
         except Exception as error:
@@ -81,61 +86,88 @@ def dispatch_apart(project: Project) -> datetime | None:
     return project.clock.now() + AGAIN
 
 
-def _admitted(project: Project, tx: Tx, definitions: Definitions) -> tuple[list[Candidate], list[Candidate]]:
-    """All candidates, and those for which there is room."""
+def _choice(project: Project, tx: Tx, definitions: Definitions) -> Choice:
+    """All candidates, those for which there is room, and what stands in the way of the others."""
     post = project.serving
     tx.claim_alone()
-    steps.wake_due(tx, project.now())
-    live = count_live(tx, post)
-    capacity = Capacity(post.capacity.cpus, post.ahead)
-    free = capacity.cpus + capacity.ahead - live.cpus
-    found = candidates(tx, definitions, post.owned, live, free, min(BATCH, max(0, int(free)) + SPARE))
+    now = project.now()
+    steps.wake_due(tx, now)
+    processings.wake_due(tx, now)
+    room = room_here(project, tx, post)
+    free = room.capacity.cpus + room.capacity.ahead - room.live.cpus
     if post.trouble:
         post.trouble = {pid: until for pid, until in post.trouble.items() if until > project.clock.monotonic()}
-        found = [c for c in found if c.processing_id not in post.trouble]
-    admitted, _ = admit(found, capacity, live)
-    post.executor.slots = shims(capacity, live)
-    return found, admitted
+    choice = choose(tx, definitions, room, post.owned, min(BATCH, max(0, int(free)) + SPARE), post.trouble.keys())
+    post.executor.slots = shims(room.capacity, room.live)
+    return choice
 
 
-def count_live(tx: Tx, post: Post) -> Live:
-    """What is running, from rows. A foreground launcher runs its one processing whatever else is running."""
+def room_here(project: Project, tx: Tx, post: Post) -> Room:
+    """What this launcher may use, and what is running. A foreground launcher runs its one processing whatever else is
+    running and whatever is paused."""
     if post.kind == "run":
-        return Live()
-    cpus, count, odd = steps.live(tx, post.host)
-    return Live(cpus, count, odd, processings.running_by_task(tx))
+        return Room(Capacity(post.capacity.cpus, labels=post.capacity.labels, queues=post.capacity.queues), Live())
+    room = room_for(project, tx, post.host, post.capacity)
+    room.capacity.ahead = post.ahead
+    return room
+
+
+def _patience(choice: Choice, now: int) -> int | None:
+    """When the first that waits for others to end has waited long enough."""
+    short = (c for c in choice.found if (o := choice.obstacles.get((c.processing_id, c.ordinal))) and o.short)
+    return min((end for c in short if (end := c.since + int(choice.patience)) > now), default=None)
+
+
+def _finish(tx: Tx, definitions: Definitions, choice: Choice, now: int) -> None:
+    """Processings that were set back and have nothing left to run, because no condition holds: they have ended."""
+    known = steps.states(tx, choice.empty)
+    for pid, standing in processings.standings(tx, choice.empty).items():
+        rows, passed = known[pid], choice.passed.get(pid, ())
+        moves.steps(tx, "skip", [Moving(pid, now, o, rows[o].attempt) for o in passed], BY, quiet=True)
+        states = {o: State.SKIPPED if o in passed else State(row.state) for o, row in rows.items()}
+        moves.processings(tx, "begin", [Moving(pid, now)], BY)
+        verb = whole(states, "succeed", cancelled=False) or "fail"
+        moves.processings(tx, verb, [Moving(pid, now)], BY)
+        tallies.add(tx, now, [Count("task", standing.task, str(PROCESSING.moves[verb].target))])
 
 
 def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
-    """Move what was admitted, count its attempts, and have it sent after the commit."""
+    """Move what was admitted, count its attempts, and have it sent after the commit. What waits for its children is
+    claimed as well, but by nobody: it holds nothing, and `flow/gather.py` ends it."""
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
-    scripts = [definitions[c.definition_id].step(c.ordinal).command.scripts for c in admitted]
+    plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
     steps.add_attempts(
         tx,
         [
             {
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
-                "launcher_id": project.serving.launcher_id, "cpus": c.cpus, "claimed_at": now,
-                "code": code.keep(project.var.code, paths) if paths else None,
+                "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
+                "cpus": c.cpus, "memory": c.memory, "claimed_at": now, "surroundings": None,
+                "code": code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None,
             }
-            for c, paths in zip(admitted, scripts, strict=True)
+            for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
-    jobs, unfit = _jobs(project, tx, definitions, admitted)
+    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind != "wait"]
+    jobs, unfit = _jobs(project, tx, definitions, running) if running else ([], [])
     if unfit:
         conclude(project, tx, unfit)
     tx.after(lambda: _send(project.serving, jobs))
 
 
-def _begin(tx: Tx, found: Sequence[Candidate], admitted: Sequence[Candidate], now: int) -> None:
+def _begin(tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int) -> None:
     """Let processings begin, or go on after a retry: they run from now on, and every step whose turn it is is ready,
     also one for which there is no room yet."""
     fresh = dict.fromkeys(c.processing_id for c in admitted if not c.begun)
     if not fresh:
         return
     moves.processings(tx, "begin", [Moving(pid, now) for pid in fresh], BY)
-    turn = [c for c in found if not c.begun and c.processing_id in fresh]
+    turn = [c for c in choice.found if not c.begun and c.processing_id in fresh]
     moves.steps(tx, "ready", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in turn], BY, quiet=True)
+    if passing := [pid for pid in fresh if pid in choice.passed]:
+        rows = steps.states(tx, passing)
+        passed = [Moving(pid, now, o, rows[pid][o].attempt) for pid in passing for o in choice.passed[pid]]
+        moves.steps(tx, "skip", passed, BY, quiet=True)
 
 
 def _send(post: Post, jobs: Sequence[Job]) -> None:
@@ -155,54 +187,15 @@ def _jobs(
     orders = steps.orders(tx, [c.processing_id for c in claimed])
     asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
     outputs = steps.outputs(tx, asking) if asking else {}
+    old = {c.processing_id: code_of for c in claimed if (code_of := orders[c.processing_id].code_of)}
     jobs: list[Job] = []
     unfit: list[Conclusion] = []
     for c in claimed:
+        task, order = definitions[c.definition_id], orders[c.processing_id]
         try:
-            jobs.append(
-                _job(
-                    project, definitions[c.definition_id], c, orders[c.processing_id], outputs.get(c.processing_id, {})
-                )
-            )
+            job = make_job(project, task, c.ordinal, c.attempt + 1, order, outputs.get(c.processing_id, {}))
+            kept = steps.code_of(tx, old[c.processing_id], c.ordinal) if c.processing_id in old else {}
+            jobs.append(with_kept_code(project, job, kept) if kept else job)
         except Invalid as error:
             unfit.append(Conclusion((c.processing_id, c.ordinal, c.attempt + 1), Ending(Outcome.FAILED, str(error))))
     return jobs, unfit
-
-
-def _job(project: Project, task: Task, c: Candidate, order: Any, outputs: Mapping[str, Mapping[str, Any]]) -> Job:
-    plan, pid, number = task.step(c.ordinal), c.processing_id, c.attempt + 1
-    params = json.loads(order.params)
-    work, files, step_dir = project.var.places(pid, c.ordinal, plan.name)
-    date = moment(order.created_at).date().isoformat()
-    argv = plan.command.render(params, outputs, project.given(pid, files, date, order.key))
-    told = contract.Order(
-        key=project.attempt_key(pid, c.ordinal, number),
-        task=task.name,
-        processing_id=pid,
-        ordinal=c.ordinal,
-        step=plan.name,
-        number=number,
-        params=params,
-        work=files,
-        step_dir=step_dir,
-        attempt_dir=f"{step_dir}/{number}",
-        event_file=f"{work}/event.json",
-    )
-    cwd = f"{step_dir}/files" if plan.cwd == "step" else files
-    artifacts = f"{told.attempt_dir}/artifacts"
-    return Job(
-        key=told.key,
-        label=told.label,
-        program=argv[0],
-        argv=argv,
-        cwd=cwd,
-        dirs=(files, artifacts) if cwd is files else (files, cwd, artifacts),
-        files={told.event_file: contract.event_text(order)},
-        env_set={**dict(project.settings.environment_set), **contract.environment(told)},
-        env_drop=project.settings.environment_drop,
-        attempt_dir=told.attempt_dir,
-        log=f"{told.attempt_dir}/log",
-        timeout=plan.timeout,
-        grace=plan.grace,
-        not_after=project.serving.executor.expiry(),
-    )

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from procession.clock import iso, micros, moment
 from procession.commands import events
 from procession.model.event import NewEvent
-from procession.model.timetable import Every, Timetable
+from procession.model.task import Task
+from procession.model.timetable import Cron, Every, Timetable
 from procession.project import Project
 from procession.store import processings, tasks
 from procession.store.database import Tx
@@ -30,13 +31,17 @@ def intake(project: Project, tx: Tx) -> datetime | None:
     upcoming = now + FAR
     nominals = tasks.nominals(tx)
     for definition_id, task in tasks.current(tx).items():
-        if task.every is None:
+        if not task.periodic:
             continue
-        timetable: Timetable = Every(timedelta(seconds=task.every))
+        timetable = _timetable(task)
         nominal = nominals.get(task.name)
+        if nominal is None and (begins := timetable.begins(now)) is not None:
+            nominal = micros(begins)
+            tasks.set_nominal(tx, task.name, nominal)
         last = None if nominal is None else moment(nominal)
-        if not (due := timetable.due(last, now)):
-            upcoming = min(upcoming, timetable.next_after(last, now) or upcoming)
+        ended = _ended(tx, task, last) if task.from_end else None
+        if not (due := timetable.due(last, now, ended)):
+            upcoming = min(upcoming, timetable.next_after(last, now, ended) or upcoming)
         elif processings.is_busy(tx, task.name):
             upcoming = min(upcoming, now + WHILE_BUSY)
         else:
@@ -47,3 +52,17 @@ def intake(project: Project, tx: Tx) -> datetime | None:
             tasks.set_nominal(tx, task.name, micros(first.nominal_at))
             upcoming = min(upcoming, timetable.next_after(first.nominal_at, now) or upcoming)
     return upcoming
+
+
+def _timetable(task: Task) -> Timetable:
+    if task.cron is not None:
+        return Cron(task.cron, task.timezone, task.catch_up)
+    return Every(timedelta(seconds=task.every or 0), task.from_end)
+
+
+def _ended(tx: Tx, task: Task, last: datetime | None) -> datetime | None:
+    """When the last run ended; None while one lives. Where it has been cleaned away, its nominal time will do."""
+    if processings.is_busy(tx, task.name):
+        return None
+    ended = processings.last_end(tx, task.name)
+    return last if ended is None else moment(ended)

@@ -60,9 +60,11 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
     left = contract.Left()
     if end.left and ending.outcome is Outcome.SUCCEEDED:
         try:
-            left = contract.read_left(attempt_dir, frozenset(end.left), _default_key(which), f"attempt:{key}")
+            left = contract.read_left(attempt_dir, frozenset(end.left), _default_key(which), f"attempt:{key}", which[0])
         except (Invalid, OSError) as error:
             ending = Ending(Outcome.FAILED, f"what it left cannot be used: {error}", 0)
+    elif "errors" in end.left:
+        left = contract.Left(errors=contract.recorded_errors(attempt_dir))
     if end.how != "not_started":
         post.measure(end.seconds)
     return Conclusion(

@@ -12,15 +12,18 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
 from procession.flow.dispatch import dispatch, dispatch_apart
+from procession.flow.gather import gather
 from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.settle import settle
 from procession.flow.stop import stop
 from procession.launcher.journal_log import JournalLog
+from procession.launcher.presence import capacity_said
 from procession.post import TURN, Post
 from procession.project import Project
 from procession.store.database import Tx
@@ -28,7 +31,7 @@ from procession.store.database import Tx
 log = logging.getLogger("procession")
 
 Chapter = Callable[[Project, Tx], datetime | None]
-CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, dispatch)
+CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, gather, dispatch)
 
 NET = {"sqlite": 5.0, "postgresql": 1.0}
 """Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer
@@ -81,7 +84,7 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        self._due[stop] = self._due[dispatch] = self.project.clock.monotonic()
+        self._due[stop] = self._due[gather] = self._due[dispatch] = self.project.clock.monotonic()
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -118,7 +121,7 @@ class Loop:
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and bool(self.post.ended)) or (chapter is dispatch and tx.wrote)
+        return (chapter is settle and bool(self.post.ended)) or (chapter in (gather, dispatch) and tx.wrote)
 
     def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
         """The careful way: one bad chapter never stops the others, one bad ending never stops the batch."""
@@ -168,7 +171,8 @@ class Loop:
         try:
             before = self.project.file_problem
             if self.project.refresh(lenient=True):
-                self.post.capacity.cpus = self.project.settings.cpus
+                ahead = self.post.capacity.ahead
+                self.post.capacity = replace(capacity_said(self.project.settings), ahead=ahead)
                 log.info("the definition files changed and are in force")
                 self._due[intake] = self._due[dispatch] = self.project.clock.monotonic()
             elif self.project.file_problem and self.project.file_problem != before:

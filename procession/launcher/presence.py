@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from procession.definitions import Definitions
 from procession.errors import Refused, StoreError
 from procession.executors.local import LocalExecutor
 from procession.flow.conclude import Conclusion, conclude
@@ -27,19 +28,21 @@ from procession.workdir import hold
 def serving(project: Project, kind: str) -> Iterator[Post]:
     """Serve this project until the end of the block; Refused if somebody else does already."""
     lock = _take_place(project) if kind == "up" else None
-    host, cpus = socket.gethostname(), project.settings.cpus
+    host, said = socket.gethostname(), project.settings
+    capacity = capacity_said(said)
     with project.store.begin() as tx:
         launcher_id = launchers.add(
             tx, name=f"{host}:{os.getpid()}", kind=kind, host=host, place=project.var.place_id(), pid=os.getpid(),
-            boot=boot_id(), cpus=cpus, at=project.now(),
+            boot=boot_id(), at=project.now(), cpus=said.cpus, memory=said.memory, labels=said.labels,
+            queues=said.queues,
         )  # fmt: skip
         if kind == "run":
             lock = hold(project.var.foreground / f"{launcher_id}.lock", str(os.getpid()))
     fifo = project.var.wake if kind == "up" else project.var.foreground / f"{launcher_id}.wake"
-    slots = max(1, round(cpus)) if kind == "up" else 1
+    slots = max(1, round(said.cpus)) if kind == "up" else 1
     executor = LocalExecutor(project.var.spool, fifo, slots, project.installation.incarnation)
     executor.start()
-    project.post = Post(executor, launcher_id, kind, host, boot_id(), Capacity(cpus))
+    project.post = Post(executor, launcher_id, kind, host, boot_id(), capacity)
     try:
         yield project.post
         with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
@@ -55,6 +58,11 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
         if kind == "run":
             fifo.unlink(missing_ok=True)
             (project.var.foreground / f"{launcher_id}.lock").unlink(missing_ok=True)
+
+
+def capacity_said(said: Definitions) -> Capacity:
+    """What the files let this host use."""
+    return Capacity(said.cpus, memory=said.memory, labels=frozenset(said.labels), queues=frozenset(said.queues))
 
 
 def _take_place(project: Project) -> int:

@@ -2,13 +2,21 @@
 
 The claim asks `admit` inside its transaction, with rows that nobody else can change meanwhile; ``procession why`` asks
 the same function with the same rows. So what people are told is what really decides, and limits are counted from live
-rows, never from counters. A candidate that does not fit never holds back another one that does.
+rows, never from counters. All that a step needs is given at once or not at all, so nobody waits while holding. A
+candidate that does not fit does not hold back another one that does, until it has waited for `Capacity.patience`: then
+what it needs is kept for it, so that many small ones never starve a large one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+from procession.model.setting import Pause
+from procession.model.wants import NOTHING, Uses, Wants, together
+from procession.units import size
 
 ROUNDING = 1e-9
 """What sums of tenths of processors may be off."""
@@ -30,6 +38,17 @@ class Candidate:
     """Number of its latest attempt."""
     priority: int = 0
     definition_id: int = 0
+    memory: int = 0
+    wants: Wants = NOTHING
+    takes: Uses = ()
+    """What its processing takes from its first step to its last; nothing, if it has begun."""
+    kept: str | None = None
+    """The text that all have which want the same; None: it wants nothing but processors and memory."""
+    since: int = 0
+    """Microseconds: when it could have started first."""
+    disk: int = 0
+    """Bytes that its processing is expected to write; 0, if it has begun."""
+    pause: Pause | None = None
 
     @property
     def turn(self) -> tuple[int, bool, int, int]:
@@ -46,6 +65,19 @@ class Capacity:
     """Claims beyond the processors, queued at the shims while scripts are short. They take their turn at as many shims
     as there are processors (`shims`), so no more than `cpus` are in use at a time; only where every live step and the
     candidate take exactly one."""
+    memory: int | None = None
+    """Bytes; None: it is not counted."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Name of a limit, with ``{name}`` for any value, and how much there is of it."""
+    labels: frozenset[str] = frozenset()
+    queues: frozenset[str] = frozenset({""})
+    disk: int | None = None
+    """Bytes that what begins now may write; None: as much as it likes."""
+    full: str | None = None
+    """Why nothing at all may start: the disk is at its hard floor."""
+    patience: float = 60e6
+    """Microseconds for which a candidate lets others pass."""
+    now: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +90,19 @@ class Live:
     """Live steps that do not take exactly one processor."""
     processings: dict[str, int] = field(default_factory=dict)
     """Running processings of each task."""
+    memory: int = 0
+    taken: dict[str, float] = field(default_factory=dict)
+    """How much is taken of each limit."""
+    holders: dict[str, list[int]] = field(default_factory=dict)
+    """Processings that take something of each limit."""
+    kept: dict[str, Candidate] = field(default_factory=dict)
+    """What is kept for one that has waited long enough: ``cpus``, ``memory`` or a limit, and for whom."""
+
+    def take(self, uses: Uses, processing_id: int) -> None:
+        """Count what a processing or step takes of limits."""
+        for name, amount in uses:
+            self.taken[name] = self.taken.get(name, 0.0) + amount
+            self.holders.setdefault(name, []).append(processing_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +111,10 @@ class Obstacle:
 
     code: str
     sentence: str
+    shared: bool = False
+    """All that want the same meet it as well."""
+    short: bool = False
+    """It passes when others end: after a while, what is needed is kept for this one."""
 
 
 def admit(
@@ -77,16 +126,24 @@ def admit(
     begun: set[int] = set()
     for candidate in candidates:
         known = candidate.begun or candidate.processing_id in begun
-        if obstacle := _obstacle(candidate, capacity, live, live.processings, known=known):
+        if obstacle := _obstacle(candidate, capacity, live, known=known):
             obstacles[candidate.processing_id, candidate.ordinal] = obstacle
+            if obstacle.short and capacity.now - candidate.since >= capacity.patience:
+                for name in _needs(candidate, known=known):
+                    live.kept.setdefault(name, candidate)
             continue
         admitted.append(candidate)
         live.cpus += candidate.cpus
         live.count += 1
         live.odd += candidate.cpus != 1
+        live.memory += candidate.memory
+        live.take(candidate.wants.uses, candidate.processing_id)
         if not known:
             begun.add(candidate.processing_id)
+            live.take(candidate.takes, candidate.processing_id)
             live.processings[candidate.task] = live.processings.get(candidate.task, 0) + 1
+            if capacity.disk is not None:
+                capacity.disk -= candidate.disk
     return admitted, obstacles
 
 
@@ -96,22 +153,71 @@ def shims(capacity: Capacity, live: Live) -> int:
     return max(1, live.count if live.cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
 
 
-def _obstacle(
-    candidate: Candidate, capacity: Capacity, live: Live, processings: Mapping[str, int], *, known: bool
-) -> Obstacle | None:
-    running = processings.get(candidate.task, 0)
-    if not known and candidate.at_once and running >= candidate.at_once:
-        return Obstacle(
-            "at_once",
-            f"{running} of {candidate.at_once} processings of task {candidate.task} are running; "
-            "it starts when one ends",
-        )
+def _needs(candidate: Candidate, *, known: bool) -> list[str]:
+    """Names of everything scarce that it needs."""
+    names = [name for name, _ in candidate.wants.uses]
+    names += [] if known else [name for name, _ in candidate.takes]
+    return names + ["cpus"] * (candidate.cpus > 0) + ["memory"] * (candidate.memory > 0)
+
+
+def _obstacle(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
+    return (
+        _forbidden(candidate, capacity, known=known)
+        or _too_many(candidate, live, known=known)
+        or _no_room(candidate, capacity, live)
+        or _limited(candidate, capacity, live, known=known)
+        or _no_disk(candidate, capacity, known=known)
+        or (_kept_back(candidate, live.kept, known=known) if live.kept else None)
+    )
+
+
+def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obstacle | None:
+    """What no end of another changes."""
+    pause, wants = candidate.pause, candidate.wants
+    if pause is not None and not (known and pause.mode == "drain"):
+        return Obstacle("paused", f"{pause.sentence}; resume it with: procession resume")
+    if wants is not NOTHING:
+        if missing := sorted(set(wants.labels) - capacity.labels):
+            labels = " and ".join(missing)
+            return Obstacle(
+                "no_host",
+                f"no host here has the label {labels}; give one [launcher] labels, or take it from the step",
+                shared=True,
+            )
+        if wants.queue not in capacity.queues:
+            return Obstacle(
+                "no_queue",
+                f"no launcher serves the queue {wants.queue or 'without a name'}; say so in [launcher] queues",
+                shared=True,
+            )
     if candidate.cpus > capacity.cpus:
         return Obstacle(
             "too_many_cpus",
             f"it needs {candidate.cpus:g} cpus and this host may use {capacity.cpus:g}; "
             "lower cpus of the step or raise [launcher] cpus",
         )
+    if capacity.memory is not None and candidate.memory > capacity.memory:
+        return Obstacle(
+            "too_much_memory",
+            f"it needs {size(candidate.memory)} of memory and this host may use {size(capacity.memory)}; "
+            "lower memory of the step or raise [launcher] memory",
+        )
+    if capacity.full:
+        return Obstacle("disk_full", capacity.full)
+    return None
+
+
+def _too_many(candidate: Candidate, live: Live, *, known: bool) -> Obstacle | None:
+    running = live.processings.get(candidate.task, 0)
+    if known or not candidate.at_once or running < candidate.at_once:
+        return None
+    return Obstacle(
+        "at_once",
+        f"{running} of {candidate.at_once} processings of task {candidate.task} are running; it starts when one ends",
+    )
+
+
+def _no_room(candidate: Candidate, capacity: Capacity, live: Live) -> Obstacle | None:
     queues = live.odd == 0 and candidate.cpus == 1
     room = capacity.cpus + (capacity.ahead if queues else 0) - live.cpus
     if candidate.cpus > room + ROUNDING:
@@ -119,5 +225,76 @@ def _obstacle(
             "cpus",
             f"it needs {candidate.cpus:g} cpus; {live.cpus:g} of {capacity.cpus:g} are in use; "
             "it starts when they are free",
+            short=True,
+        )
+    if capacity.memory is not None and candidate.memory and live.memory + candidate.memory > capacity.memory:
+        return Obstacle(
+            "memory",
+            f"it needs {size(candidate.memory)} of memory; {size(live.memory)} of {size(capacity.memory)} are taken; "
+            "it starts when it is free",
+            short=True,
         )
     return None
+
+
+def _limited(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
+    if candidate.wants is NOTHING and (known or not candidate.takes):
+        return None
+    for name, amount in _taking(candidate, known=known):
+        there = limit_of(name, capacity.limits)
+        taken = live.taken.get(name, 0.0)
+        if there is None or taken + amount <= there + ROUNDING:
+            continue
+        if amount > there:
+            return Obstacle(
+                "too_much",
+                f"it needs {amount:g} of {name} and there is {there:g}; raise it with: procession set limit {name}=…",
+                shared=True,
+            )
+        holders = ", ".join(str(pid) for pid in sorted(set(live.holders.get(name, ())))[:3])
+        whom = f", by processing {holders}" if holders else ""
+        return Obstacle(
+            "limit", f"{taken:g} of {there:g} of {name} are taken{whom}; it starts when there is enough",
+            shared=True, short=True,
+        )  # fmt: skip
+    return None
+
+
+def _no_disk(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obstacle | None:
+    if known or capacity.disk is None or candidate.disk <= capacity.disk:
+        return None
+    return Obstacle(
+        "disk",
+        f"it is expected to write {size(candidate.disk)} and there is room for {size(max(0, capacity.disk))} within "
+        "the budget of the disk; it starts when older directories are gone: procession disk",
+        short=True,
+    )
+
+
+def _kept_back(candidate: Candidate, kept: Mapping[str, Candidate], *, known: bool) -> Obstacle | None:
+    for name in _needs(candidate, known=known):
+        if (first := kept.get(name)) is not None:
+            return Obstacle(
+                "kept",
+                f"{name} is kept for processing {first.processing_id}, which needs more and has waited longer",
+            )
+    return None
+
+
+def _taking(candidate: Candidate, *, known: bool) -> Uses:
+    """What it would take that it does not hold yet; a step's part that its processing holds was left out at birth."""
+    return candidate.wants.uses if known else together(candidate.takes, candidate.wants.uses)
+
+
+def limit_of(name: str, limits: Mapping[str, float]) -> float | None:
+    """How much there is of this limit: by its own name, else by the first template that it fits; None: no limit."""
+    if (own := limits.get(name)) is not None:
+        return own
+    return next((there for template, there in limits.items() if "{" in template and _fits(template).match(name)), None)
+
+
+@lru_cache(maxsize=1024)
+def _fits(template: str) -> re.Pattern[str]:
+    """Matches every name that a template such as ``satellite:{sat}`` can become."""
+    parts = re.split(r"\{[^{}]*\}", template)
+    return re.compile("(?s)" + ".+".join(re.escape(part) for part in parts) + r"\Z")

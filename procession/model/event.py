@@ -21,6 +21,10 @@ PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 NEVER = re.compile(r"LD_.*|PYTHON.*|PATH|BASH_ENV|ENV|IFS|PERL5.*|NODE_OPTIONS|GIT_.*")
 """Names that change how programs start; refused although a parameter only ever appears as PROCESSION_PARAM_…"""
 
+OWN = ("timetable", "watch")
+"""Events of these beginnings are made by Procession alone."""
+MAX_PRIORITY = 1_000_000
+_BACKFILL = 4 * MAX_PRIORITY
 MAX_PARAMETERS = 1_000
 MAX_TEXT = 1 << 20
 """Bytes of one event's parameters as JSON."""
@@ -40,14 +44,22 @@ class NewEvent:
     source: str = ""
     """Who says so: ``cli:<user>``, ``timetable``, an attempt key, a bridge."""
     priority: int | None = None
+    """Larger first; None: as its tasks say."""
+    backfill: bool = False
+    """Old data: it comes after everything that is fresh, whatever its priority."""
+    not_before: datetime | None = None
+    """Nothing of it begins before this moment."""
+    origin_id: int | None = None
+    """The processing whose script emits it."""
 
     def check(self) -> NewEvent:
         """Return this event if it can be stored; Invalid says what is wrong and what to do."""
         check_name("an event name", self.name)
-        if self.name.startswith("timetable:") and self.source != "timetable":
-            raise Invalid(
-                f"{self.name!r} is for Procession's own timetables; run the task by hand with: procession run"
-            )
+        own, colon, _ = self.name.partition(":")
+        if colon and own in OWN and self.source != own:
+            raise Invalid(f"{self.name!r} is for Procession's own {own}; run the task by hand with: procession run")
+        if self.priority is not None and abs(self.priority) > MAX_PRIORITY:
+            raise Invalid(f"a priority is a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}, not {self.priority}")
         if self.key is not None and not 0 < len(self.key.encode("utf-8", "surrogatepass")) <= MAX_KEY:
             raise Invalid(f"the key of an event is 1 to {MAX_KEY} bytes long; leave it out to have none")
         check_text("the key", self.key or "")
@@ -60,6 +72,16 @@ class NewEvent:
     def params_json(self) -> str:
         """The parameters as canonical JSON: equal parameters, equal text."""
         return json.dumps(self.params, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def ranked(priority: int, *, backfill: bool) -> int:
+    """The one number by which the claim goes: all that is fresh stands above all that is backfill (N12)."""
+    return priority - (_BACKFILL if backfill else 0)
+
+
+def unranked(rank: int) -> tuple[int, bool]:
+    """Priority and whether it is backfill, of `ranked`."""
+    return (rank + _BACKFILL, True) if rank < -_BACKFILL // 2 else (rank, False)
 
 
 def payload_hash(params_json: str) -> str:

@@ -7,11 +7,12 @@ rule is pure; it sees the ending, the policy and how much of the budget is used,
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from procession.model.task import RetryPolicy
+from procession.model.task import RetryPolicy, Soft
 
 SOFT = 75
 """EX_TEMPFAIL of sysexits.h: try again later."""
@@ -19,7 +20,8 @@ SKIP = 77
 """EX_NOPERM, used by test harnesses (automake) for "skipped": skip the rest of the processing."""
 
 UNCERTAIN_LIMIT = 3
-"""So many attempts in a row that were lost or could not be started fail the step as quarantined, whatever is left."""
+"""So many attempts in a row that were lost, could not be started or took too much memory fail the step as quarantined,
+whatever is left."""
 
 
 class Outcome(StrEnum):
@@ -33,11 +35,14 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     LOST = "lost"
     NOT_STARTED = "not_started"
+    MEMORY = "memory"
+    """It took more memory than it may, and was ended."""
     VOID = "void"
     """Claimed but never begun: the script was not executed and the attempt counts against nothing."""
 
 
-UNCERTAIN = (Outcome.LOST, Outcome.NOT_STARTED)
+UNCERTAIN = (Outcome.LOST, Outcome.NOT_STARTED, Outcome.MEMORY)
+"""Outcomes of which a few in a row quarantine a step: what ends so endangers what runs beside it."""
 
 TEMPORARY = frozenset(
     {
@@ -75,7 +80,8 @@ class Used:
 
     soft: int = 0
     hard: int = 0
-    """Time-outs, certain losses, programs that did not start, and failures where the policy retries them."""
+    """Everything else that was tried: time-outs, certain losses, programs that did not start; failures and memory where
+    the policy retries them."""
     uncertain_in_a_row: int = 0
 
 
@@ -93,6 +99,20 @@ class Done:
 
     verb: str
     reason: str
+
+
+def soften(ending: Ending, soft: Soft, lines: Callable[[], Sequence[str]]) -> Ending:
+    """A failure that the step's own rules call a soft error becomes one; `lines` are the last of its log."""
+    if ending.outcome is not Outcome.FAILED:
+        return ending
+    if ending.exit_code in soft.exit:
+        return replace(ending, outcome=Outcome.RETRY)
+    if soft.output:
+        said = lines()
+        for pattern in soft.output:
+            if found := next((line for line in said if re.search(pattern, line)), None):
+                return replace(ending, outcome=Outcome.RETRY, reason=found.strip()[:500] or ending.reason)
+    return ending
 
 
 def follow(ending: Ending, policy: RetryPolicy, used: Used, jitter: Callable[[], float]) -> Again | Done:
@@ -113,6 +133,8 @@ def follow(ending: Ending, policy: RetryPolicy, used: Used, jitter: Callable[[],
         case Outcome.RETRY:
             return _again("soft error", ending, policy, used.soft, policy.soft_attempts, jitter)
         case Outcome.FAILED if "failed" not in policy.on:
+            return Done("fail", ending.reason)
+        case Outcome.MEMORY if "memory" not in policy.on:
             return Done("fail", ending.reason)
         case outcome if outcome in UNCERTAIN and used.uncertain_in_a_row >= UNCERTAIN_LIMIT:
             return Done(

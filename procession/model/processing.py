@@ -6,7 +6,7 @@ It is pure. It takes the states as they are and returns moves; `flow/settle.py` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,11 @@ from procession.model.task import Task
 
 MET = frozenset({State.SUCCEEDED, State.SKIPPED})
 """States of a step in which the steps that need it may go on."""
+
+
+Values = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
+"""What a condition can ask for: parameters, and outputs by step."""
+NO_VALUES: Values = ({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,16 @@ class Attempt:
     code: Mapping[str, str]
     """Path of each script file of ours, and the SHA-256 of its text at the claim (kept in ``var/code``)."""
     metrics: Mapping[str, float]
+    launcher_id: int | None = None
+    """Who claimed it; None: nobody, it waits for children or was made by a person."""
+    memory: int = 0
+    """Bytes that it was counted with."""
+    errors: int = 0
+    """Errors that the script recorded while it went on."""
+    peak_tree: int | None = None
+    """Bytes that all its processes took together at most, where that was watched."""
+    surroundings: Mapping[str, Any] | None = None
+    """What it was started in: interpreter, packages, commit, sizes of inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,9 @@ class Step:
     started_at: datetime | None
     finished_at: datetime | None
     attempts: tuple[Attempt, ...] = ()
+    held_at: datetime | None = None
+    wants: str | None = None
+    """What it takes of limits and which host it needs, as `model/wants.py` reads it."""
 
     @property
     def executed(self) -> int:
@@ -93,6 +111,21 @@ class Processing:
     steps: tuple[Step, ...] = ()
     outputs: Mapping[str, Mapping[str, Any]] | None = None
     """Step name → its outputs."""
+    held_at: datetime | None = None
+    pinned_at: datetime | None = None
+    errors: int = 0
+    """Errors that its scripts recorded while they went on: with any, a success is amber."""
+    backfill: bool = False
+    """It comes after everything that is fresh."""
+    origin_id: int | None = None
+    """The processing whose script emitted its event."""
+    replaced_by: int | None = None
+    """Its next version."""
+    code_of: int | None = None
+    bytes: int | None = None
+    """What its directory took when it was last measured."""
+    cleaned_at: datetime | None = None
+    wants: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +146,19 @@ class Consequences:
 
 
 def settle(
-    task: Task, states: Mapping[int, State], ordinal: int, follows: Again | Done, *, cancel_asked: bool
+    task: Task,
+    states: Mapping[int, State],
+    ordinal: int,
+    follows: Again | Done,
+    *,
+    cancel_asked: bool,
+    values: Callable[[], Values] = lambda: NO_VALUES,
 ) -> Consequences:
     """Say what becomes of a processing when the attempt at `ordinal` has ended.
 
     `states` are the states of all its steps, this one still running. A wish to cancel wins over another try and over
-    going on, but never over the truth: a step that succeeded meanwhile has succeeded.
+    going on, but never over the truth: a step that succeeded meanwhile has succeeded. `values` are asked for only where
+    a step has a condition.
     """
     if isinstance(follows, Again) and not cancel_asked:
         return Consequences("again", follows.reason, follows.delay)
@@ -135,12 +175,14 @@ def settle(
         ended = tuple((o, end) for o, state in after.items() if state in (State.PENDING, State.READY))
         after |= {o: _TARGETS[end] for o, _ in ended}
     else:  # other branches go on, also beside one that failed
-        ready = next_ready(task, after)
-    whole = None if ready else _whole(after, verb, cancelled=cancel_asked or verb == "cancel")
-    return Consequences(verb, follows.reason, None, ready, ended, whole)
+        ready, passed = unfold(task, after, values)
+        ended = tuple((o, "skip") for o in passed)
+        after |= dict.fromkeys(passed, State.SKIPPED)
+    moved = None if ready else whole(after, verb, cancelled=cancel_asked or verb == "cancel")
+    return Consequences(verb, follows.reason, None, ready, ended, moved)
 
 
-def _whole(after: Mapping[int, State], verb: str, *, cancelled: bool) -> str | None:
+def whole(after: Mapping[int, State], verb: str, *, cancelled: bool) -> str | None:
     """The move of the processing when its steps stand like this; none as long as one of them runs or may start."""
     states = set(after.values())
     if states & {State.RUNNING, State.READY}:
@@ -158,6 +200,20 @@ _TARGETS = {
 }
 
 
+def unfold(
+    task: Task, states: Mapping[int, State], values: Callable[[], Values] = lambda: NO_VALUES
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ordinals of the pending steps whose turn it is, and of those that are passed over because their condition does
+    not hold; what needs one that is passed over goes on."""
+    after, passed = dict(states), []
+    ready = next_ready(task, after)
+    while task.whens and (never := [o for o in ready if o in task.whens and not task.whens[o].holds(*values())]):
+        passed += never
+        after |= dict.fromkeys(never, State.SKIPPED)
+        ready = next_ready(task, after)
+    return ready, tuple(passed)
+
+
 def next_ready(task: Task, states: Mapping[int, State]) -> tuple[int, ...]:
     """Ordinals of the pending steps whose needs are all met."""
     return tuple(
@@ -165,3 +221,12 @@ def next_ready(task: Task, states: Mapping[int, State]) -> tuple[int, ...]:
         for plan in task.steps
         if states[plan.ordinal] is State.PENDING and all(states[need] in MET for need in plan.needs)
     )
+
+
+def needing(task: Task, ordinal: int) -> tuple[int, ...]:
+    """Ordinals of a step and of all that need it, directly or not: what runs again when it does."""
+    found = {ordinal}
+    for plan in task.steps:  # needs stand before what needs them
+        if found & set(plan.needs):
+            found.add(plan.ordinal)
+    return tuple(sorted(found))

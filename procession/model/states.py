@@ -78,6 +78,13 @@ PROCESSING = _machine(
     Move("skip", (S.RUNNING,), S.SKIPPED, By.FLOW, "a script asked to skip the rest"),
     Move("cancel", (S.WAITING, S.RUNNING), S.CANCELLED, By.PERSON, "nothing of it will start any more"),
     Move("retry", (S.FAILED, S.CANCELLED), S.WAITING, By.PERSON, "its failed step gets another attempt"),
+    Move(
+        "restart",
+        (S.SUCCEEDED, S.FAILED, S.CANCELLED, S.SKIPPED),
+        S.WAITING,
+        By.PERSON,
+        "a step and all that need it run again",
+    ),
     Move("resume", (S.FAILED, S.CANCELLED), S.WAITING, By.FLOW, "a step was accepted by hand; the chain goes on"),
     Move("complete", (S.FAILED, S.CANCELLED), S.SUCCEEDED, By.FLOW, "its last open step was accepted by hand"),
 )
@@ -101,6 +108,13 @@ STEP = _machine(
         "its processing was cancelled; what ran has ended",
     ),
     Move("retry", (S.FAILED, S.CANCELLED), S.PENDING, By.PERSON, "another attempt, with its budget renewed"),
+    Move(
+        "restart",
+        (S.SUCCEEDED, S.FAILED, S.CANCELLED, S.SKIPPED),
+        S.PENDING,
+        By.PERSON,
+        "it runs again, with its budget renewed",
+    ),
     Move("accept", (S.FAILED, S.CANCELLED), S.SUCCEEDED, By.PERSON, "a person did it by hand; the chain goes on"),
 )
 

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
+from procession.model import condition
 from procession.model.command import Command
+from procession.model.wants import Uses
 
 TIMETABLE = "timetable:"
 """A periodic task is an event task on its own timetable: the event ``timetable:<task>``, keyed by the nominal time."""
+WATCH = "watch:"
+"""A task that watches a directory is an event task on the files that arrive there: the event ``watch:<task>``."""
+OWN = (TIMETABLE, WATCH)
+"""Beginnings of names that only Procession itself gives to events."""
+
+LOG_MAX = 256 << 20
+"""Bytes of a log that are kept where nothing is said: the first and the last of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,31 @@ class RetryPolicy:
     max_delay: float = 3600.0
     """Seconds that the span never exceeds."""
     on: tuple[str, ...] = ()
-    """Outcomes tried again besides soft errors, time-outs and certain losses: ``failed`` or nothing."""
+    """Outcomes tried again besides soft errors, time-outs and certain losses: ``failed``, ``memory`` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soft:
+    """Which failures are soft errors, beside exit code 75."""
+
+    exit: tuple[int, ...] = ()
+    """Exit codes."""
+    output: tuple[str, ...] = ()
+    """Regular expressions, looked for in each of the last lines of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a running script may take beside `StepPlan.memory`; one that takes more is ended. None: as it likes."""
+
+    cpu: float | None = None
+    """Seconds of processor time."""
+    files: int | None = None
+    """Open files at the same time."""
+    quiet: float | None = None
+    """Seconds without a line of output."""
+    log: int | None = LOG_MAX
+    """Bytes of its log that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +90,33 @@ class StepPlan:
     cwd: str = "processing"
     """``processing``: the directory shared by the chain; ``step``: one of its own."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    kind: str = "run"
+    """``run``: a command; ``wait``: until the children have ended; ``results``: Procession's own copying."""
+    memory: int = 0
+    """Bytes that it is counted with at the claim, and that its tree may take; 0: nothing is said."""
+    uses: Uses = ()
+    """Templates of limits that it takes while it runs, and how much of each."""
+    labels: tuple[str, ...] = ()
+    queue: str = ""
+    when: str | None = None
+    """Condition (`model/condition.py`): where it does not hold, the step is skipped, which counts as met."""
+    soft: Soft = field(default_factory=Soft)
+    caps: Caps = field(default_factory=Caps)
+    fresh: bool = False
+    """A retry finds the step's own directory empty, not as the try before left it."""
+    on_error: str = "fail"
+    """A ``wait`` step: what a child that did not succeed does to it, ``fail`` or ``ignore``."""
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """An alarm when data stop coming: at least so many events in so many seconds."""
+
+    at_least: int
+    per: float
+
+
+@dataclass(frozen=True)
 class Task:
     """What to do for every event of one name."""
 
@@ -66,13 +125,34 @@ class Task:
     """The name of the events it takes; a periodic task takes its own ``timetable:<task>``."""
     steps: tuple[StepPlan, ...]
     every: float | None = None
-    """Seconds from nominal start to nominal start; None: not periodic."""
+    """Seconds from nominal start to nominal start; None: not periodic, or by `cron`."""
+    from_end: bool = False
+    """`every` is counted from the end of the run before."""
+    cron: str | None = None
+    timezone: str = "UTC"
+    catch_up: str = "one"
+    """What becomes of the runs missed while nobody served: ``one``, ``all`` or ``skip``."""
+    where: str | None = None
+    """Condition on the event's parameters."""
     at_once: int = 0
     """Processings of this task running at the same time; 0: as many as resources allow."""
+    uses: Uses = ()
+    """Templates of limits that a processing takes from its first step to its last."""
+    priority: int = 0
+    delay: float = 0.0
+    """Seconds after its event before which a processing does not begin."""
+    group: str = ""
+    max_failures: int = 0
+    """So many failures in a row suspend the task until a person resumes it; 0: never."""
+    expect: Expect | None = None
+    disk: int | None = None
+    """Bytes that a processing takes, as far as one can say; None: learned from those that ended."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Values for names that no event brings, as ``[variables]`` had them."""
 
-    def accepts(self, event_name: str) -> bool:
-        """Is every event of this name one for this task?"""
-        return self.on == event_name
+    def accepts(self, event_name: str, params: Mapping[str, Any]) -> bool:
+        """Is this event one for this task?"""
+        return self.on == event_name and (self._where is None or self._where.holds(params, {}))
 
     def step(self, ordinal: int) -> StepPlan:
         """The plan of the step with this ordinal."""
@@ -80,7 +160,26 @@ class Task:
 
     def parameters(self) -> frozenset[str]:
         """Names that an event must bring, because a command of this task asks for them."""
-        return frozenset(name for step in self.steps for name in step.command.parameters())
+        asked = {name for step in self.steps for name in step.command.parameters()}
+        return frozenset(asked - self.variables.keys())
+
+    def values(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The parameters of an event, over the variables of the project."""
+        return {**self.variables, **params} if self.variables else params
+
+    @cached_property
+    def _where(self) -> condition.Condition | None:
+        return condition.parse(self.where) if self.where else None
+
+    @cached_property
+    def whens(self) -> Mapping[int, condition.Condition]:
+        """Ordinal → condition of the steps that have one."""
+        return {step.ordinal: condition.parse(step.when) for step in self.steps if step.when}
+
+    @property
+    def periodic(self) -> bool:
+        """Does a timetable start it?"""
+        return self.every is not None or self.cron is not None
 
     def to_json(self) -> str:
         """The canonical text: same task, same text, same hash."""
@@ -95,15 +194,27 @@ class Task:
     def from_json(cls, text: str) -> Task:
         """The task that `to_json` wrote, possibly by an earlier version of Procession."""
         raw: dict[str, Any] = json.loads(text)
-        steps = tuple(
-            StepPlan(
-                **{
-                    **step,
-                    "command": Command.from_raw(step["command"]),
-                    "needs": tuple(step["needs"]),
-                    "retry": RetryPolicy(**{**step["retry"], "on": tuple(step["retry"]["on"])}),
-                }
-            )
-            for step in raw.pop("steps")
-        )
-        return cls(steps=steps, **raw)
+        steps = tuple(_plan(step) for step in raw.pop("steps"))
+        expect = raw.pop("expect", None)
+        uses = _uses(raw.pop("uses", ()))
+        return cls(steps=steps, expect=None if expect is None else Expect(**expect), uses=uses, **raw)
+
+
+def _plan(raw: dict[str, Any]) -> StepPlan:
+    soft = raw.get("soft", {})
+    return StepPlan(
+        **{
+            **raw,
+            "command": Command.from_raw(raw["command"]),
+            "needs": tuple(raw["needs"]),
+            "retry": RetryPolicy(**{**raw["retry"], "on": tuple(raw["retry"]["on"])}),
+            "uses": _uses(raw.get("uses", ())),
+            "labels": tuple(raw.get("labels", ())),
+            "soft": Soft(tuple(soft.get("exit", ())), tuple(soft.get("output", ()))),
+            "caps": Caps(**raw.get("caps", {})),
+        }
+    )
+
+
+def _uses(raw: list[list[Any]] | tuple[()]) -> Uses:
+    return tuple((str(name), float(amount)) for name, amount in raw)

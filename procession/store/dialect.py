@@ -53,6 +53,17 @@ def given_rows(dialect: str, types: RowTypes) -> FromClause:
     return parsed.render_derived(name="r", with_types=True)
 
 
+def given_texts(dialect: str, name: str) -> Select[Any]:
+    """The texts of a JSON parameter (an array) as something to look into with IN."""
+    texts = bindparam(name, type_=Text())
+    if dialect == "sqlite":
+        each = func.json_each(texts).table_valued("value", name=f"each_{name}")
+        return select(each.c.value)
+    from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  40 ms, only where it is used
+
+    return select(func.jsonb_array_elements_text(cast(texts, JSONB)))
+
+
 class Given:
     """The columns of a set of rows that is written (`Tx.write`), as they stand in the statement.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, insert, literal_column, or_, select, update
@@ -14,10 +15,16 @@ from procession.store.database import Statement, Tx
 _t = schema.launcher
 
 
-def add(tx: Tx, *, name: str, kind: str, host: str, place: str, pid: int, boot: str, cpus: float, at: int) -> int:
-    """Write a launcher that starts now; return its id."""
+def add(
+    tx: Tx, *, name: str, kind: str, host: str, place: str, pid: int, boot: str, at: int, cpus: float,
+    memory: int | None = None, labels: Collection[str] = (), queues: Collection[str] = ("",),
+) -> int:  # fmt: skip
+    """Write a launcher that starts now, with what it may use; return its id."""
     (launcher_id,) = tx.reserve_ids("launcher", 1)
-    tx.run(_ADD, id=launcher_id, name=name, kind=kind, host=host, place=place, pid=pid, boot=boot, cpus=cpus, at=at)
+    tx.run(
+        _ADD, id=launcher_id, name=name, kind=kind, host=host, place=place, pid=pid, boot=boot, cpus=cpus, at=at,
+        memory=memory, labels=json.dumps(sorted(labels)), queues=json.dumps(sorted(queues)),
+    )  # fmt: skip
     return launcher_id
 
 
@@ -59,6 +66,9 @@ _ADD = Statement(
         pid=_param("pid", Integer),
         boot=_param("boot", Text),
         cpus=_param("cpus", Float),
+        memory=_param("memory"),
+        labels=_param("labels", Text),
+        queues=_param("queues", Text),
         started_at=_param("at"),
         beat_at=_param("at"),
     )

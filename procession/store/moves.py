@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, func, insert, literal_co
 from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
-from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move
+from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move, State
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, unindexed
@@ -115,8 +115,10 @@ def _step_move(move: Move, dialect: str) -> Executable:
     }
     if move.verb in COUNTING:
         values |= {"attempt": table.attempt + 1, "started_at": func.coalesce(table.started_at, given["at"])}
-    if move.verb == "retry":
+    if move.verb in ("retry", "restart"):
         values |= {"renewed": table.attempt}
+    if move.target is State.READY:
+        values |= {"ready_at": given["at"]}
     return (
         update(schema.step)
         .values(values)
@@ -141,7 +143,7 @@ def _processing_move(move: Move, dialect: str) -> Executable:
     }
     if move.verb in ("begin", "resume", "complete"):  # what was accepted by hand has begun as well
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
-    if move.verb in ("retry", "resume"):
+    if move.verb in ("retry", "resume", "restart"):
         values |= {"cancel_requested_at": None, "launcher_id": None}
     return (
         update(schema.processing)

@@ -27,21 +27,25 @@ from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
 from procession.clock import moment
+from procession.model.event import ranked, unranked
 from procession.model.processing import Processing
 from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows, unindexed
+from procession.store.dialect import Given, given_rows, given_texts, unindexed
 
 processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
 
 _NEW = {
     name: BigInteger() if name.endswith("id") else processing.c[name].type
-    for name in ("id", "event_id", "task", "definition_id", "state", "priority", "launcher_id", "created_at")
-}
+    for name in (
+        "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
+        "due_at", "finished_at", "reason", "origin_id", "code_of", "wants",
+    )
+}  # fmt: skip
 _NEW_STEP = {
     name: BigInteger() if name.endswith("id") else step.c[name].type
-    for name in ("processing_id", "ordinal", "name", "state", "priority", "cpus")
+    for name in ("processing_id", "ordinal", "name", "state", "priority", "cpus", "memory", "wants")
 }
 
 
@@ -61,14 +65,15 @@ class Standing:
     state: State
     cancel_asked: bool
     launcher_id: int | None
+    started_at: int | None = None
 
 
 def standings(tx: Tx, ids: Iterable[int]) -> dict[int, Standing]:
     """How these processings stand, locked against everybody else until this transaction ends."""
     rows = tx.each_tuple(_STANDING, [{"id": i} for i in sorted(set(ids))])
     return {
-        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id)
-        for i, task, definition_id, state, asked_at, launcher_id in rows
+        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id, started_at)
+        for i, task, definition_id, state, asked_at, launcher_id, started_at in rows
     }
 
 
@@ -85,24 +90,53 @@ class Waiting(NamedTuple):
     priority: int
     started_at: int | None
     """None: it is fresh, and all its steps are pending."""
+    created_at: int
+    wants: str | None
+    """As `model/wants.py` reads it."""
 
 
-def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int) -> list[Waiting]:
-    """The next waiting processings of a task, in claiming order."""
-    return [
-        Waiting(*row)
-        for row in tx.tuples(_WAITING[launcher_id is not None], task=task, launcher_id=launcher_id, n=limit)
-    ]
+def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = ()) -> list[Waiting]:
+    """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing`."""
+    rows = tx.tuples(
+        _WAITING[launcher_id is not None, bool(passing)],
+        task=task, launcher_id=launcher_id, n=limit, passing=json.dumps(list(passing)),
+    )  # fmt: skip
+    return [Waiting(*row) for row in rows]
+
+
+def wake_due(tx: Tx, now: int) -> None:
+    """Processings whose moment has come join those that may begin."""
+    tx.tuples(_WAKE_DUE, now=now)
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the next one's moment comes; None if none waits for one."""
+    ((due,),) = tx.tuples(_NEXT_DUE)
+    return due  # type: ignore[no-any-return]
 
 
 def running_by_task(tx: Tx) -> dict[str, int]:
-    """Task → its running processings, counted from rows."""
-    return dict(tx.tuples(_RUNNING))
+    """Task → its running processings, counted from rows; those that only wait for their children are not."""
+    found = dict(tx.tuples(_RUNNING))
+    for task, waiting_for_children in tx.tuples(_ONLY_WAITING):
+        found[task] -= waiting_for_children
+    return found
+
+
+def taking(tx: Tx) -> list[tuple[int, str]]:
+    """Processings that run and want something: id and what they want, as text."""
+    return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]
 
 
 def is_busy(tx: Tx, task: str) -> bool:
     """Does a processing of this task wait or run?"""
     return tx.row(_BUSY, task=task) is not None
+
+
+def last_end(tx: Tx, task: str) -> int | None:
+    """When a processing of this task ended last; None if none has."""
+    ((at,),) = tx.tuples(_LAST_END, task=task)
+    return at  # type: ignore[no-any-return]
 
 
 def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
@@ -113,6 +147,21 @@ def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
 def cancels_wanted(tx: Tx, launcher_id: int) -> list[tuple[int, int, int]]:
     """Live attempts, owned by this launcher, of processings whose cancel was asked: processing id, ordinal, number."""
     return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_CANCELS, launcher_id=launcher_id)]
+
+
+def rank(found: Processing) -> int:
+    """The number by which the claim goes."""
+    return ranked(found.priority, backfill=found.backfill)
+
+
+def children(tx: Tx, processing_id: int) -> list[tuple[int, State]]:
+    """The newest versions of the processings of the events that this one emitted: id and state, oldest first."""
+    return [(pid, State(state)) for pid, state in tx.tuples(_CHILDREN, id=processing_id)]
+
+
+def add_errors(tx: Tx, rows: Sequence[dict[str, int]]) -> None:
+    """Count errors that scripts recorded while they went on; rows: id, n."""
+    tx.write(_ADD_ERRORS, rows)
 
 
 def release(tx: Tx, launcher_ids: Sequence[int]) -> None:
@@ -160,7 +209,7 @@ def counts(tx: Tx) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {row.task: {str(State.SUCCEEDED): row.n} for row in tx.rows(_TOTALS)}
     for row in tx.rows(_OTHERS):
         states = found[row.task]
-        states[row.state] = row.n
+        states[row.state] = states.get(row.state, 0) + row.n
         states[str(State.SUCCEEDED)] -= row.n
     return {task: {state: n for state, n in states.items() if n} for task, states in found.items()}
 
@@ -182,8 +231,11 @@ def picture(row: Row[Any]) -> Processing:
 
     return Processing(
         row.id, row.task, row.event_id, row.event_name, row.key, row.title, json.loads(row.params), State(row.state),
-        row.version, row.priority, moment(row.created_at), at(row.due_at), at(row.started_at), at(row.finished_at),
-        at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
+        row.version, *unranked(row.priority)[:1], moment(row.created_at), at(row.due_at), at(row.started_at),
+        at(row.finished_at), at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
+        held_at=at(row.held_at), pinned_at=at(row.pinned_at), errors=row.errors, backfill=unranked(row.priority)[1],
+        origin_id=row.origin_id, replaced_by=row.replaced_by, code_of=row.code_of, bytes=row.bytes,
+        cleaned_at=at(row.cleaned_at), wants=row.wants,
     )  # fmt: skip
 
 
@@ -205,6 +257,7 @@ def _standing(dialect: str) -> Executable:
             processing.c.state,
             processing.c.cancel_requested_at,
             processing.c.launcher_id,
+            processing.c.started_at,
         )
         .select_from(given.join(processing, processing.c.id == given.c.id))
         .order_by(processing.c.id)
@@ -223,6 +276,11 @@ def _release(dialect: str) -> Executable:
     return update(processing).values(launcher_id=None).where(processing.c.launcher_id == given["id"])
 
 
+def _add_errors(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger(), "n": Integer()})
+    return update(processing).values(errors=processing.c.errors + given["n"]).where(processing.c.id == given["id"])
+
+
 def _is(name: str, state: str) -> Any:
     return literal_column(f"{name}.state = '{state}'")
 
@@ -236,27 +294,80 @@ def owner(owned: bool) -> Any:
     return processing.c.launcher_id == _param("launcher_id") if owned else processing.c.launcher_id.is_(None)
 
 
-def _waiting(owned: bool) -> Statement:
-    return Statement(
-        lambda dialect: (
-            select(processing.c.id, processing.c.definition_id, processing.c.priority, processing.c.started_at)
+_RUNNABLE: Any = literal_column(
+    "(processing.state = 'waiting' AND processing.due_at IS NULL AND processing.held_at IS NULL)"
+)
+_LATER: Any = literal_column(
+    "(processing.state = 'waiting' AND (processing.due_at IS NOT NULL OR processing.held_at IS NOT NULL))"
+)
+
+
+def _waiting(owned: bool, passing: bool) -> Statement:
+    def build(dialect: str) -> Executable:
+        p = processing.c
+        query = (
+            select(p.id, p.definition_id, p.priority, p.started_at, p.created_at, p.wants)
             .where(
-                (unindexed(dialect, processing.c.task) if owned else processing.c.task) == _param("task", Text),
-                _is("processing", "waiting"),
-                processing.c.due_at.is_(None),
+                (unindexed(dialect, p.task) if owned else p.task) == _param("task", Text),
+                literal_column("processing.state = 'waiting'"),
+                p.due_at.is_(None),
+                p.held_at.is_(None),
                 owner(owned),
             )
-            .order_by(processing.c.priority.desc(), processing.c.id)
+            .order_by(p.priority.desc(), p.id)
             .limit(_param("n", Integer))
         )
+        return (
+            query.where(or_(p.wants.is_(None), p.wants.not_in(given_texts(dialect, "passing")))) if passing else query
+        )
+
+    return Statement(build)
+
+
+_WAITING = {(owned, passing): _waiting(owned, passing) for owned in (False, True) for passing in (False, True)}
+_WAKE_DUE = Statement(
+    lambda _: update(processing).values(due_at=None).where(_LATER, processing.c.due_at <= _param("now"))
+)
+_NEXT_DUE = Statement(lambda _: select(func.min(processing.c.due_at)).where(_LATER))
+_TAKING = Statement(
+    lambda _: select(processing.c.id, processing.c.wants).where(
+        _is("processing", "running"), processing.c.wants.is_not(None)
     )
-
-
-_WAITING = {owned: _waiting(owned) for owned in (False, True)}
+)
+_CHILDREN = Statement(
+    lambda _: (
+        select(processing.c.id, processing.c.state)
+        .where(processing.c.origin_id == _param("id"), processing.c.replaced_by.is_(None))
+        .order_by(processing.c.id)
+    )
+)
+_ONLY_WAITING = Statement(
+    lambda _: (
+        select(processing.c.task, func.count(processing.c.id.distinct()))
+        .join_from(schema.attempt, processing, processing.c.id == schema.attempt.c.processing_id)
+        .where(
+            schema.attempt.c.launcher_id.is_(None),
+            literal_column("attempt.outcome IS NULL"),
+            _is("processing", "running"),
+            ~exists(literal_column("1")).where(
+                step.c.processing_id == processing.c.id,
+                step.c.ordinal != schema.attempt.c.ordinal,
+                literal_column("step.state IN ('running', 'ready')"),
+            ),
+        )
+        .group_by(processing.c.task)
+    )
+)
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
+_ADD_ERRORS = Statement(_add_errors)
 _TASKS_WAITING = Statement(
     lambda _: select(schema.task.c.name).where(
-        exists(literal_column("1")).where(processing.c.task == schema.task.c.name, _is("processing", "waiting"))
+        exists(literal_column("1")).where(
+            processing.c.task == schema.task.c.name,
+            literal_column("processing.state = 'waiting'"),
+            processing.c.due_at.is_(None),
+            processing.c.held_at.is_(None),
+        )
     )
 )
 _RUNNING = Statement(
@@ -268,9 +379,15 @@ _RUNNING = Statement(
 )
 _BUSY = Statement(
     lambda _: union_all(
-        select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "waiting")),
+        select(processing.c.id).where(processing.c.task == _param("task", Text), _RUNNABLE),
+        select(processing.c.id).where(processing.c.task == _param("task", Text), _LATER),
         select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "running")),
     ).limit(literal_column("1"))
+)
+_LAST_END = Statement(
+    lambda _: select(func.max(processing.c.finished_at)).where(
+        processing.c.task == _param("task", Text), processing.c.finished_at.is_not(None)
+    )
 )
 _ASK_CANCEL = Statement(
     lambda _: (
@@ -309,8 +426,14 @@ _OTHERS = Statement(
             select(processing.c.task, processing.c.state, _count)
             .where(literal_column(f"processing.state IN ({states})"))
             .group_by(processing.c.task, processing.c.state)
-            for states in ("'waiting'", "'running'", "'failed', 'cancelled', 'skipped'")
-        )
+            for states in ("'running'", "'failed', 'cancelled', 'skipped'")
+        ),
+        *(
+            select(processing.c.task, processing.c.state, _count)
+            .where(waiting_so)
+            .group_by(processing.c.task, processing.c.state)
+            for waiting_so in (_RUNNABLE, _LATER)
+        ),
     )
 )
 _KNOWN_TASK = Statement(
@@ -321,7 +444,7 @@ _BEFORE = Statement(
         select(processing.c.id)
         .where(
             processing.c.task == _param("task", Text),
-            _is("processing", "waiting"),
+            _RUNNABLE,
             or_(
                 processing.c.priority > _param("priority", Integer),
                 and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0001"
+VERSION = "0002"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -35,6 +35,11 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+RUNNABLE = "state = 'waiting' AND due_at IS NULL AND held_at IS NULL"
+"""Processings that begin when there is room. A query must say it in these words for its index to be used."""
+LATER = "state = 'waiting' AND (due_at IS NOT NULL OR held_at IS NOT NULL)"
+"""Processings that wait for a moment, or for a person."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 """SQLite gives out row ids only for INTEGER."""
@@ -83,6 +88,7 @@ event = Table(
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("conflicts", Integer, nullable=False, server_default="0"),
     Column("last_seen_at", BigInteger, nullable=False),
+    Column("origin_id", Id),  # the processing whose script emitted it
     Index("ix_event_name", "name", "id"),  # events of one name, newest first
     sqlite_autoincrement=True,
 )
@@ -116,6 +122,17 @@ task = Table(  # live state of each task
     Column("definition_id", Id, nullable=False),
     Column("removed_at", BigInteger),  # no longer in the file: takes no events, begun work finishes
     Column("nominal_at", BigInteger),  # the last nominal time of a periodic task
+    Column("resumed_at", BigInteger),  # failures before this moment no longer suspend it
+)
+
+setting = Table(  # what a person (or a suspension) has set while it runs; holds over the file until it is reset
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),  # model/setting.py says which there are
+    Column("value", Text, nullable=False),  # JSON
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
 )
 
 processing = Table(
@@ -127,23 +144,41 @@ processing = Table(
     Column("definition_id", Id, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("state", Text, nullable=False),
-    Column("priority", Integer, nullable=False, server_default="0"),
-    Column("due_at", BigInteger),
+    Column("priority", Integer, nullable=False, server_default="0"),  # its rank: backfill is below all that is fresh
+    Column("due_at", BigInteger),  # waiting: not before; emptied when it has passed
     Column("cancel_requested_at", BigInteger),
     Column("launcher_id", Id),  # owned by this foreground launcher alone; null: whoever serves the project
     Column("reason", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
+    Column("held_at", BigInteger),  # nothing of it starts until it is released
+    Column("pinned_at", BigInteger),  # the cleaner leaves it alone
+    Column("errors", Integer, nullable=False, server_default="0"),  # recorded by its scripts: succeeded, but amber
+    Column("origin_id", Id),  # the processing that emitted its event
+    Column("replaced_by", Id),  # the next version of it
+    Column("code_of", Id),  # the processing whose scripts, as they were kept, it runs; null: as they are now
+    Column("wants", Text),  # JSON: what it takes of limits, and what its first steps want (model/wants.py)
+    Column("bytes", BigInteger),  # of its directory, when it was last measured
+    Column("cleaned_at", BigInteger),  # its working files are gone
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
-    # which of a task's processings is next
+    # which of a task's processings is next; `wants` is read along, to pass over what cannot start
     Index(
         "ix_processing_waiting",
         "task",
         text("priority DESC"),
         "id",
-        sqlite_where=text("state = 'waiting'"),
+        "wants",
+        sqlite_where=text(RUNNABLE),
+    ),
+    # those whose time comes, or that are held
+    Index(
+        "ix_processing_later",
+        "due_at",
+        "task",
+        "held_at",
+        sqlite_where=text(LATER),
     ),
     # how many of a task are running
     Index(
@@ -153,6 +188,25 @@ processing = Table(
         sqlite_where=text("state = 'running'"),
     ),
     Index("ix_processing_task", "task", "id"),  # list by task, newest first
+    # the last of a task in the order of their ends: failures in a row, retention, durations
+    Index(
+        "ix_processing_finished",
+        "task",
+        "finished_at",
+        sqlite_where=text("finished_at IS NOT NULL"),
+    ),
+    # children of a processing
+    Index(
+        "ix_processing_origin",
+        "origin_id",
+        sqlite_where=text("origin_id IS NOT NULL"),
+    ),
+    # directories that are to be measured
+    Index(
+        "ix_processing_unmeasured",
+        "id",
+        sqlite_where=text("finished_at IS NOT NULL AND bytes IS NULL"),
+    ),
     # list what did not succeed, newest first
     Index(
         "ix_processing_ended",
@@ -185,6 +239,10 @@ step = Table(
     Column("attempt", Integer, nullable=False, server_default="0"),  # number of the latest attempt; never goes back
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("cpus", Float, nullable=False),
+    Column("memory", BigInteger, nullable=False, server_default="0"),
+    Column("wants", Text),  # JSON: what it takes of limits, which host it needs (model/wants.py)
+    Column("held_at", BigInteger),
+    Column("ready_at", BigInteger),  # since when it may start, or could again
     Column("due_at", BigInteger),  # not before; emptied when it has passed, so that the claim reads one short index
     Column("renewed", Integer, nullable=False, server_default="0"),  # attempts up to this one no longer count
     Column("reason", Text),
@@ -198,7 +256,13 @@ step = Table(
         text("priority DESC"),
         "processing_id",
         "ordinal",
-        sqlite_where=text("state = 'ready' AND due_at IS NULL"),
+        sqlite_where=text("state = 'ready' AND due_at IS NULL AND held_at IS NULL"),
+    ),
+    # what the running ones take of limits
+    Index(
+        "ix_step_taking",
+        "wants",
+        sqlite_where=text("state = 'running' AND wants IS NOT NULL"),
     ),
     # retries whose time comes
     Index(
@@ -217,6 +281,7 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("number", Integer, nullable=False),
     Column("launcher_id", Id),  # no foreign key: history outlives launchers
     Column("cpus", Float, nullable=False),  # what it takes, counted at every claim
+    Column("memory", BigInteger, nullable=False, server_default="0"),
     Column("outcome", Text),
     Column("reason", Text),
     Column("note", Text),
@@ -232,6 +297,9 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("log_bytes", BigInteger),
     Column("code", Text),  # JSON: script path → SHA-256
     Column("metrics", Text),  # JSON: name → number
+    Column("errors", Integer, nullable=False, server_default="0"),  # recorded by the script
+    Column("peak_tree", BigInteger),  # bytes of its whole tree at a time, where that was watched
+    Column("surroundings", Text),  # JSON: interpreter, packages, commit, sizes of inputs, at the claim
     PrimaryKeyConstraint("processing_id", "ordinal", "number"),
     # attempts to look after
     Index(
@@ -267,6 +335,9 @@ launcher = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("beat_at", BigInteger, nullable=False),
     Column("stopped_at", BigInteger),
+    Column("memory", BigInteger),
+    Column("labels", Text),  # JSON: list
+    Column("queues", Text),  # JSON: list
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )
@@ -286,4 +357,94 @@ journal = Table(
     Column("reason", Text),
     Index("ix_journal_processing", "processing_id", "id"),  # the story of one processing
     sqlite_autoincrement=True,
+)
+
+tally = (
+    Table(  # counts by the hour: how much came, how it ended, how long it took; net, so that the sum is what is there
+        "tally",
+        metadata,
+        Column("hour", BigInteger, nullable=False),  # its first moment
+        Column("noun", Text, nullable=False),  # event or task
+        Column("name", Text, nullable=False),
+        Column("what", Text, nullable=False),  # model/tally.py says which there are
+        Column("n", BigInteger, nullable=False),
+        Column("seconds", Float, nullable=False),
+        PrimaryKeyConstraint("noun", "name", "what", "hour"),
+        CheckConstraint("noun IN ('event', 'task')", name="noun"),
+        sqlite_with_rowid=False,
+    )
+)
+
+message = Table(  # what people should know: one row for each cause, however often it occurs
+    "message",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),  # error, failure, suspended, silence, incomplete, disk
+    Column("task", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("signature", Text, nullable=False),  # what makes two of them the same
+    Column("text", Text, nullable=False),  # as it was last
+    Column("processing_id", Id),  # where it was last
+    Column("n", Integer, nullable=False, server_default="1"),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),  # it no longer occurs
+    Column("read_at", BigInteger),
+    Column("read_by", Text),
+    Column("needs_person_at", BigInteger),  # when a person is told, if it still occurs then; null: never
+    Column("told_at", BigInteger),  # when the alert command was run for it
+    CheckConstraint(
+        "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk')",
+        name="kind",
+    ),
+    # the one that still occurs
+    Index(
+        "uq_message_active",
+        "kind",
+        "task",
+        "step",
+        "signature",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+    ),
+    # those of which a person is to be told
+    Index(
+        "ix_message_untold",
+        "needs_person_at",
+        sqlite_where=text("ended_at IS NULL AND told_at IS NULL AND needs_person_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+slot = Table(  # one set that is being collected, or was
+    "slot",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),  # of the set, as the file has it
+    Column("key", Text, nullable=False),
+    Column("plan", Text, nullable=False),  # JSON: what the file said when its first piece came
+    Column("first_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),  # when it is no longer waited for; null: for ever
+    Column("done_at", BigInteger),
+    Column("complete", Integer),  # 1: everything wanted came; 0: the time was over
+    Column("event_id", Id),  # the event that it became
+    Column("late", Integer, nullable=False, server_default="0"),  # pieces that came afterwards
+    UniqueConstraint("name", "key"),
+    # those that are waited for
+    Index(
+        "ix_slot_due",
+        "due_at",
+        sqlite_where=text("done_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+piece = Table(
+    "piece",
+    metadata,
+    Column("slot_id", Id, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("event_id", Id, nullable=False),
+    PrimaryKeyConstraint("slot_id", "name"),
+    sqlite_with_rowid=False,
 )

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -30,7 +31,7 @@ from procession.model.processing import Attempt, Step
 from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows, upsert
+from procession.store.dialect import Given, given_rows, given_texts, upsert
 from procession.store.processings import owner
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
@@ -41,8 +42,10 @@ _NEW = {
     **_WHICH,
     "launcher_id": BigInteger(),
     "cpus": Float(),
+    "memory": BigInteger(),
     "claimed_at": BigInteger(),
     "code": Text(),
+    "surroundings": Text(),
 }
 _END = {
     **_WHICH,
@@ -50,7 +53,7 @@ _END = {
         name: attempt.c[name].type
         for name in (
             "outcome", "reason", "started_at", "finished_at", "exit_code", "signal", "errno",
-            "max_rss", "cpu_seconds", "log_bytes", "metrics",
+            "max_rss", "cpu_seconds", "log_bytes", "metrics", "errors", "peak_tree",
         )
     },
 }  # fmt: skip
@@ -85,18 +88,31 @@ class Ready(NamedTuple):
     priority: int
     task: str
     definition_id: int
+    memory: int
+    wants: str | None
+    ready_at: int | None
 
 
-def ready(tx: Tx, launcher_id: int | None, free: float, limit: int) -> list[Ready]:
-    """Steps of running processings that take at most so many processors and may start, in claiming order."""
-    owned = launcher_id is not None
-    return [Ready(*row) for row in tx.tuples(_READY[owned], launcher_id=launcher_id, free=free, n=limit)]
+def ready(tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Sequence[str] = ()) -> list[Ready]:
+    """Steps of running processings that take at most so many processors and may start, in claiming order, but for
+    those that want exactly one of `passing`."""
+    rows = tx.tuples(
+        _READY[launcher_id is not None, bool(passing)],
+        launcher_id=launcher_id, free=free, n=limit, passing=json.dumps(list(passing)),
+    )  # fmt: skip
+    return [Ready(*row) for row in rows]
 
 
-def live(tx: Tx, host: str) -> tuple[float, int, int]:
-    """Processors taken by the live attempts of a host, how many these are, and how many do not take exactly one."""
-    ((total, count, odd),) = tx.tuples(_LIVE, host=host)
-    return float(total), count, odd
+def live(tx: Tx, host: str) -> tuple[float, int, int, int]:
+    """Processors taken by the live attempts of a host, how many these are, how many do not take exactly one, and bytes
+    of memory."""
+    ((total, count, odd, memory),) = tx.tuples(_LIVE, host=host)
+    return float(total), count, odd, int(memory)
+
+
+def taking(tx: Tx) -> list[tuple[int, str]]:
+    """Running steps that want something: the id of the processing and what they want, as text."""
+    return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]
 
 
 class StepStanding(NamedTuple):
@@ -108,6 +124,8 @@ class StepStanding(NamedTuple):
     state: str
     attempt: int
     renewed: int
+    wants: str | None
+    held_at: int | None
 
 
 def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, StepStanding]]:
@@ -134,6 +152,13 @@ class Order(NamedTuple):
     title: str
     params: str
     created_at: int
+    code_of: int | None
+
+
+def code_of(tx: Tx, processing_id: int, ordinal: int) -> dict[str, str]:
+    """Script path → hash of its text, as the latest attempt of this step had it."""
+    row = tx.row(_CODE_OF, processing_id=processing_id, ordinal=ordinal)
+    return {} if row is None else json.loads(row.code)
 
 
 def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Order]:
@@ -187,6 +212,11 @@ def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
     return tx.each(_LIVE_ATTEMPTS, [{"id": i} for i in launcher_ids]).fetchall() if launcher_ids else ()
 
 
+def waiting_for_children(tx: Tx) -> list[tuple[int, int, int]]:
+    """Live attempts that nobody claimed, because they only wait: processing id, ordinal, number."""
+    return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_FOR_CHILDREN)]
+
+
 def adopt(tx: Tx, rows: Sequence[dict[str, Any]], launcher_id: int) -> None:
     """Make live attempts those of another launcher."""
     tx.write(_ADOPT, [{**row, "launcher_id": launcher_id} for row in rows])
@@ -209,7 +239,7 @@ def _at(value: int | None) -> Any:
 def _step_picture(row: Row[Any], attempts: tuple[Attempt, ...]) -> Step:
     return Step(
         row.ordinal, row.name, State(row.state), row.attempt, _at(row.due_at), row.reason, _at(row.started_at),
-        _at(row.finished_at), attempts,
+        _at(row.finished_at), attempts, _at(row.held_at), row.wants,
     )  # fmt: skip
 
 
@@ -219,6 +249,8 @@ def _attempt_picture(row: Row[Any]) -> Attempt:
         _at(row.claimed_at), _at(row.started_at), _at(row.finished_at), row.exit_code, row.signal, row.errno,
         row.max_rss, row.cpu_seconds, row.log_bytes, row.host,
         json.loads(row.code) if row.code else {}, json.loads(row.metrics) if row.metrics else {},
+        row.launcher_id, row.memory, row.errors, row.peak_tree,
+        json.loads(row.surroundings) if row.surroundings else None,
     )  # fmt: skip
 
 
@@ -268,6 +300,8 @@ def _states(dialect: str) -> Executable:
         step.c.state,
         step.c.attempt,
         step.c.renewed,
+        step.c.wants,
+        step.c.held_at,
     )
     return select(*columns).select_from(given.join(step, step.c.processing_id == given.c.id)).order_by(step.c.ordinal)
 
@@ -282,6 +316,7 @@ def _orders(dialect: str) -> Executable:
         event.c.title,
         event.c.params,
         processing.c.created_at,
+        processing.c.code_of,
     )
     joined = given.join(processing, processing.c.id == given.c.id).join(event, event.c.id == processing.c.event_id)
     return select(*columns).select_from(joined)
@@ -319,33 +354,43 @@ _WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, s
 _NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
 
 
-def _ready_steps(owned: bool) -> Statement:
-    return Statement(
-        lambda _: (
+def _ready_steps(owned: bool, passing: bool) -> Statement:
+    def build(dialect: str) -> Executable:
+        query = (
             select(
-                step.c.processing_id,
-                step.c.ordinal,
-                step.c.attempt,
-                step.c.cpus,
-                step.c.priority,
-                processing.c.task,
-                processing.c.definition_id,
+                step.c.processing_id, step.c.ordinal, step.c.attempt, step.c.cpus, step.c.priority,
+                processing.c.task, processing.c.definition_id, step.c.memory, step.c.wants, step.c.ready_at,
             )
             .join_from(step, processing, processing.c.id == step.c.processing_id)
-            .where(_ready, step.c.due_at.is_(None), owner(owned), step.c.cpus <= _param("free", Float))
+            .where(
+                _ready, step.c.due_at.is_(None), step.c.held_at.is_(None), processing.c.held_at.is_(None),
+                owner(owned), step.c.cpus <= _param("free", Float),
+            )
             .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
             .limit(_param("n", Integer))
+        )  # fmt: skip
+        return (
+            query.where(or_(step.c.wants.is_(None), step.c.wants.not_in(given_texts(dialect, "passing"))))
+            if passing
+            else query
         )
+
+    return Statement(build)
+
+
+_READY = {(owned, passing): _ready_steps(owned, passing) for owned in (False, True) for passing in (False, True)}
+_TAKING = Statement(
+    lambda _: select(step.c.processing_id, step.c.wants).where(
+        literal_column("step.state = 'running'"), step.c.wants.is_not(None)
     )
-
-
-_READY = {owned: _ready_steps(owned) for owned in (False, True)}
+)
 _LIVE = Statement(
     lambda _: (
         select(
             func.coalesce(func.sum(attempt.c.cpus), 0.0),
             func.count(),
             func.coalesce(func.sum(case((attempt.c.cpus != 1, 1), else_=0)), 0),
+            func.coalesce(func.sum(attempt.c.memory), 0),
         )
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
         .where(
@@ -353,6 +398,25 @@ _LIVE = Statement(
             launcher.c.host == _param("host", Text),
             launcher.c.kind == literal_column("'up'"),
         )
+    )
+)
+_FOR_CHILDREN = Statement(
+    lambda _: (
+        select(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
+        .where(attempt.c.launcher_id.is_(None), attempt.c.outcome.is_(None))
+        .order_by(attempt.c.processing_id, attempt.c.ordinal)
+    )
+)
+_CODE_OF = Statement(
+    lambda _: (
+        select(attempt.c.code)
+        .where(
+            attempt.c.processing_id == _param("processing_id"),
+            attempt.c.ordinal == _param("ordinal", Integer),
+            attempt.c.code.is_not(None),
+        )
+        .order_by(attempt.c.number.desc())
+        .limit(literal_column("1"))
     )
 )
 _STATES, _ORDERS, _OUTPUTS = Statement(_states), Statement(_orders), Statement(_outputs)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import processings
+from procession.commands import processings, reasons
 from procession.commands.processings import find_step
 from procession.errors import NotFound, Refused
 from procession.model.states import State
@@ -32,7 +32,7 @@ def test_a_processing_is_got_with_everything_and_an_unknown_one_is_said_to_be_no
     found = processings.get(d.project, pid)
     assert (found.task, found.event, found.key, found.params, found.version) == ("t", "e", "k", {"x": 1}, 1)
     assert [step.name for step in found.steps] == ["one", "two", "three"]
-    for ask in (processings.get, processings.cancel, processings.retry, processings.why):
+    for ask in (processings.get, processings.cancel, processings.retry, reasons.why):
         with pytest.raises(NotFound, match="no processing 99"):
             ask(d.project, 99)
 
@@ -150,47 +150,47 @@ def test_why_gives_the_answer_of_the_claim_itself(drive: Drive, code: str) -> No
     d = drive(WHY[code], cpus=4)
     first, second = d.born(), d.born()
     d.turn()
-    assert processings.why(d.project, first).code == "running"
-    assert processings.why(d.project, second).code == code
+    assert reasons.why(d.project, first).code == "running"
+    assert reasons.why(d.project, second).code == code
     d.end(first)
-    assert processings.why(d.project, second).code == "running"
+    assert reasons.why(d.project, second).code == "running"
 
 
 def test_why_is_never_empty_from_birth_to_end(d: Driven) -> None:
     pid, behind = d.born(), d.born()
-    assert processings.why(d.project, pid).code == "starting"
+    assert reasons.why(d.project, pid).code == "starting"
     d.leave()
-    assert processings.why(d.project, pid).code == "no_launcher"
+    assert reasons.why(d.project, pid).code == "no_launcher"
     d.launch()
     d.turn()
     d.begin()
     d.clock.advance(90)
-    found = processings.why(d.project, pid)
+    found = reasons.why(d.project, pid)
     assert (found.code, "1 min 30 s" in found.sentence or "90 s" in found.sentence) == ("running", True)
     d.end(pid, 75, left={"retry_after": "300", "log": "not there yet\n"})
-    found = processings.why(d.project, pid)
+    found = reasons.why(d.project, pid)
     assert found.code == "retry_at"
     assert "5 min" in found.sentence
     assert "not there yet" in found.sentence
     d.after(300)
     d.end(pid, 1)
-    assert processings.why(d.project, pid).code == "failed"
+    assert reasons.why(d.project, pid).code == "failed"
     d.begin()
     processings.cancel(d.project, behind)
-    assert processings.why(d.project, behind).code == "cancelling"
+    assert reasons.why(d.project, behind).code == "cancelling"
     d.turn()
     d.end(behind, None, how="cancelled", signal=15)
-    assert processings.why(d.project, behind).code == "cancelled"
+    assert reasons.why(d.project, behind).code == "cancelled"
     processings.retry(d.project, pid)
     d.turn()
     for _ in range(3):
         d.end(pid)
-    assert processings.why(d.project, pid).sentence.startswith("it succeeded")
+    assert reasons.why(d.project, pid).sentence.startswith("it succeeded")
 
 
 def test_why_a_processing_is_behind_others_of_its_task(drive: Drive) -> None:  # noqa: F811
     d = drive(WHY["at_once"])
     pids = [d.born() for _ in range(4)]
     d.turn()
-    assert processings.why(d.project, pids[3]).code in ("behind", "at_once")
-    assert processings.why(d.project, pids[3]).sentence
+    assert reasons.why(d.project, pids[3]).code in ("behind", "at_once")
+    assert reasons.why(d.project, pids[3]).sentence

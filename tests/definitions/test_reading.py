@@ -102,11 +102,11 @@ LINES = """\
 42: tasks.reference.steps[2]: {lod.x} names no earlier step; did you mean {load.x}?
 42: tasks.reference.steps[3].python: there is no
 44: tasks."b d": does not say what it runs; write run = ... or steps = ...
-44: tasks."b d": does not say when it runs; write every = ... or on = ...
+44: tasks."b d": does not say when it runs; write every = ... or cron = ...
 44: tasks."b d": is not a name
 46: tasks.given.every: 1e+308 is longer than a hundred years
 47: tasks.given.run: {dat} has no value: nobody gives a periodic task parameters; did you mean {date}?
-48: work: unknown key; known here: project, launcher, environment, tasks
+48: work: unknown key; known here: project, launcher, environment, limits, variables, tasks
 """
 
 

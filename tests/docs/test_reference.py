@@ -64,14 +64,24 @@ def test_every_error_and_exit_code_has_a_line() -> None:
 
 # ── the task file ──────────────────────────────────────────────────────────────────────────────────
 
+
+def names_in(table: type[schema.Table]) -> set[str]:
+    """The keys of a table, as they are written."""
+    return {field.alias or name for name, field in table.model_fields.items()}
+
+
 KEYS = {
     "[project]": set(schema.ProjectTable.model_fields),
     "[launcher]": set(schema.LauncherTable.model_fields),
     "[environment]": set(schema.EnvironmentTable.model_fields),
-    "[tasks.NAME]": set(schema.TaskTable.model_fields) - set(schema.Options.model_fields),
-    "steps": set(schema.StepTable.model_fields) - set(schema.Options.model_fields),
-    "Options of a step": set(schema.Options.model_fields),
-    "retry": set(schema.Retry.model_fields),
+    "[tasks.NAME]": names_in(schema.TaskTable) - names_in(schema.Options) | {"uses"},
+    "steps": names_in(schema.StepTable) - names_in(schema.Options),
+    "Options of a step": names_in(schema.Options),
+    "retry": names_in(schema.Retry),
+    "limits of a step": names_in(schema.LimitsOfStep),
+    "soft": names_in(schema.SoftTable),
+    "expect": names_in(schema.ExpectTable),
+    "results": names_in(schema.ResultsTable),
 }
 
 

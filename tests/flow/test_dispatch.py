@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import events, processings
+from procession.commands import events, processings, reasons
 from procession.commands import steps as accepted
 from procession.errors import ExecutorError, Invalid
 from procession.executor import Job
@@ -73,7 +73,7 @@ def test_no_more_run_than_there_are_cpus(drive: Drive) -> None:
     assert d.claimed() == pids[:3]
     d.end(pids[1])
     assert d.claimed() == [pids[0], pids[2], pids[3]]
-    assert processings.why(d.project, pids[4]).code == "cpus"
+    assert reasons.why(d.project, pids[4]).code == "cpus"
 
 
 def test_a_step_takes_the_cpus_it_asks_for_and_one_that_does_not_fit_holds_back_no_other(drive: Drive) -> None:
@@ -138,7 +138,7 @@ def test_at_once_limits_the_running_processings_of_a_task(drive: Drive) -> None:
     pids = [d.born() for _ in range(4)]
     d.turn(2)
     assert d.claimed() == pids[:2]
-    assert processings.why(d.project, pids[2]).code == "at_once"
+    assert reasons.why(d.project, pids[2]).code == "at_once"
     d.end(pids[0])  # its next step: it still counts
     assert sorted(d.claimed()) == pids[:2]
     d.end(pids[1], 1)  # failed: its place is free

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.commands import events, processings
+from procession.commands import events, processings, reasons
 from procession.errors import Invalid
 from procession.launcher.journal_log import JournalLog
 from procession.launcher.loop import NET, Loop
@@ -56,7 +56,7 @@ def test_a_definition_that_cannot_be_read_holds_up_only_its_own(drive: Drive) ->
 def test_nobody_but_the_timetable_emits_its_events(drive: Drive) -> None:
     d = drive('[tasks.p]\nevery = "10 s"\nrun = "./one.sh"\n')
     d.turn()
-    with pytest.raises(Invalid, match="timetables"):
+    with pytest.raises(Invalid, match="own timetable"):
         events.submit(d.project, NewEvent("timetable:p", source="test"))
 
 
@@ -110,7 +110,7 @@ def test_asking_why_locks_nothing(drive_both: Drive) -> None:  # noqa: F811
     if d.project.store.engine.dialect.name == "sqlite":
         return  # a reading transaction of SQLite never locks
     with d.project.store.read() as tx:
-        processings.explain(d.project, tx, processings.look(tx, pid))
+        reasons.explain(d.project, tx, processings.look(tx, pid))
         with d.project.store.engine.connect() as other:
             other.exec_driver_sql("SELECT id FROM processing WHERE id = %(i)s FOR UPDATE NOWAIT", {"i": pid})
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.commands import processings
+from procession.commands import processings, reasons
 from procession.commands.processings import Cancelled
 from procession.flow.stop import ASK_AGAIN
 from tests.flow.driven import Driven
@@ -62,7 +62,7 @@ def test_running_is_asked_to_end_and_again_until_it_does(drive: Drive) -> None:
     assert d.executor.asked == [d.key(pid)]
     d.after(ASK_AGAIN)
     assert len(d.executor.asked) == 2
-    assert processings.why(d.project, pid).code == "cancelling"
+    assert reasons.why(d.project, pid).code == "cancelling"
     d.end(pid, None, how="cancelled", signal=15)
     assert (d.state(pid), d.outcomes(pid)) == ("cancelled", ["cancelled"])
 

@@ -90,7 +90,7 @@ def test_every_outcome_has_a_consequence_and_only_success_succeeds(outcome: Outc
 @pytest.mark.parametrize("outcome", UNCERTAIN)
 def test_three_attempts_in_a_row_without_a_certain_end_are_quarantined_whatever_is_left(outcome: Outcome) -> None:
     """G15."""
-    generous = RetryPolicy(attempts=1000, soft_attempts=1000)
+    generous = RetryPolicy(attempts=1000, soft_attempts=1000, on=("memory",))
     ending = Ending(outcome, "shim_died", errno=errno.EAGAIN)
     for in_a_row in (1, 2):
         assert isinstance(follow(ending, generous, Used(0, 50, in_a_row), no_jitter), Again)

@@ -47,11 +47,11 @@ def test_from_every_state_that_is_no_end_the_flow_can_reach_an_end(machine: Mach
 
 @BOTH
 def test_an_end_is_left_only_where_a_person_goes_on(machine: Machine) -> None:
-    """A person's `retry` and `accept`, and what follows from an `accept` for the processing."""
+    """A person's `retry`, `restart` and `accept`, and what follows from an `accept` for the processing."""
     leaving = {m.verb for m in machine.moves.values() if machine.terminal & set(m.sources)}
-    assert leaving == ({"retry", "resume", "complete"} if machine is PROCESSING else {"retry", "accept"})
-    for verb in leaving:
-        assert set(machine.moves[verb].sources) == {State.FAILED, State.CANCELLED}, "a success is never taken back"
+    assert leaving == {"restart", *({"retry", "resume", "complete"} if machine is PROCESSING else {"retry", "accept"})}
+    for verb in leaving - {"restart"}:
+        assert set(machine.moves[verb].sources) == {State.FAILED, State.CANCELLED}, "only a restart undoes a success"
 
 
 @BOTH
@@ -62,7 +62,7 @@ def test_the_machine_allows_what_its_table_says_and_offers_only_what_a_person_ma
             assert machine.allows(verb, state) is (state in move.sources)
             assert machine.allows(verb, str(state)) is (state in move.sources), "also as the database writes it"
             assert (verb in offered) is (state in move.sources and move.by is By.PERSON)
-    assert machine.offers(State.SUCCEEDED) == []
+    assert machine.offers(State.SUCCEEDED) == ["restart"]
 
 
 def test_every_state_belongs_to_a_machine_and_the_ends_are_the_same_for_both() -> None:

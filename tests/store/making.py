@@ -25,6 +25,10 @@ NOW = micros(AT)
 PLAIN = ("/bin/true",)
 
 
+LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "code_of", "wants"))
+"""Of a new processing, what is said only of some."""
+
+
 def chain(
     name: str = "t", on: str = "e", steps: int = 1, *, cpus: float = 1.0, at_once: int = 0, words: Sequence[str] = PLAIN
 ) -> Task:
@@ -104,7 +108,7 @@ def born(
         tx,
         [
             {"id": i, "name": "e", "key": None, "title": "", "params": "{}", "source": "s", "created_at": NOW,
-             "last_seen_at": NOW}
+             "last_seen_at": NOW, "origin_id": None}
             for i in event_ids
         ],
     )  # fmt: skip
@@ -112,11 +116,12 @@ def born(
         tx,
         [
             {"id": i, "event_id": e, "task": task, "definition_id": definition_id, "state": "waiting",
-             "priority": priority, "launcher_id": launcher_id, "created_at": NOW}
+             "priority": priority, "launcher_id": launcher_id, "created_at": NOW, "version": 1, **LATER}
             for i, e in zip(ids, event_ids, strict=True)
         ],
         [
-            {"processing_id": i, "ordinal": o, "name": f"s{o}", "state": "pending", "priority": priority, "cpus": 1.0}
+            {"processing_id": i, "ordinal": o, "name": f"s{o}", "state": "pending", "priority": priority, "cpus": 1.0,
+             "memory": 0, "wants": None}
             for i in ids
             for o in range(1, steps + 1)
         ],
@@ -134,7 +139,7 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
         tx,
         [
             {"processing_id": pid, "ordinal": ordinal, "number": attempt + 1, "launcher_id": launcher_id, "cpus": cpus,
-             "claimed_at": NOW, "code": None}
+             "claimed_at": NOW, "code": None, "memory": 0, "surroundings": None}
         ],
     )  # fmt: skip
 
@@ -142,7 +147,7 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
 def ending(pid: int, ordinal: int = 1, number: int = 1, outcome: str = "succeeded", **fields: Any) -> dict[str, Any]:
     """A row for `steps.end_attempts`."""
     row = dict.fromkeys(("reason", "started_at", "exit_code", "signal", "errno", "max_rss", "cpu_seconds", "log_bytes",
-                         "metrics"))  # fmt: skip
+                         "metrics", "peak_tree")) | {"errors": 0}  # fmt: skip
     key = {"processing_id": pid, "ordinal": ordinal, "number": number, "outcome": outcome, "finished_at": NOW + 5}
     return {**row, **key, **fields}
 

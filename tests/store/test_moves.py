@@ -75,10 +75,10 @@ def test_every_move_is_made_from_each_of_its_sources_and_told_exactly_once(store
             assert (row.due_at, row.reason) == (NOW + 50, "because")
             if machine is STEP:
                 assert row.attempt == 3 + (verb in COUNTING)
-                assert row.renewed == (3 if verb == "retry" else 0)
+                assert row.renewed == (3 if verb in ("retry", "restart") else 0)
                 assert row.started_at == (NOW + 9 if verb in COUNTING else None)
             else:
-                gone = verb in ("retry", "resume")
+                gone = verb in ("retry", "resume", "restart")
                 assert (row.cancel_requested_at, row.launcher_id) == ((None, None) if gone else (7, 8))
                 assert row.started_at == (NOW + 9 if verb in ("begin", "resume", "complete") else None)
 
@@ -213,7 +213,7 @@ def writes_of_state(path: Path) -> Iterator[str]:
 
 
 def test_nothing_but_moves_writes_a_state() -> None:
-    """But the birth, which writes the first states of new rows (`commands/events.py`), and what is only shown."""
+    """But the birth, which writes the first states of new rows (`commands/birth.py`), and what is only shown."""
     found = {
         str(path.relative_to(PACKAGE)): list(writes_of_state(path))
         for path in PACKAGE.rglob("*.py")
@@ -223,10 +223,11 @@ def test_nothing_but_moves_writes_a_state() -> None:
         or path.is_relative_to(PACKAGE / "launcher")
     }
     found = {name: places for name, places in found.items() if places}
-    assert set(found) == {"store/moves.py", "commands/events.py"}, found
-    birth = (PACKAGE / "commands/events.py").read_text()
-    assert birth.count('"state": str(State.WAITING)') + birth.count('"state": str(State.PENDING)') == 2
-    assert len(found["commands/events.py"]) == 2
+    assert set(found) == {"store/moves.py", "commands/birth.py"}, found
+    birth = (PACKAGE / "commands/birth.py").read_text()
+    assert birth.count("State.SKIPPED if skipped else State.WAITING") == 1
+    assert birth.count("State.SKIPPED if skipped else State.PENDING") == 1
+    assert len(found["commands/birth.py"]) == 2
 
 
 def test_only_the_store_updates_rows() -> None:

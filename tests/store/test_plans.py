@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from procession.flow.candidates import Definitions, candidates
-from procession.model.admission import Live
+from procession.flow.candidates import Definitions, _Reading
+from procession.flow.room import Room, count_live
+from procession.model.admission import Capacity
 from procession.store import processings, steps
 from procession.store.database import Statement, Store, Tx
 from tests.store.making import NOW, born
@@ -16,15 +17,25 @@ pytestmark = pytest.mark.feature("M125", "M15")
 MANY = 100_000
 
 QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
-    (processings._WAITING[False], {"task": "t", "n": 5}, "ix_processing_waiting"),
-    (processings._WAITING[True], {"task": "t", "launcher_id": 7, "n": 5}, "ix_processing_launcher"),
+    (processings._WAITING[False, False], {"task": "t", "n": 5}, "ix_processing_waiting"),
+    (processings._WAITING[False, True], {"task": "t", "n": 5, "passing": '["x"]'}, "ix_processing_waiting"),
+    (processings._WAITING[True, False], {"task": "t", "launcher_id": 7, "n": 5}, "ix_processing_launcher"),
+    (processings._WAKE_DUE, {"now": NOW}, "ix_processing_later"),
+    (processings._NEXT_DUE, {}, "ix_processing_later"),
+    (processings._TAKING, {}, "ix_processing_running"),
+    (processings._ONLY_WAITING, {}, "ix_attempt_live"),
+    (processings._CHILDREN, {"id": 7}, "ix_processing_origin"),
+    (processings._LAST_END, {"task": "t"}, "ix_processing_finished"),
     (processings._RUNNING, {}, "ix_processing_running"),
     (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
     (processings._BUSY, {"task": "t"}, "ix_processing_running"),
     (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
     (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
-    (steps._READY[False], {"free": 9.0, "n": 5}, "ix_step_ready"),
-    (steps._READY[True], {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
+    (steps._READY[False, False], {"free": 9.0, "n": 5}, "ix_step_ready"),
+    (steps._READY[False, True], {"free": 9.0, "n": 5, "passing": '["x"]'}, "ix_step_ready"),
+    (steps._READY[True, False], {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
+    (steps._TAKING, {}, "ix_step_taking"),
+    (steps._FOR_CHILDREN, {}, "ix_attempt_live"),
     (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
     (steps._NEXT_DUE, {}, "ix_step_due"),
     (steps._LIVE, {"host": "h"}, "ix_attempt_live"),
@@ -108,8 +119,9 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
             driver: Any = tx.connection.connection.dbapi_connection
             driver.set_progress_handler(tick, 100)
         steps.wake_due(tx, NOW)
-        live = Live(*steps.live(tx, "h"), processings.running_by_task(tx))
-        found = candidates(tx, definitions, None, live, 16.0, 16)
+        live = count_live(tx, "h")
+        reading = _Reading(tx, definitions, Room(Capacity(16.0 + live.cpus), live), None)
+        found = sorted(reading.read(16, ()), key=lambda candidate: candidate.turn)
         if tx.dialect == "sqlite":
             driver.set_progress_handler(None, 0)
         assert live.processings == {"t": 4}

@@ -30,10 +30,10 @@ def shape(store: Store) -> list[tuple[object, ...]]:
     if store.engine.dialect.name == "sqlite":
         query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         with store.read() as tx:
-            return [(*row[:3], " ".join((row[3] or "").split())) for row in tx.connection.execute(text(query))]
+            return [(*row[:3], *said(row[3] or "")) for row in tx.connection.execute(text(query))]
     parts = (
-        "SELECT 'column', table_name, column_name, ordinal_position, data_type, is_nullable, column_default"
-        " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 2, 4",
+        "SELECT 'column', table_name, column_name, data_type, is_nullable, column_default"
+        " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 2, 3",
         "SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 2",
         "SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 2, 3",
@@ -43,23 +43,43 @@ def shape(store: Store) -> list[tuple[object, ...]]:
         return [tuple(row) for part in parts for row in tx.connection.execute(text(part))]
 
 
+def said(sql: str) -> tuple[str, ...]:
+    """What a CREATE says, in an order of its own: a column that was added later stands elsewhere in the text."""
+    words = " ".join(sql.split())
+    head, _, rest = words.partition("(")
+    if not head.startswith("CREATE TABLE"):
+        return (words,)
+    body, _, tail = rest.rpartition(")")
+    parts, depth, last = [], 0, 0
+    for at, char in enumerate(body):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            parts.append(body[last:at].strip())
+            last = at + 1
+    return (head, *sorted([*parts, body[last:].strip()]), tail)
+
+
 def version_of(store: Store) -> list[str]:
     with store.read() as tx:
         return list(tx.connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def scripts_with(root: Path, second: str, *more: str) -> Path:
-    """A directory of migrations in which the real first one is followed by these."""
+    """A directory of migrations in which the real ones are followed by these."""
     versions = root / "scripts" / "versions"
     versions.mkdir(parents=True, exist_ok=True)
-    first = upgrade.SCRIPTS / "versions" / "0001_first.py"
-    (versions / first.name).write_text(first.read_text())
-    for number, body in enumerate((second, *more), 2):
+    for real in (upgrade.SCRIPTS / "versions").glob("*.py"):
+        (versions / real.name).write_text(real.read_text())
+    for number, body in enumerate((second, *more), int(schema.VERSION) + 1):
         head = f"import os, signal\nimport sqlalchemy as sa\nfrom alembic import op\nrevision = '{number:04}'\n"
         (versions / f"{number:04}_next.py").write_text(
             f"{head}down_revision = '{number - 1:04}'\n\n\ndef upgrade():\n{indent(dedent(body), '    ')}\n"
         )
     return root / "scripts"
+
+
+NOW = schema.VERSION
+NEXT, AFTER_NEXT = f"{int(NOW) + 1:04}", f"{int(NOW) + 2:04}"
 
 
 ADD_COLOUR = """\
@@ -154,13 +174,13 @@ def test_an_older_database_is_migrated_and_keeps_its_rows(store: Store, tmp_path
     """G33: the machinery, with migrations that do not exist yet."""
     with_an_event(store)
     scripts = scripts_with(tmp_path, ADD_COLOUR, 'op.create_index("ix_colour", "event", ["colour"])')
-    upgrade.prepare(store, scripts, "0003")
-    assert version_of(store) == ["0003"]
+    upgrade.prepare(store, scripts, AFTER_NEXT)
+    assert version_of(store) == [AFTER_NEXT]
     with store.read() as tx:
         assert tx.connection.execute(text("SELECT name, colour FROM event")).one() == ("e", "blue")
     assert any("ix_colour" in str(row) for row in shape(store))
     before = shape(store)
-    upgrade.prepare(store, scripts, "0003")
+    upgrade.prepare(store, scripts, AFTER_NEXT)
     assert shape(store) == before
 
 
@@ -174,7 +194,7 @@ def test_a_table_of_sqlite_can_be_rebuilt_by_a_migration(store: Store, tmp_path:
             batch.add_column(sa.Column("colour", sa.Text, nullable=False, server_default="red"))
             batch.drop_column("source")""",
     )
-    upgrade.prepare(store, scripts, "0002")
+    upgrade.prepare(store, scripts, NEXT)
     assert columns(store) >= {"colour", "params"}
     assert "source" not in columns(store)
     with store.read() as tx:
@@ -191,17 +211,17 @@ def test_a_file_is_copied_as_it_was_before_it_is_migrated(tmp_path: Path, name: 
     upgrade.prepare(store)
     with_an_event(store)
     path.chmod(0o600)
-    backup = folder / "procession.db.0001.backup"
+    backup = folder / f"procession.db.{NOW}.backup"
     backup.write_text("an old copy")
-    upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), "0002")
+    upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), NEXT)
     assert "colour" in columns(store)
     assert sorted(p.name for p in folder.iterdir() if not p.name.endswith(("-wal", "-shm"))) == [
         "procession.db",
-        "procession.db.0001.backup",
+        f"procession.db.{NOW}.backup",
     ]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     copy = Store(f"sqlite:///{backup}")
-    assert version_of(copy) == ["0001"]
+    assert version_of(copy) == [NOW]
     assert "colour" not in columns(copy)
     with copy.read() as tx:
         assert tx.connection.execute(text("SELECT count(*) FROM event")).scalar_one() == 1
@@ -215,19 +235,19 @@ def test_a_migration_that_fails_changes_nothing(store: Store, tmp_path: Path) ->
     before = shape(store)
     scripts = scripts_with(tmp_path, ADD_COLOUR, 'op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(StoreError):
-        upgrade.prepare(store, scripts, "0003")
+        upgrade.prepare(store, scripts, AFTER_NEXT)
     assert shape(store) == before
-    assert version_of(store) == ["0001"]
+    assert version_of(store) == [NOW]
 
 
 def test_no_room_for_the_copy_means_no_migration(tmp_path: Path) -> None:
     path = tmp_path / "procession.db"
     store = Store(f"sqlite:///{path}")
     upgrade.prepare(store)
-    (tmp_path / "procession.db.0001.backup.part").mkdir()  # nothing can be written there
+    (tmp_path / f"procession.db.{NOW}.backup.part").mkdir()  # nothing can be written there
     with pytest.raises(Exception, match="could not be copied"):
-        upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), "0002")
-    assert version_of(store) == ["0001"]
+        upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), NEXT)
+    assert version_of(store) == [NOW]
     assert "colour" not in columns(store)
     store.close()
 
@@ -235,7 +255,7 @@ def test_no_room_for_the_copy_means_no_migration(tmp_path: Path) -> None:
 # ── newer, or somebody else's ──────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("found", ["0002", "9999", "a1b2c3d4e5f6", ""])
+@pytest.mark.parametrize("found", [NEXT, "9999", "a1b2c3d4e5f6", ""])
 def test_a_newer_or_unknown_schema_is_refused_and_nothing_is_touched(store: Store, found: str, tmp_path: Path) -> None:
     """G33: one clear line."""
     with store.begin() as tx:
@@ -249,7 +269,7 @@ def test_a_newer_or_unknown_schema_is_refused_and_nothing_is_touched(store: Stor
     assert not list(tmp_path.glob("*.backup*"))
 
 
-@pytest.mark.parametrize("rows", [[], ["0001", "0002"]])
+@pytest.mark.parametrize("rows", [[], ["0001", NEXT]])
 def test_a_version_table_that_says_nothing_clear_is_refused(store: Store, rows: list[str]) -> None:
     with store.begin() as tx:
         tx.connection.execute(text("DELETE FROM alembic_version"))
@@ -310,10 +330,10 @@ def test_processes_that_migrate_at_once_migrate_once(database_url: str, tmp_path
     """G33: migrations run once."""
     told = tmp_path / "told"
     scripts = scripts_with(tmp_path, f"open({str(told)!r}, 'a').write('x')\n" + ADD_COLOUR)
-    assert run_all(workers.prepare, 4, database_url, str(scripts), "0002") == ["ok"] * 4
+    assert run_all(workers.prepare, 4, database_url, str(scripts), NEXT) == ["ok"] * 4
     assert told.read_text() == "x"
     store = Store(database_url)
-    assert version_of(store) == ["0002"]
+    assert version_of(store) == [NEXT]
     store.close()
 
 
@@ -338,15 +358,15 @@ def test_a_process_killed_while_it_migrates_leaves_the_old_schema(database_url: 
     before = shape(store)
     kill = "os.kill(os.getpid(), signal.SIGKILL)"
     scripts = scripts_with(tmp_path, ADD_COLOUR, kill)
-    killed = SPAWN.Process(target=workers.prepare, args=(None, None, 0, database_url, str(scripts), "0003"))
+    killed = SPAWN.Process(target=workers.prepare, args=(None, None, 0, database_url, str(scripts), AFTER_NEXT))
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL
     assert shape(store) == before
-    assert version_of(store) == ["0001"]
-    upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR, "pass"), "0003")
+    assert version_of(store) == [NOW]
+    upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR, "pass"), AFTER_NEXT)
     assert "colour" in columns(store)
-    assert version_of(store) == ["0003"]
+    assert version_of(store) == [AFTER_NEXT]
     store.close()
 
 
@@ -357,8 +377,8 @@ def test_a_writer_at_work_is_waited_for_and_not_overtaken(tmp_path: Path) -> Non
     with store.engine.connect() as connection:  # the pool gives the same connection again
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
     with writer.begin(), pytest.raises(StoreBusy):
-        upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), "0002")
-    assert version_of(store) == ["0001"]
+        upgrade.prepare(store, scripts_with(tmp_path, ADD_COLOUR), NEXT)
+    assert version_of(store) == [NOW]
     assert not list(tmp_path.glob("*.backup*"))
     store.close()
     writer.close()

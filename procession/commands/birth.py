@@ -1,0 +1,156 @@
+"""Birth: one event and one task become a processing with all its steps, in the caller's transaction.
+
+In: who is born (`Newborn`). Out: rows of processings and steps, counted and in the journal. Always: what it will take
+of limits is made out here, once; one whose conditions leave no step, or whose task is paused with ``skip``, is born
+skipped, so that it stays visible and can be submitted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from procession.clock import moment
+from procession.errors import Invalid
+from procession.model.command import Command
+from procession.model.processing import unfold
+from procession.model.setting import Settings
+from procession.model.states import State
+from procession.model.task import StepPlan, Task
+from procession.model.wants import Opening, Uses, Wants, named
+from procession.project import Project
+from procession.store import moves, processings, settings, tallies
+from procession.store.database import Tx
+from procession.store.moves import Moving
+from procession.store.tallies import Count
+
+
+@dataclass(slots=True)
+class Newborn:
+    """A processing on its way into the tables."""
+
+    event_id: int
+    key: str | None
+    params: Mapping[str, Any]
+    definition_id: int
+    task: Task
+    rank: int
+    due_at: int | None = None
+    origin_id: int | None = None
+    launcher_id: int | None = None
+    version: int = 1
+    code_of: int | None = None
+    id: int = 0
+
+
+def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int]:
+    """Write these processings; return their ids, in order. The launcher is poked after the commit."""
+    if not born:
+        return []
+    now = project.now()
+    for each, new_id in zip(born, tx.reserve_ids("processing", len(born)), strict=True):
+        each.id = new_id
+    set_now = settings.all_of(tx)
+    ends = {each.id: reason for each in born if (reason := _skipped(each, set_now))}
+    rows, steps = [], []
+    for each in born:
+        row, of_it = _rows(project, each, ends.get(each.id), now)
+        rows.append(row)
+        steps += of_it
+    processings.add(tx, rows, steps)
+    for state in (State.WAITING, State.SKIPPED):
+        ids = [each.id for each in born if (each.id in ends) == (state is State.SKIPPED)]
+        moving = [Moving(new_id, now, reason=ends.get(new_id)) for new_id in ids]
+        moves.note(tx, "processing", "submit", moving, by, str(state))
+    counts = [Count("task", each.task.name, "matched") for each in born if each.version == 1]
+    tallies.add(tx, now, counts + [Count("task", each.task.name, "skipped") for each in born if each.id in ends])
+    tx.after(project.wake)
+    return [each.id for each in born]
+
+
+def _skipped(born: Newborn, set_now: Settings) -> str | None:
+    """Why it is born skipped, if it is."""
+    pause = set_now.pause(born.task.name, born.task.group)
+    if pause is not None and pause.mode == "skip" and born.launcher_id is None:
+        return pause.sentence
+    if born.task.whens:
+        pending = {plan.ordinal: State.PENDING for plan in born.task.steps}
+        ready, passed = unfold(born.task, pending, lambda: (born.task.values(born.params), {}))
+        if passed and not ready:
+            return "none of its steps applies: no condition (when) holds"
+    return None
+
+
+def _rows(
+    project: Project, born: Newborn, skipped: str | None, now: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    own, of_steps = _wants(project, born, now)
+    first = {plan.ordinal: of_steps[plan.ordinal] for plan in born.task.steps if not plan.needs}
+    entry = Opening(own, {ordinal: text for ordinal, text in first.items() if text is not None})
+    row = {
+        "id": born.id, "event_id": born.event_id, "task": born.task.name, "definition_id": born.definition_id,
+        "version": born.version, "state": str(State.SKIPPED if skipped else State.WAITING), "priority": born.rank,
+        "launcher_id": born.launcher_id, "created_at": now, "due_at": None if skipped else born.due_at,
+        "finished_at": now if skipped else None, "reason": skipped, "origin_id": born.origin_id,
+        "code_of": born.code_of, "wants": entry.to_json(),
+    }  # fmt: skip
+    steps = [
+        {
+            "processing_id": born.id, "ordinal": plan.ordinal, "name": plan.name,
+            "state": str(State.SKIPPED if skipped else State.PENDING), "priority": born.rank, "cpus": plan.cpus,
+            "memory": plan.memory, "wants": of_steps[plan.ordinal],
+        }
+        for plan in born.task.steps
+    ]  # fmt: skip
+    return row, steps
+
+
+def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, str | None]]:
+    """What the processing takes, and by ordinal what each step takes beside; Invalid where a name comes out unfit."""
+    task = born.task
+    if not task.uses and not any(plan.uses or plan.labels or plan.queue for plan in task.steps):
+        return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
+    given = project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
+    values = task.values(born.params)
+
+    def name(template: str) -> str:
+        return Command((template,), allow_dash=True).render(values, {}, given)[0]
+
+    own = named(task.uses, name)
+    held = dict(own)
+
+    def of_step(plan: StepPlan) -> str | None:
+        more = tuple((n, rest) for n, a in named(plan.uses, name) if (rest := a - held.get(n, 0.0)) > 0)
+        return Wants(more, plan.labels, plan.queue).to_json()
+
+    return own, {plan.ordinal: of_step(plan) for plan in task.steps}
+
+
+# ── what an event must bring ───────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=1024)
+def _asked_at_birth(command: Command) -> Command:
+    """The words of a command that need nothing but the event; outputs of steps come later."""
+    if command.shell:
+        return command
+    words = tuple(word for word in command.words if not Command((word,)).outputs())
+    return Command(words, (), command.shell, command.allow_dash)
+
+
+def check_parameters(project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int) -> None:
+    """Raise Invalid where the commands or the limits of a task miss a value, or cannot be made from these."""
+    given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), key)
+    values = task.values(params)
+    for plan in task.steps:
+        try:
+            if plan.command.words:
+                _asked_at_birth(plan.command).render(values, {}, given)
+        except Invalid as error:
+            raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None
+    try:
+        _wants(project, Newborn(0, key, params, 0, task, 0), now)
+    except Invalid as error:
+        raise Invalid(f"task {task.name}: {error}") from None

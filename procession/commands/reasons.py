@@ -1,0 +1,164 @@
+"""Why: one sentence and one code for whatever is not running, by the same function and rows as the claim (N5).
+
+In: a processing. Out: an `Obstacle`; never empty. What has ended says how, what runs says since when, what waits says
+what it waits for: a moment, a person, a limit and who holds it, room, a host, the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+
+from procession.commands.processings import look
+from procession.flow.candidates import Choice, Definitions, choose
+from procession.flow.room import capacity_of, room_for
+from procession.model.admission import Capacity, Obstacle
+from procession.model.processing import Processing, Step
+from procession.model.states import PROCESSING, State
+from procession.project import Project
+from procession.store import journal, launchers, processings
+from procession.store.database import Tx
+from procession.units import duration
+
+
+def why(project: Project, processing_id: int) -> Obstacle:
+    """Why a processing is where it is: a code and a sentence, by the same rules and rows as the claim."""
+    with project.store.read() as tx:
+        processing = look(tx, processing_id)
+        return explain(project, tx, processing)
+
+
+def explain(project: Project, tx: Tx, processing: Processing) -> Obstacle:
+    """Why this processing is where it is."""
+    return explain_all(project, tx, [processing])[processing.id]
+
+
+def explain_all(project: Project, tx: Tx, found: Sequence[Processing]) -> dict[int, Obstacle]:
+    """Why each of these is where it is; the admission is asked once for all of them."""
+    asked = _Admission(project, tx)
+    return {processing.id: _explain(project, tx, processing, asked) for processing in found}
+
+
+def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission) -> Obstacle:
+    now = project.clock.now()
+    if processing.state in PROCESSING.terminal:
+        return Obstacle(str(processing.state), _ended(processing, now))
+    if held := _held(tx, processing):
+        return held
+    running = next((s for s in processing.steps if s.state is State.RUNNING), None)
+    if running and running.attempts and running.attempts[-1].launcher_id is None:
+        return _children(tx, processing, running)
+    if running:
+        served = processing.launcher_id is not None or project.is_served(tx)
+        return _running(processing, running, now, served=served)
+    if processing.launcher_id is not None:
+        return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
+    due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
+    if due and due.due_at and due.due_at > now:
+        rest = duration(max(1, round((due.due_at - now).total_seconds())))
+        because = f": {due.reason}" if due.reason else ""
+        return Obstacle("retry_at", f"step {due.name} is tried again in {rest}{because}")
+    if processing.due_at and processing.due_at > now:
+        rest = duration(max(1, round((processing.due_at - now).total_seconds())))
+        return Obstacle("not_before", f"it does not begin before {processing.due_at:%Y-%m-%d %H:%M:%S} UTC, in {rest}")
+    if not project.is_served(tx):
+        return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
+    return asked.answer(processing)
+
+
+def _held(tx: Tx, processing: Processing) -> Obstacle | None:
+    """A person keeps it, or its next step, from starting."""
+    waiting = [s for s in processing.steps if s.state in (State.READY, State.PENDING) and s.held_at is not None]
+    alone = waiting and not any(s.state is State.RUNNING for s in processing.steps)
+    if processing.held_at is None and not alone:
+        return None
+    if processing.held_at is not None and any(s.state is State.RUNNING for s in processing.steps):
+        return None  # what runs says so itself
+    who = next((e for e in reversed(journal.of(tx, processing.id)) if e.verb == "hold"), None)
+    by = f" by {who.by}" if who else ""
+    because = f": {who.reason}" if who and who.reason else ""
+    what = "it is held" if processing.held_at is not None else f"step {waiting[0].name} is held"
+    return Obstacle("held", f"{what}{by}{because}; let it go on with: procession release {processing.id}")
+
+
+def _children(tx: Tx, processing: Processing, step: Step) -> Obstacle:
+    """How many of its children have not ended."""
+    states = processings.children(tx, processing.id)
+    left = [pid for pid, state in states if state not in PROCESSING.terminal]
+    some = ", ".join(str(pid) for pid in left[:3]) + (", …" if len(left) > 3 else "")
+    return Obstacle("children", f"step {step.name} waits for {len(left)} of {len(states)} children to end: {some}")
+
+
+def _ended(processing: Processing, now: datetime) -> str:
+    when = (
+        f"{duration(max(0, round((now - processing.finished_at).total_seconds())))} ago"
+        if processing.finished_at
+        else ""
+    )
+    because = f": {processing.reason}" if processing.reason else ""
+    return f"it {_ENDED[processing.state]} {when}{because}".strip()
+
+
+_ENDED = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "was cancelled",
+    State.SKIPPED: "was skipped",
+}
+
+
+def _running(processing: Processing, step: Step, now: datetime, *, served: bool) -> Obstacle:
+    unheard = "" if served else "; nobody serves this project, so its end is taken in when procession up runs again"
+    since = step.attempts[-1].started_at or step.attempts[-1].claimed_at if step.attempts else None
+    span = f" for {duration(max(0, round((now - since).total_seconds())))}" if since else ""
+    if processing.cancel_requested_at:
+        return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended{unheard}")
+    return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}{unheard}")
+
+
+class _Admission:
+    """The answers of the admission for everything that waits; worked out when the first is asked for."""
+
+    def __init__(self, project: Project, tx: Tx) -> None:
+        self._project = project
+        self._tx = tx
+
+    @cached_property
+    def _choice(self) -> Choice:
+        serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
+        host = serving[-1].host if serving else ""
+        capacity = capacity_of(serving[-1]) if serving else Capacity(self._project.settings.cpus)
+        room = room_for(self._project, self._tx, host, capacity)
+        return choose(self._tx, Definitions(self._tx), room, None, 1000)
+
+    def answer(self, processing: Processing) -> Obstacle:
+        """What stands in the way of this one, or who comes before it."""
+        choice = self._choice
+        for (pid, _), obstacle in choice.obstacles.items():
+            if pid == processing.id:
+                return obstacle
+        if any(c.processing_id == processing.id for c in choice.found):
+            return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
+        if pause := room_pause(choice, processing):
+            return pause
+        earlier = processings.before(self._tx, processing.task, processing.id, processings.rank(processing))
+        noun = "processing begins" if earlier == 1 else "processings begin"
+        count = f"more than {processings.MOST_COUNTED}" if earlier > processings.MOST_COUNTED else str(earlier)
+        return Obstacle("behind", f"{count} {noun} before it in task {processing.task}")
+
+
+def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
+    """What keeps the first of its task from starting keeps it as well, where it is the same for all of them."""
+    for candidate in choice.found:
+        obstacle = choice.obstacles.get((candidate.processing_id, candidate.ordinal))
+        same = candidate.task == processing.task and (obstacle is not None and obstacle.code in _FOR_ALL)
+        if obstacle and (
+            same or (obstacle.shared and candidate.kept is not None and candidate.kept == processing.wants)
+        ):
+            return obstacle
+    return None
+
+
+_FOR_ALL = ("paused", "disk_full", "too_many_cpus", "too_much_memory")
+"""Obstacles that all processings of a task meet alike."""

@@ -1,0 +1,87 @@
+"""From a claimed step to the job that an executor runs: everything resolved, all paths absolute.
+
+In: a definition, the event, outputs of earlier steps. Out: a `Job`; Invalid where a command cannot be made from the
+values. Always: the same attempt gives the same job.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from procession import contract
+from procession.clock import moment
+from procession.executor import Job
+from procession.model.task import StepPlan, Task
+from procession.project import Project
+from procession.store.steps import Order
+
+
+def make_job(
+    project: Project, task: Task, ordinal: int, number: int, order: Order, outputs: Mapping[str, Mapping[str, Any]]
+) -> Job:
+    """The job of this attempt."""
+    plan, pid = task.step(ordinal), order.processing_id
+    params = json.loads(order.params)
+    work, files, step_dir = project.var.places(pid, ordinal, plan.name)
+    date = moment(order.created_at).date().isoformat()
+    values = task.values(params)
+    argv = plan.command.render(values, outputs, project.given(pid, files, date, order.key))
+    told = contract.Order(
+        key=project.attempt_key(pid, ordinal, number),
+        task=task.name,
+        processing_id=pid,
+        ordinal=ordinal,
+        step=plan.name,
+        number=number,
+        params=values,
+        work=files,
+        step_dir=step_dir,
+        attempt_dir=f"{step_dir}/{number}",
+        event_file=f"{work}/event.json",
+        children=_children(project, task, plan, pid),
+    )
+    cwd = _cwd(plan, files, step_dir, number)
+    artifacts = f"{told.attempt_dir}/artifacts"
+    return Job(
+        key=told.key,
+        label=told.label,
+        program=argv[0],
+        argv=argv,
+        cwd=cwd,
+        dirs=(files, artifacts) if cwd is files else (files, cwd, artifacts),
+        files={told.event_file: contract.event_text(order)},
+        env_set={**dict(project.settings.environment_set), **contract.environment(told)},
+        env_drop=project.settings.environment_drop,
+        attempt_dir=told.attempt_dir,
+        log=f"{told.attempt_dir}/log",
+        timeout=plan.timeout,
+        grace=plan.grace,
+        not_after=project.serving.executor.expiry(),
+        memory=plan.memory or None,
+        quiet=plan.caps.quiet,
+        cpu_seconds=plan.caps.cpu,
+        open_files=plan.caps.files,
+        log_max=plan.caps.log,
+    )
+
+
+def with_kept_code(project: Project, job: Job, kept: Mapping[str, str]) -> Job:
+    """The same job, with the scripts as they were kept by hash instead of those that lie in the project now."""
+    places = {path: str(project.var.code / digest) for path, digest in kept.items()}
+    argv = [places.get(word, word) for word in job.argv]
+    return replace(job, argv=argv, program=places.get(job.program, job.program))
+
+
+def _cwd(plan: StepPlan, files: str, step_dir: str, number: int) -> str:
+    if plan.cwd != "step":
+        return files
+    return f"{step_dir}/{number}/files" if plan.fresh else f"{step_dir}/files"
+
+
+def _children(project: Project, task: Task, plan: StepPlan, processing_id: int) -> str | None:
+    """The file of the nearest step before this one that waited for children."""
+    waits = [each for each in task.steps[: plan.ordinal - 1] if each.kind == "wait"]
+    return str(project.var.children(processing_id, waits[-1].ordinal, waits[-1].name)) if waits else None

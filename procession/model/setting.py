@@ -1,0 +1,103 @@
+"""Settings: what a person changes while it runs. They hold over the file until they are reset.
+
+A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
+``at_once:scene``, ``limit:ftp``, ``cpus``, ``memory``, ``keep_free``, ``max_total``. A suspension after too many
+failures is a pause that Procession itself has set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from procession.errors import Invalid
+from procession.units import to_bytes
+
+MODES = ("stop", "drain", "skip")
+"""What a pause does: no step starts; begun processings go on and nothing new begins; new events are skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row."""
+
+    name: str
+    value: Any
+    by: str
+    reason: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something starts nothing: why, and who says so."""
+
+    scope: str
+    """``the project``, ``task scene``, ``group mission``."""
+    mode: str
+    by: str
+    reason: str | None
+    at: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        because = f": {self.reason}" if self.reason else ""
+        return f"{self.scope} is paused by {self.by}{because}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of them, read once in a transaction."""
+
+    rows: Mapping[str, Setting] = field(default_factory=dict)
+
+    def pause(self, task: str, group: str) -> Pause | None:
+        """What pauses this task, if anything does; the widest first."""
+        for name, scope in (
+            ("pause", "the project"),
+            (f"pause:group:{group}", f"group {group}"),
+            (f"pause:task:{task}", f"task {task}"),
+        ):
+            row = self.rows.get(name)
+            if row is not None and (group or not name.startswith("pause:group")):
+                return Pause(scope, str(row.value), row.by, row.reason, row.at)
+        return None
+
+    def at_once(self, task: str, said: int) -> int:
+        """How many processings of a task may run: as set, else as the file said."""
+        return int(self._value(f"at_once:{task}", said))
+
+    def number(self, name: str, said: float | None) -> float | None:
+        """``cpus``, ``memory``, ``keep_free`` or ``max_total``: as set, else as the file says."""
+        value = self._value(name, said)
+        return None if value is None else float(value)
+
+    def limits(self, said: Mapping[str, float]) -> dict[str, float]:
+        """All limits: as set, else as the file says."""
+        set_now = {name[6:]: float(row.value) for name, row in self.rows.items() if name.startswith("limit:")}
+        return {**said, **set_now}
+
+    def _value(self, name: str, said: Any) -> Any:
+        row = self.rows.get(name)
+        return said if row is None else row.value
+
+
+def read_value(name: str, text: str) -> float | int:
+    """What a person wrote as the value of a setting; Invalid says what it takes."""
+    if name in ("memory", "keep_free", "max_total"):
+        return to_bytes(float(text) if text.replace(".", "", 1).isdigit() else text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise Invalid(f"{name} is a number, not {text[:40]!r}") from None
+    if not 0 <= number <= 1_000_000:
+        raise Invalid(f"{name} is a number from 0 to 1000000, not {text[:40]!r}")
+    if name.startswith("at_once:"):
+        if number != int(number):
+            raise Invalid(f"at_once is a whole number of processings, 0 for no limit, not {text[:40]!r}")
+        return int(number)
+    if name == "cpus" and number == 0:
+        raise Invalid("cpus is more than nothing; to start nothing, pause the project: procession pause --all")
+    return number
