@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from procession.supervise.spool import (
+from procession.supervise.sighting import (
     Ended,
     Exit,
     Gone,

@@ -2,10 +2,8 @@
 back.
 
 In: jobs. Out: `Notices`; records in the spool.
-Always: only this process holds its end of the job socket, so that its death, of whatever kind, tells the
-shims to finish and leave; no send blocks; the forge is replaced when it dies, and nothing that runs is
-touched by that. The pool is made on demand: as many shims as slots, never more than jobs under way; idle ones
-stay.
+Always: a job is handed over once, and no call waits for a script. The pool is made on demand: as many shims as slots,
+never more than jobs under way; idle ones stay.
 """
 
 from __future__ import annotations
@@ -15,34 +13,25 @@ import itertools
 import json
 import os
 import re
-import select
 import signal
-import socket
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import procession
 from procession.errors import ExecutorError, HostError, Invalid
 from procession.executor import QUEUE_LIFE, Answer, Ended, Gone, Job, Notices, Running, Sighting, Unreadable, Void
+from procession.executors.pool import Pool
 from procession.supervise import process, spool
-from procession.supervise.shim import LARGEST_MESSAGE, LEAVE
+from procession.supervise.shim import LARGEST_MESSAGE
 from procession.supervise.tree import boot_seconds
 
 MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
 """Variables of a job that together are its key, without and as its last number; by them survivors are found."""
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}", re.ASCII).fullmatch
-_FORGE = "import sys; sys.path.insert(0, {root!r}); from procession.supervise.forge import main; main()"
-_PADDING = "." * 200
 _LONGEST_WORD = 65536
-_STILLBORN = 3
-"""A forge that died so often in a row without a single shim will not come to life by trying again."""
-_PAUSE = 1.0
-"""Seconds before shims are ordered again that the system had no room for."""
+_LIMITS = ("memory", "quiet", "cpu_seconds", "open_files", "log_max", "log_over")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -58,23 +47,10 @@ class LocalExecutor:
         self._open: set[str] = set()
         self._sent: dict[str, float] = {}
         """Key of each job that was sent → when it expires; until then it is not sent again."""
-        self._watched: dict[int, int] = {}
-        """pidfd of each shim that is watched, and its pid."""
-        self._pool: set[int] = set()
-        """pids of the shims that the present forge made and that live."""
-        self._asked = 0
-        """Shims that were ordered and are not there yet."""
-        self._leaving = 0
-        """Shims that were told to leave and are still there."""
-        self._make_after = 0.0
-        self._stillborn = 0
         self._survivors: dict[str, float] = {}
         self._partial = b""
         self._fifo = -1
-        self._shims: select.epoll | None = None
-        self._forge: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._tasks: socket.socket | None = None
+        self._pool = Pool(self._spool, self._fifo_path)
 
     # ── begin and end ──────────
 
@@ -88,83 +64,18 @@ class LocalExecutor:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._fifo, _LONGEST_WORD):
                 continue
-        self._shims = select.epoll()
-        self._start_forge()
+        self._pool.start()
 
     def close(self) -> None:
         """Hang up. The forge leaves, idle shims leave, busy ones finish what they hold and what is queued."""
-        self._hang_up()
-        for pidfd in self._watched:
-            os.close(pidfd)
-        self._watched.clear()
-        if self._shims is not None:
-            self._shims.close()
-            self._shims = None
+        self._pool.close()
         if self._fifo >= 0:
             os.close(self._fifo)
             self._fifo = -1
 
-    def _start_forge(self) -> None:
-        """Start a forge with its own sockets: shims of an earlier one keep theirs until it is empty. ExecutorError if
-        the system does not let us."""
-        try:
-            self._control, self._tasks = self._fork_forge()
-        except OSError as error:
-            raise ExecutorError(
-                f"the forge cannot be started, so no script can: {error.strerror or error}. "
-                "Are there too many processes or open files, or is the memory of this machine used up?"
-            ) from error
-        self._pool.clear()
-        self._asked = self._leaving = 0
-
-    def _fork_forge(self) -> tuple[socket.socket, socket.socket]:
-        with contextlib.ExitStack() as ours:
-            control, its_control = map(ours.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-            tasks, its_tasks = map(ours.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-            control.setblocking(False)
-            tasks.setblocking(False)
-            tasks.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            root = str(Path(procession.__file__).parent.parent)
-            numbers = (its_control.fileno(), its_tasks.fileno())
-            options = ["-I", "-S", "-E", "-c", _FORGE.format(root=root)]
-            self._forge = subprocess.Popen(
-                [
-                    _interpreter(),
-                    *options,
-                    *map(str, numbers),
-                    str(self._spool),
-                    str(self._fifo_path),
-                    _PADDING,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env=_environment(),
-                pass_fds=numbers,
-                start_new_session=True,
-            )
-            its_control.close()
-            its_tasks.close()
-            ours.pop_all()
-        return control, tasks
-
-    def _hang_up(self) -> None:
-        """Close our ends of the sockets; the forge and the idle shims see it and leave."""
-        for end in (self._tasks, self._control):
-            if end is not None:
-                end.close()
-        self._tasks = self._control = None
-        if self._forge is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._forge.wait(5)
-            self._forge = None
-
     def filenos(self) -> list[int]:
         """The pipe, the forge's control socket, and one descriptor for the lives of all shims."""
-        shims = [self._shims.fileno()] if self._shims is not None else []
-        control = [self._control.fileno()] if self._control is not None else []
-        return [self._fifo, *shims, *control]
+        return [self._fifo, *self._pool.filenos()]
 
     # ── jobs out ──────────
 
@@ -180,9 +91,7 @@ class LocalExecutor:
         for job in jobs:
             if not _KEY(job.key):
                 raise Invalid(f"{job.key!r} cannot name an attempt: letters, digits and . _ : - only")
-        if self._tasks is None:
-            self._revive()
-        assert self._tasks is not None
+        tasks = self._pool.tasks or self._pool.revive()
         now = boot_seconds()
         self._forget_expired(now)
         for number, job in enumerate(jobs):
@@ -190,7 +99,7 @@ class LocalExecutor:
             if job.key in self._sent or job.key in self._open or now > not_after:
                 continue
             try:
-                self._tasks.send(self._message(job, not_after))
+                tasks.send(self._message(job, not_after))
             except OSError:  # no room; or neither forge nor shims: `drain` tells, and starts anew
                 self._fill_pool()
                 return list(jobs[number:])
@@ -204,20 +113,19 @@ class LocalExecutor:
         for key, _ in list(itertools.takewhile(lambda item: item[1] < now, self._sent.items())):
             del self._sent[key]
 
+    def _fill_pool(self) -> None:
+        """Order the shims that are missing for the jobs under way."""
+        self._pool.fill(min(self.slots, len(self._open)))
+
     @property
     def shims(self) -> int:
         """How many shims wait or work for us, or are ordered."""
-        return len(self._pool) + self._asked - self._leaving
+        return self._pool.size
 
     def trim(self, keep: int) -> None:
         """Let idle shims beyond so many leave, if nothing is under way: a burst must not take memory for ever."""
-        extra = self.shims - max(1, keep)
-        if self._open or extra <= 0 or self._tasks is None:
-            return
-        with contextlib.suppress(OSError):
-            for _ in range(extra):
-                self._tasks.send(LEAVE)
-                self._leaving += 1
+        if not self._open:
+            self._pool.shrink(self.shims - max(1, keep))
 
     def _message(self, job: Job, not_after: float) -> bytes:
         spec = {
@@ -234,29 +142,12 @@ class LocalExecutor:
             "timeout": job.timeout,
             "grace": job.grace,
             "not_after": not_after,
+            **{name: value for name in _LIMITS if (value := getattr(job, name)) is not None},
         }
         message = f"{_encode(spec)}\n{_encode({'dirs': list(job.dirs), 'files': job.files})}".encode()
         if len(message) > LARGEST_MESSAGE:
             message = _encode({"spec_file": spool.write_spec(self._spool, job.key, message)}).encode()
         return message
-
-    def _fill_pool(self) -> None:
-        """Order the shims that are missing for the jobs under way."""
-        missing = min(self.slots, len(self._open)) - self.shims
-        if missing > 0 and self._control is not None and time.monotonic() >= self._make_after:
-            with contextlib.suppress(OSError):
-                self._control.send(b"make %d" % missing)
-                self._asked += missing
-
-    def _revive(self) -> None:
-        """Start a new forge in place of one that died, unless none of them ever comes to life."""
-        if self._stillborn >= _STILLBORN:
-            self._stillborn = 0
-            raise ExecutorError(
-                f"the forge ends as soon as it is started ({_interpreter()}); nothing can be started. "
-                "Is this Python, or the memory of this machine, in order?"
-            )
-        self._start_forge()
 
     # ── notices in ──────────
 
@@ -264,11 +155,10 @@ class LocalExecutor:
         """Everything that arrived since the last call."""
         notices = Notices()
         self._read_fifo(notices)
-        self._read_control(notices)
-        self._read_shims(notices)
-        if notices.gone and self._open and self._tasks is None:
+        notices.gone = self._pool.drain()
+        if notices.gone and self._open and self._pool.tasks is None:
             with contextlib.suppress(ExecutorError):
-                self._revive()
+                self._pool.revive()
         self._fill_pool()
         return notices
 
@@ -299,57 +189,6 @@ class LocalExecutor:
         elif text:
             notices.words.append(text)
 
-    def _read_control(self, notices: Notices) -> None:
-        while self._control is not None:
-            try:
-                message = self._control.recv(65536)
-            except BlockingIOError:
-                return
-            except OSError:
-                message = b""
-            if not message:
-                self._stillborn += not self._pool
-                self._hang_up()
-                self._pool.clear()
-                notices.gone = True
-                return
-            _, asked, *made = message.split()
-            self._asked -= int(asked)
-            self._stillborn = 0
-            if len(made) < int(asked):  # no room for another process: not again at once
-                self._make_after = time.monotonic() + _PAUSE
-            for pid in map(int, made):
-                if self._watch(pid):
-                    self._pool.add(pid)
-                else:
-                    notices.gone = True
-
-    def _read_shims(self, notices: Notices) -> None:
-        if self._shims is None or not self._watched:
-            return
-        for pidfd, _ in self._shims.poll(0):
-            pid = self._watched.pop(pidfd)
-            self._shims.unregister(pidfd)
-            os.close(pidfd)
-            if pid in self._pool and self._leaving:
-                self._leaving -= 1
-            else:
-                notices.gone = True
-            self._pool.discard(pid)
-
-    def _watch(self, pid: int) -> bool:
-        """Hear of the end of this shim; False if it has ended."""
-        assert self._shims is not None
-        if pid in self._watched.values():
-            return True
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError:
-            return False
-        self._watched[pidfd] = pid
-        self._shims.register(pidfd, select.EPOLLIN)
-        return True
-
     # ── one attempt ──────────
 
     def look(self, key: str) -> Sighting:
@@ -363,7 +202,7 @@ class LocalExecutor:
         """As `look`; the shim of a running attempt is watched from now on."""
         sighting = self.look(key)
         if isinstance(sighting, Running) and sighting.record.shim:
-            self._watch(sighting.record.shim)
+            self._pool.watch(sighting.record.shim)
             sighting = self.look(key)  # while it still runs, what we watch is its shim
         return sighting
 
@@ -447,22 +286,3 @@ def _open_fifo(path: Path) -> int:
         raise HostError(f"{path} is not a named pipe of ours, so no end of a script could be heard: remove it")
     os.fchmod(descriptor, 0o600)
     return descriptor
-
-
-def _interpreter() -> str:
-    """The real executable of this Python: what is on a PATH may be a wrapper that costs 50 ms."""
-    path = os.path.realpath(sys.executable)
-    with contextlib.suppress(OSError), open(path, "rb") as source:
-        if source.read(4) == b"\x7fELF":
-            return path
-    return os.path.realpath("/proc/self/exe")
-
-
-def _environment() -> dict[str, str]:
-    """The environment of whoever started us: less what Python itself put there when it found the C locale."""
-    environ = dict(os.environ)
-    if environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8"):
-        given = Path("/proc/self/environ").read_bytes().split(b"\0")
-        if not any(pair.startswith(b"LC_CTYPE=") for pair in given):
-            del environ["LC_CTYPE"]
-    return environ

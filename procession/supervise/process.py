@@ -45,7 +45,7 @@ class Title:
     """
 
     def __init__(self, name: str) -> None:
-        fields = _stat(os.getpid())
+        fields = stat_fields(os.getpid())
         self._start = int(fields[45])
         self._room = int(fields[46]) - self._start - 1
         self.name(name)
@@ -61,7 +61,7 @@ class Title:
             ctypes.memmove(self._start, text[:room].ljust(room, b"\0"), room)
 
 
-def _stat(pid: int) -> list[bytes]:
+def stat_fields(pid: int) -> list[bytes]:
     """The fields of ``/proc/PID/stat`` after the name (the state is number 0); the name may hold anything."""
     with open(f"/proc/{pid}/stat", "rb", buffering=0) as source:
         return source.read().rpartition(b") ")[2].split()
@@ -70,7 +70,7 @@ def _stat(pid: int) -> list[bytes]:
 def start_time(pid: int) -> int | None:
     """Clock ticks after boot when this process began: with the pid, its name for good. None: gone."""
     try:
-        return int(_stat(pid)[19])
+        return int(stat_fields(pid)[19])
     except (OSError, IndexError, ValueError):
         return None
 
@@ -78,7 +78,7 @@ def start_time(pid: int) -> int | None:
 def parent(pid: int) -> int | None:
     """The pid of its parent; None: no such process."""
     try:
-        return int(_stat(pid)[1])
+        return int(stat_fields(pid)[1])
     except (OSError, IndexError, ValueError):
         return None
 

@@ -32,7 +32,7 @@ VOID_ON_FULL_DISK = b"\0"
 """All that a record holds that was voided where no line could be written: it takes no block of disk."""
 
 _CREATE = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-_KEEP_SIZE = 1
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 _fallocate = getattr(libc, "fallocate64", None) or libc.fallocate
@@ -86,6 +86,13 @@ def reserve(descriptor: int, size: int) -> None:
         number = ctypes.get_errno()
         if number not in _UNSUPPORTED:
             raise OSError(number, os.strerror(number))
+
+
+def punch(descriptor: int, start: int, length: int) -> None:
+    """Give these bytes of disk back; the file stays as long as it is and reads as NULs there. OSError if it cannot."""
+    if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def append(descriptor: int, data: bytes) -> None:

@@ -9,8 +9,10 @@ import errno
 import json
 import os
 import re
+import resource
 import stat
 
+_ULIMIT = {resource.RLIMIT_NOFILE: "n", resource.RLIMIT_CPU: "t"}
 _plain = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII).fullmatch
 
 
@@ -34,9 +36,9 @@ def pairs(environ: dict[str, str]) -> str:
     return "".join([f"  '{word}' \\\n" if "'" not in word else f"  {quote(word)} \\\n" for word in words])
 
 
-def repeat(spec: dict[str, object], base: Base, umask: int) -> bytes:
-    """The text of ``run.sh``: the same program, arguments, environment, directory and umask, and no input, as
-    then.
+def repeat(spec: dict[str, object], base: Base, umask: int, held: list[tuple[int, int, int]]) -> bytes:
+    """The text of ``run.sh``: the same program, arguments, environment, directory, umask and limits, and no input,
+    as then.
 
     The program is called by its path, whatever name (``argv[0]``) the attempt gave it.
     """
@@ -46,9 +48,12 @@ def repeat(spec: dict[str, object], base: Base, umask: int) -> bytes:
     if "=" in program:  # `env` would take it for a variable
         words = ["/bin/sh", "-c", 'exec "$0" "$@"', *words]
     label = str(spec["label"]).replace("\n", " ")
+    limits = "".join(
+        [f"ulimit -S{_ULIMIT[kind]} {soft}\nulimit -H{_ULIMIT[kind]} {hard}\n" for kind, soft, hard in held]
+    )
     text = (
         f"#!/bin/sh\n# {label}: repeats attempt {spec['key']} of Procession exactly\n"
-        f"umask {umask:04o}\ncd {quote(str(spec['cwd']))} || exit\nexec env -i \\\n"
+        f"{limits}umask {umask:04o}\ncd {quote(str(spec['cwd']))} || exit\nexec env -i \\\n"
         f"{base.shell}{pairs(spec['env_set'])}"  # type: ignore[arg-type]
         f"  {' '.join(map(quote, words))} </dev/null\n"
     )

@@ -20,7 +20,7 @@ from procession.supervise.process import kill_descendants, signal_descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from procession.supervise.guard import Guard
 
 LOOK = 1.0
 """Seconds between two looks for a cancel or a passed deadline, if nothing wakes us before."""
@@ -78,22 +78,18 @@ class Tree:
         self.max_rss = 0
         """Peak memory in bytes of the largest process."""
 
-    def wait(self, deadline: float | None, cancelled: Callable[[], bool]) -> str | None:
-        """Wait until the script has ended (None) or must be: ``timeout`` (a boot time) or ``cancelled``."""
+    def wait(self, guard: Guard) -> None:
+        """Wait until the script has ended, or its guard says that it must be."""
         pidfd = os.pidfd_open(self._pid)
         self._alarm.watch(pidfd)
         try:
             while True:
-                left = LOOK if deadline is None else min(LOOK, deadline - boot_seconds())
+                left = guard.pause()
                 if left > 0:
                     self._alarm.wait(left)
                 self.reap()
-                if self.status is not None:
-                    return None
-                if cancelled():
-                    return "cancelled"
-                if deadline is not None and boot_seconds() >= deadline:
-                    return "timeout"
+                if self.status is not None or guard.look():
+                    return
         finally:
             self._alarm.unwatch(pidfd)
             os.close(pidfd)
@@ -114,11 +110,11 @@ class Tree:
             self.cpu += usage.ru_utime + usage.ru_stime
             self.max_rss = max(self.max_rss, usage.ru_maxrss * 1024)
 
-    def end(self, grace: float) -> None:
+    def end(self, grace: float, guard: Guard | None) -> None:
         """Ask all to end, wait for as long as `grace`, then kill; return when no descendant exists.
 
         Asked once: what a script starts to clean up after itself is not asked again, only killed when the
-        time is over.
+        time is over. It is over at once where the guard finds it urgent.
         """
         if self._empty or self.reap():
             return
@@ -129,8 +125,8 @@ class Tree:
             pause = 0.002
             while not self.reap():
                 left = deadline - boot_seconds()
-                if left > 0:
-                    self._alarm.wait(min(left, LOOK))
+                if left > 0 and not (guard and guard.is_urgent()):
+                    self._alarm.wait(min(left, guard.pause() if guard else LOOK))
                     continue
                 kill_descendants()
                 if self.reap():

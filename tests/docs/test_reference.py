@@ -27,7 +27,7 @@ from procession.definitions import schema
 from procession.model import admission, command, outcome
 from procession.model.states import MACHINES
 from procession.model.task import RetryPolicy, StepPlan
-from procession.supervise import spool
+from procession.supervise import sighting
 from tests.docs.reading import DOCS, blocks, first_cells, sections
 
 REFERENCE = DOCS / "reference"
@@ -267,6 +267,6 @@ def test_every_file_that_procession_makes_has_a_line(tmp_path: Path) -> None:
 
 def test_every_end_that_a_record_tells_has_a_name() -> None:
     text = page("files.md")["The exit record"]
-    for how in spool.HOW:
+    for how in sighting.HOW:
         assert f"`{how}`" in text
     assert {"spec", "started", "spawned", "exit", "void"} <= set(first_cells(text))

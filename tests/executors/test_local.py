@@ -34,8 +34,8 @@ class TestLocalExecutor(ExecutorContract):
 def forge_of(runner: Runner) -> int:
     executor = runner.executor
     assert isinstance(executor, LocalExecutor)
-    assert executor._forge is not None
-    return executor._forge.pid
+    assert executor._pool.forge is not None
+    return executor._pool.forge.pid
 
 
 LAUNCHER = """
@@ -49,7 +49,7 @@ with local(root, slots=2) as runner:
             for n in range(1, 7)]
     runner.submit(*jobs)
     runner.running("k-1"), runner.running("k-2")
-    (root / "forge").write_text(str(runner.executor._forge.pid))
+    (root / "forge").write_text(str(runner.executor._pool.forge.pid))
     os.kill(os.getpid(), 9)
 """
 
@@ -188,9 +188,9 @@ def test_the_pool_is_made_on_demand(tmp_path: Path) -> None:
         for _ in range(3):
             assert runner.run(runner.shell("exit 0")).code == 0
             runner.drain()
-        assert len(executor._pool) == 1
+        assert len(executor._pool.members) == 1
         runner.submit(*[runner.shell("exit 0") for _ in range(9)])
-        eventually(lambda: runner.drain() and len(executor._pool) == 3)
+        eventually(lambda: runner.drain() and len(executor._pool.members) == 3)
 
 
 def test_the_descriptors_to_watch_wake_for_an_end(runner: Runner) -> None:
@@ -239,8 +239,8 @@ class Clogged:
 def test_a_send_that_fails_in_the_middle_gives_back_the_rest_and_nothing_runs_twice(runner: Runner) -> None:
     executor = runner.executor
     assert isinstance(executor, LocalExecutor)
-    assert executor._tasks is not None
-    executor._tasks = Clogged(executor._tasks, 2)  # type: ignore[assignment]
+    assert executor._pool.tasks is not None
+    executor._pool.tasks = Clogged(executor._pool.tasks, 2)  # type: ignore[assignment]
     jobs = [runner.shell("echo x >> count") for _ in range(3)]
     assert executor.submit(jobs) == jobs[1:]
     assert runner.ended(jobs[0].key).code == 0

@@ -17,7 +17,7 @@ import pytest
 
 from procession.supervise import record, spool
 from procession.supervise.process import boot_id
-from procession.supervise.spool import Ended, Gone, Running, Unreadable, Unstarted, Void
+from procession.supervise.sighting import Ended, Exit, Gone, Running, Unreadable, Unstarted, Void
 from tests.executors.running import Runner, local
 from tests.waiting import eventually
 
@@ -117,7 +117,7 @@ def test_every_flipped_bit_is_noticed(root: Path) -> None:
         write(root, bytes(wrong))
         sighting = spool.look(root, KEY)
         if isinstance(sighting, Ended):
-            assert sighting.exit == spool.Exit.parse(EXIT)
+            assert sighting.exit == Exit.parse(EXIT)
         else:
             assert isinstance(sighting, Unreadable | Gone), (place, sighting)
 
