@@ -11,15 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from procession import units
 from procession.contract import open_regular
 from procession.errors import HostError, NotFound
 from procession.model.processing import Processing
 from procession.model.states import PROCESSING
+from procession.supervise import logs
 from procession.workdir import Var
 
-CHUNK = 1 << 16
 LOOK_EVERY = 0.1
 """Seconds between two looks at a growing file."""
+
+_FARTHEST = 64 << 20
+"""Bytes from the end in which the last lines are looked for: a log without lines opens at once, too."""
 
 _KEPT_BACK = 4096
 """Bytes of an unfinished escape sequence that wait for their rest; of a longer one only the ESC is taken out."""
@@ -57,25 +61,33 @@ _screen = Screen()
 
 
 def tail(path: Path, lines: int | None) -> int:
-    """Write the file, or its last lines; return where it ended."""
+    """Write the file, or its last lines, as long as it is now; return where that was."""
     with _opened(path) as file:
-        file.seek(0 if lines is None else _start_of(file.seek(0, os.SEEK_END), lines, file.fileno()))
-        while chunk := file.read(CHUNK):
-            write(chunk)
-        return file.tell()
+        size = os.fstat(file.fileno()).st_size
+        start = 0 if lines is None else _start_of(path, size, lines, file.fileno())
+        return _show(file, path, start, size)
 
 
 def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
     """Write what is added to the file until it has ended; what was added before that is written too."""
     with _opened(path) as file:
-        file.seek(position)
         while True:
             last = ended()
-            while chunk := file.read(CHUNK):
-                write(chunk)
+            if os.fstat(file.fileno()).st_size < position:
+                write(b"\n[... the script has emptied its log ...]\n")
+                position = 0
+            position = _show(file, path, position)
             if last:
                 return
             time.sleep(LOOK_EVERY)
+
+
+def _show(file: BinaryIO, path: Path, position: int, end: int | None = None) -> int:
+    """Write a log from here to there, or to its end; return where that was. Where bytes are missing, say so."""
+    for piece in logs.pieces(file.fileno(), path, position, end):
+        write(piece.data or b"\n[... %b of the log left out ...]\n" % units.size(piece.gone).encode())
+        position = piece.end
+    return position
 
 
 def write(chunk: bytes) -> None:
@@ -96,19 +108,24 @@ def _opened(path: Path) -> BinaryIO:
         ) from None
 
 
-def _start_of(size: int, lines: int, descriptor: int) -> int:
-    """Where the last so many lines begin, found from the end: a log of any size opens at once."""
-    position, found = size, 0
-    while position > 0 and found <= lines:
-        step = min(CHUNK, position)
+def _start_of(path: Path, length: int, lines: int, descriptor: int) -> int:
+    """Where the last so many lines begin, found from the end: a log of any size opens at once. What was cut out ends
+    a line."""
+    if not lines:
+        return length
+    cut = logs.cut_of(path)
+    lowest = cut[1] if cut and cut[1] < length else 0
+    position, found = length, 0
+    while position > max(lowest, length - _FARTHEST):
+        step = min(logs.CHUNK, position - lowest)
         position -= step
         chunk = os.pread(descriptor, step, position)
-        for index in range(len(chunk) - 1, -1, -1):
-            if chunk[index] == 0x0A and position + index != size - 1:
-                found += 1
-                if found == lines:
-                    return position + index + 1
-    return 0 if lines else size
+        at = len(chunk)
+        while (at := chunk.rfind(b"\n", 0, at)) >= 0:
+            found += position + at != length - 1
+            if found == lines:
+                return position + at + 1
+    return cut[0] if cut and position == lowest else position
 
 
 class Echo:
@@ -122,18 +139,15 @@ class Echo:
         """Write what is new."""
         for step in found.steps:
             for attempt in step.attempts:
-                self._show(self._var.attempt(found.id, step.ordinal, step.name, attempt.number) / "log")
+                self._more(self._var.attempt(found.id, step.ordinal, step.name, attempt.number) / "log")
 
-    def _show(self, log: Path) -> None:
+    def _more(self, log: Path) -> None:
         try:
             opened = open_regular(log)
         except OSError:
             return
         with opened as file:
-            file.seek(self._shown.get(log, 0))
-            while chunk := file.read(CHUNK):
-                self._shown[log] = file.tell()
-                write(chunk)
+            self._shown[log] = _show(file, log, self._shown.get(log, 0))
 
 
 def follow_all(look: Callable[[], Processing], var: Var) -> None:

@@ -205,8 +205,8 @@ class Attempt:
         if self._group is not None and limits.memory is not None and status != 0 and self._group.has_killed():
             return "memory", f"memory: the kernel ended the tree, it may take {size(limits.memory)}"
         if limits.cpu_seconds is not None and status is not None and os.WIFSIGNALED(status):
-            used = self._tree.cpu
-            if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) and used >= limits.cpu_seconds:
+            used, number = self._tree.cpu, os.WTERMSIG(status)
+            if number == signal.SIGXCPU or (number == signal.SIGKILL and used >= limits.cpu_seconds):
                 return "cpu", spent(used, limits.cpu_seconds)
         return None, None
 

@@ -29,9 +29,13 @@ SLACK = 16 << 20
 
 _BLOCK = 4096
 _STEP = 1 << 20
-_FASTEST = 2.5e9
+_FASTEST = 3.5e9
 """Bytes a second that no script was seen to write: so long a log cannot get too large unseen."""
-_LEAST, _CALM = 0.003, 0.1
+_LEAST, _CALM = 0.001, 0.1
+"""Seconds between two looks at a log in flood, and at one that has not grown much for two seconds, whatever its cap:
+a flood out of such a calm may take that much more of the disk, until the next look."""
+_FAST = 10e6
+"""Bytes a second of a log in flood."""
 _MARKS = 10_000
 """After so many seconds the marks in ``log.times`` get rarer, so that the file stays small whatever the script."""
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -50,7 +54,7 @@ class Log:
         self._limit: int | None = None
         self._kill = False
         self._head = self._tail = self._cut_to = 0
-        self._started = self._looked = 0.0
+        self._started = self._looked = self._calm_since = 0.0
         self._size = 0
         self._times = -1
         self._next_mark = 0.0
@@ -63,7 +67,7 @@ class Log:
         if limit is not None:
             self._head = min(HEAD, limit // 2) & -_BLOCK
             self._tail = limit - self._head
-        self._started = self._looked = started
+        self._started = self._looked = self._calm_since = started
         self._next_mark = started + 1.0
         self.due = min(self._next_mark, started + self._unseen(0))
 
@@ -77,7 +81,9 @@ class Log:
         self.due = self._next_mark
         if self._limit is None:
             return None
-        pause = self._unseen(size)
+        if speed > _FAST:
+            self._calm_since = now
+        pause = max(self._unseen(size), min(_CALM, (now - self._calm_since) / 20))
         if speed:
             pause = min(pause, (max(0, self._limit - size) + SLACK / 3) / 1.5 / speed)
         self.due = min(self.due, now + max(_LEAST, pause))
@@ -99,10 +105,10 @@ class Log:
         return size
 
     def _unseen(self, size: int) -> float:
-        """Seconds for which it need not be looked at, however fast it suddenly grows."""
+        """Seconds for which it need not be looked at, however fast it grows."""
         if self._limit is None:
             return 1.0
-        return max(_CALM, (max(0, self._limit - size) + SLACK / 2) / _FASTEST)
+        return max(_LEAST, (max(0, self._limit - size) + SLACK / 2) / _FASTEST)
 
     def _measure(self) -> int:
         """Its size; a script that has truncated it begins a new one, of which nothing went."""

@@ -120,7 +120,8 @@ class Tree:
             return
         signal.signal(signal.SIGCHLD, _nothing)
         try:
-            signal_descendants((signal.SIGTERM, signal.SIGCONT))
+            if not (guard and guard.is_urgent()):
+                signal_descendants((signal.SIGTERM, signal.SIGCONT))
             deadline = boot_seconds() + grace
             pause = 0.002
             while not self.reap():

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from procession.cli import main
-from procession.cli.tail import CHUNK, Screen, tail
+from procession.cli.tail import Screen, tail
 from procession.errors import HostError, NotFound
+from procession.supervise.logs import CHUNK
 
 SHOWN = [
     (b"plain\ttext\r\n", b"plain\ttext\r\n"),
