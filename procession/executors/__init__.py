@@ -1,1 +1,1 @@
-"""Implementations of `procession.executor`: `local` runs scripts on this machine."""
+"""Implementations of `procession.executor`: `local` runs scripts on this machine, in the shims of its `pool`."""
