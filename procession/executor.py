@@ -88,8 +88,8 @@ class Job:
     """Files that each process of it may have open at one moment; the system refuses more."""
     log_max: int | None = None
     """Bytes of its log that stay on disk; None: all of them."""
-    log_over: Literal["cut", "kill"] = "cut"
-    """What follows where there are more: the middle of the log goes, or the tree is ended as well."""
+    log_over: str = "cut"
+    """What follows where there are more: the middle of the log goes (``cut``), and the tree is ended too (``kill``)."""
     not_after: float | None = None
     """By the clock of `Executor.expiry`: after that nobody hands it over or takes it any more; None: as if it had been
     made when it is handed over."""

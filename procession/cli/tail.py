@@ -73,9 +73,6 @@ def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
     with _opened(path) as file:
         while True:
             last = ended()
-            if os.fstat(file.fileno()).st_size < position:
-                write(b"\n[... the script has emptied its log ...]\n")
-                position = 0
             position = _show(file, path, position)
             if last:
                 return
@@ -84,6 +81,9 @@ def follow(path: Path, position: int, ended: Callable[[], bool]) -> None:
 
 def _show(file: BinaryIO, path: Path, position: int, end: int | None = None) -> int:
     """Write a log from here to there, or to its end; return where that was. Where bytes are missing, say so."""
+    if os.fstat(file.fileno()).st_size < position:
+        write(b"\n[... the script has emptied its log ...]\n")
+        position = 0
     for piece in logs.pieces(file.fileno(), path, position, end):
         write(piece.data or b"\n[... %b of the log left out ...]\n" % units.size(piece.gone).encode())
         position = piece.end

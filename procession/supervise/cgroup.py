@@ -17,7 +17,7 @@ def delegated() -> str | None:
     """The directory in which groups with a memory limit may be made; None: there is none."""
     try:
         parent = os.path.dirname(_own())
-        if not _is_given(parent):
+        if not _is_given(parent) or not os.access(f"{parent}/cgroup.procs", os.W_OK):
             return None
         with open(f"{parent}/cgroup.subtree_control", "r+", encoding="ascii") as control:
             if "memory" not in control.read().split():

@@ -92,19 +92,24 @@ class Quiet:
         self._log = log
         self._progress = progress
         self._every = min(LOOK, quiet / 8)
-        self._heard = started
-        self._sign: object = None
+        self._looked = started
+        self._silent = 0.0
+        self._last = self._signs()
         self.due = started + self._every
 
     def look(self, now: float) -> Verdict | None:
-        """Compare with the look before. It ends up to an eighth too late (a second at most), never too early."""
+        """Compare with the look before. It ends up to an eighth too late (a second at most), never too early: a
+        machine that slept, or a shim that was stopped, counts for no more than two looks."""
         self.due = now + self._every
-        sign = (_change(self._log), _change(self._progress))
-        if sign != self._sign:
-            self._sign, self._heard = sign, now
-        elif now - self._heard >= self._quiet:
-            return "timeout", f"no output for {span(self._quiet)}"
-        return None
+        self._silent += min(now - self._looked, 2 * self._every)
+        self._looked = now
+        signs = self._signs()
+        if signs != self._last:
+            self._last, self._silent = signs, 0.0
+        return ("timeout", f"no output for {span(self._quiet)}") if self._silent >= self._quiet else None
+
+    def _signs(self) -> object:
+        return _change(self._log), _change(self._progress)
 
 
 def _change(file: int | str) -> object:

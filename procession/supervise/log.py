@@ -31,8 +31,8 @@ _BLOCK = 4096
 _STEP = 1 << 20
 _FASTEST = 3.5e9
 """Bytes a second that no script was seen to write: so long a log cannot get too large unseen."""
-_LEAST, _CALM = 0.001, 0.1
-"""Seconds between two looks at a log in flood, and at one that has not grown much for two seconds, whatever its cap:
+_LEAST, _CALM = 0.001, 0.25
+"""Seconds between two looks at a log in flood, and at one that has not grown much for five seconds, whatever its cap:
 a flood out of such a calm may take that much more of the disk, until the next look."""
 _FAST = 10e6
 """Bytes a second of a log in flood."""

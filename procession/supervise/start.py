@@ -81,10 +81,11 @@ def spawn_limited(
 ) -> int:
     """Start it with these limits (resource, soft, hard), in this group. Raises as `spawn` does."""
     heard, tell = os.pipe2(os.O_CLOEXEC)
+    shim = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            _become(program, argv, environ, log, manner, limits, group)
+            _become(shim, program, argv, environ, log, manner, limits, group)
         except OSError as error:
             os.write(tell, b"%d %b" % (error.errno or 0, os.fsencode(error.strerror or "")))
         except BaseException as error:
@@ -104,6 +105,7 @@ def spawn_limited(
 
 
 def _become(
+    shim: int,
     program: str,
     argv: list[str],
     environ: dict[str, str],
@@ -124,4 +126,7 @@ def _become(
     for kind, soft, hard in limits:
         resource.setrlimit(kind, (soft, hard))
     signal.pthread_sigmask(signal.SIG_SETMASK, manner.mask)
-    os.execve(program, argv, environ)  # noqa: S606  argv is what is to be executed
+    if (
+        os.getppid() == shim
+    ):  # else it was killed: whoever looks for what it left cannot find us before we are the script
+        os.execve(program, argv, environ)  # noqa: S606  argv is what is to be executed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from procession.cli import main
-from procession.cli.tail import Screen, tail
+from procession.cli.tail import Screen, follow, tail
 from procession.errors import HostError, NotFound
 from procession.supervise.logs import CHUNK
 
@@ -65,3 +65,40 @@ def test_an_error_of_the_system_is_one_line(
         main.main()
     assert left.value.code == 7
     assert capsys.readouterr().err == "procession: /var/x: No space left on device\n"
+
+
+def test_a_log_that_was_emptied_is_followed_from_its_beginning(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """F43: what a script prints after `> its own log` is shown as well."""
+    log = tmp_path / "log"
+    log.write_bytes(b"before\n")
+    position = tail(log, None)
+    log.write_bytes(b"new\n")
+    follow(log, position, lambda: True)
+    assert capsysbinary.readouterr().out == b"before\n\n[... the script has emptied its log ...]\nnew\n"
+
+
+def test_the_last_lines_are_found_in_any_log(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    log = tmp_path / "log"
+    for text in (b"", b"\n", b"a", b"a\n", b"a\nb", b"a\nb\n", b"\n\n\n", b"x" * (3 * CHUNK), b"y\n" * CHUNK + b"end"):
+        log.write_bytes(text)
+        for lines in (0, 1, 2, 5):
+            tail(log, lines)
+            assert capsysbinary.readouterr().out == b"".join(text.splitlines(keepends=True)[-lines:] if lines else [])
+
+
+@pytest.mark.feature("P23")
+def test_the_end_of_a_huge_log_without_lines_is_shown_at_once(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """F41: five gigabytes; no more than the last 64 MiB are searched."""
+    with (tmp_path / "log").open("wb") as log:
+        log.truncate(5 * 10**9)
+        log.seek(0, os.SEEK_END)
+        log.write(b"the end\n")
+    tail(tmp_path / "log", 3)
+    shown = capsysbinary.readouterr().out
+    assert b" of the log left out ...]\n" in shown
+    assert shown.endswith(b"the end\n")
+    assert len(shown) < 2 * CHUNK

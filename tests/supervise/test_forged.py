@@ -34,7 +34,9 @@ def forged(job: Job, **changes: object) -> bytes:
 
 def test_a_record_in_the_working_or_the_attempts_directory_is_no_record(runner: Runner) -> None:  # noqa: F811
     """B23: whatever a script writes where it runs, its end is what its shim saw."""
-    job = runner.shell('cp ../forged record; mkdir spool; cp ../forged "spool/$PROCESSION_KEY-$PROCESSION_ATTEMPT"; exit 9')
+    job = runner.shell(
+        'cp ../forged record; mkdir spool; cp ../forged "spool/$PROCESSION_KEY-$PROCESSION_ATTEMPT"; exit 9'
+    )
     (runner.root / "work").mkdir()
     (runner.root / "work/forged").write_bytes(forged(job))
     assert runner.run(job).code == 9

@@ -21,11 +21,16 @@ POINTS = [
     for number in range(1, most + 1)
 ]  # fmt: skip
 
+LIMITED = [(calls, number) for calls in ("pipe2", "clone3,clone,fork,vfork", "read", "wait4") for number in (1, 2)]
+CASES = [(*point, {}) for point in POINTS] + [(*point, {"open_files": 40}) for point in LIMITED]
+
 
 @pytest.mark.feature("M88")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is needed to kill at a system call")
-@pytest.mark.parametrize(("calls", "number"), POINTS)
-def test_the_record_tells_the_truth_wherever_the_shim_is_killed(tmp_path: Path, calls: str, number: int) -> None:
+@pytest.mark.parametrize(("calls", "number", "limits"), CASES)
+def test_the_record_tells_the_truth_wherever_the_shim_is_killed(
+    tmp_path: Path, calls: str, number: int, limits: dict[str, int]
+) -> None:
     """F2, F3, G9, G11, G12: the right end, or gone, or never executed; nothing else."""
     with local(tmp_path, slots=1) as runner:
         first = runner.shell("exit 0")
@@ -33,7 +38,7 @@ def test_the_record_tells_the_truth_wherever_the_shim_is_killed(tmp_path: Path, 
         shim = runner.until(first.key, Ended).record.shim
         tracer = trace(shim, f"inject={calls}:signal=KILL:when={number}")
         try:
-            job = runner.shell("echo x >> ran; exit 7")
+            job = runner.shell("echo x >> ran; exit 7", **limits)
             runner.submit(job)
             sighting = eventually(lambda: settled(runner, job.key, shim))
             ran = Path(job.cwd) / "ran"

@@ -46,6 +46,15 @@ def test_the_memory_of_the_whole_tree_counts(runner: Runner) -> None:  # noqa: F
     assert not alive(number_in(f"{job.cwd}/child"))
 
 
+def test_memory_is_limited_in_the_grace_as_well(runner: Runner) -> None:  # noqa: F811
+    """A script that is asked to end may not take the whole machine while it cleans up."""
+    waits = "import signal, time\ngrow = []\nsignal.signal(15, lambda *_: grow.append(1))\n"
+    job = runner.python(waits + "while not grow: time.sleep(0.01)\n" + GROW, memory=150 * MB, timeout=0.5, grace=60.0)
+    end = runner.run(job)
+    assert (end.how, end.signal) == ("timeout", 9)
+    assert end.seconds < 20
+
+
 @pytest.mark.feature("P18", "P22")
 def test_memory_that_is_shared_counts_once_and_the_peak_is_on_record(runner: Runner) -> None:  # noqa: F811
     """Four forks of a process of 100 MB take little more than it: copy on write."""

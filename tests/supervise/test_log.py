@@ -48,7 +48,7 @@ class Peak(threading.Thread):
                 continue
 
 
-@pytest.mark.feature("P18", "M103")
+@pytest.mark.feature("P18", "P23")
 def test_a_gigabyte_at_full_speed_keeps_its_head_and_its_tail_and_little_of_the_disk(
     runner: Runner,  # noqa: F811
 ) -> None:
@@ -132,7 +132,7 @@ def tail_of(log: str, lines: int | None) -> str:
     return b"".join(shown).decode("utf-8", "replace")
 
 
-@pytest.mark.feature("M103")
+@pytest.mark.feature("P23")
 def test_a_reader_follows_while_the_log_is_cut_and_while_the_script_ends(runner: Runner) -> None:  # noqa: F811
     """F44, I18: it sees the end, no NUL that nobody wrote, and says what it missed."""
     job = runner.python(FLOOD, "200", log_max=4 * MIB)
@@ -209,7 +209,7 @@ def test_where_no_hole_can_be_made_the_record_says_so_and_nothing_is_lost(tmp_pa
     assert log.close() == 5 * MIB
 
 
-@pytest.mark.feature("M103")
+@pytest.mark.feature("P23")
 def test_marks_say_when_a_byte_was_printed(runner: Runner) -> None:  # noqa: F811
     text = "for n in 1 2 3; do echo line $n; date +%s%N >> stamps; sleep 1.2; done; touch done; exec sleep 1000"
     job = runner.shell(text)
