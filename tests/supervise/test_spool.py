@@ -1,15 +1,10 @@
 """The spool: what is certain about an attempt, from a record that may say anything."""
 
-import errno
 import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,6 @@ from procession.supervise import record, spool
 from procession.supervise.process import boot_id
 from procession.supervise.sighting import Ended, Exit, Gone, Running, Unreadable, Unstarted, Void
 from tests.executors.running import Runner, local
-from tests.waiting import eventually
 
 KEY = "inst-1-2-3"
 
@@ -234,116 +228,8 @@ def test_archive_of_what_is_not_there_or_has_no_place_to_go(root: Path) -> None:
     assert spool.look(root, KEY) == Unstarted()
 
 
-def test_one_of_many_voiders_names_itself_and_all_agree(root: Path) -> None:
-    for round_ in range(30):
-        key = f"k-{round_}"
-        with ThreadPoolExecutor(8) as pool:
-            assert any(pool.map(spool.void, [root] * 8, [key] * 8, map(str, range(8))))
-        assert isinstance(spool.look(root, key), Void)
-        assert spool.void(root, key, "late")
-
-
-VOIDER = """
-import sys; sys.path.insert(0, sys.argv[1])
-from procession.supervise import spool
-while line := sys.stdin.readline():
-    key = line.strip()
-    print(key, spool.void(sys.argv[2], key, "a voider"), flush=True)
-"""
-
-
-def test_either_the_voider_or_the_shim_wins_and_only_then_the_script_runs(tmp_path: Path) -> None:
-    """G8, G9: three processes void each attempt while shims take it; executed if and only if nobody voided."""
-    rounds = 150
-    code_root = str(Path(__file__).parents[2])
-    with local(tmp_path) as runner:
-        command = [sys.executable, "-c", VOIDER, code_root, str(tmp_path / "var/spool")]
-        voiders = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
-        ]
-        voided = []
-        jobs = [runner.job("/bin/mkdir", "ran") for _ in range(rounds)]
-        for job in jobs:
-            runner.submit(job)
-            for voider in voiders:
-                assert voider.stdin is not None
-                print(job.key, file=voider.stdin, flush=True)
-            answers = [voider.stdout.readline().split()[1] == "True" for voider in voiders if voider.stdout]
-            voided.append(any(answers))
-        for voider in voiders:
-            voider.communicate()
-        for job, void in zip(jobs, voided, strict=True):
-            if void:
-                eventually(lambda key=job.key: runner.drain() and key in runner.notices.skipped)
-            else:
-                assert runner.ended(job.key).code == 0
-            assert (Path(job.cwd) / "ran").exists() == (not void), job.key
-        print(f"{sum(voided)} of {rounds} were voided")
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place]):
-        pytest.skip("a full disk needs the right to mount one")
-    try:
-        yield place
-    finally:
-        eventually(lambda: subprocess.call(["umount", place]) == 0)
-
-
-def fill(place: Path) -> None:
-    with open(place / "ballast", "wb", buffering=0) as ballast:
-        size = 65536
-        while size:
-            try:
-                ballast.write(bytes(size))
-            except OSError as error:
-                assert error.errno == errno.ENOSPC
-                size //= 2
-
-
-@pytest.mark.parametrize("length", range(0, 4200, 420))
-def test_an_exit_is_recorded_on_a_full_disk(tmp_path: Path, tiny_disk: Path, length: int) -> None:
-    """G11, G28, F26: wherever in its block the specification ends."""
-    with full(tmp_path, tiny_disk) as runner:
-        job = runner.shell("until [ -e go ]; do sleep 0.02; done; echo lost; exit 42", "x" * length)
-        runner.submit(job)
-        runner.running(job.key)
-        fill(tiny_disk)
-        (Path(job.cwd) / "go").touch()
-        assert runner.ended(job.key).code == 42
-        voided = runner.shell("touch ran")
-        assert runner.executor.void(voided.key, "a test")
-        runner.submit(voided)
-        eventually(lambda: runner.drain() and voided.key in runner.notices.skipped)
-        refused = runner.shell("touch ran")
-        runner.submit(refused)
-        eventually(lambda: runner.drain() and refused.key in runner.notices.ended)
-        assert isinstance(runner.executor.look(refused.key), Unstarted)
-        (tiny_disk / "ballast").unlink()
-        assert runner.executor.void(refused.key, "no room")
-        assert runner.run(runner.shell("exit 3")).code == 3
-
-
-def full(tmp_path: Path, disk: Path) -> Any:
-    """An executor whose spool is on this disk, and whose work is not."""
-    (tmp_path / "two").mkdir()
-    (tmp_path / "two/var").mkdir()
-    (tmp_path / "two/var/spool").symlink_to(disk)
-    return local(tmp_path / "two")
-
-
 def test_a_checksum_is_that_of_the_text() -> None:
     assert record.line(b"{}") == b"%08x {}\n" % zlib.crc32(b"{}")
-
-
-def test_padding_always_leaves_the_room_that_is_promised() -> None:
-    for size in range(1, 10_000):
-        padded = size + record.padding(size)
-        assert -padded % 4096 >= record.TAIL
 
 
 def test_a_runner_is_not_needed_to_look(tmp_path: Path) -> None:
