@@ -70,6 +70,13 @@ RULES = (
         lambda name: is_standard(name) or name == "procession.supervise" or name.startswith("procession.supervise."),
     ),
     Rule(
+        "the watch needs the standard library, errors and units, nothing else",
+        "procession/watch",
+        lambda name: (
+            is_standard(name) or name.startswith(("procession.watch.", "procession.errors.", "procession.units."))
+        ),
+    ),
+    Rule(
         "the model does no I/O and reads no clock",
         "procession/model",
         lambda name: (
