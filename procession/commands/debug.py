@@ -115,7 +115,7 @@ def become(entry: Entry) -> None:
 
 def rc_text(entry: Entry, project: Project) -> str:
     """The start file of the shell: prompt, ``rerun`` and ``accept``."""
-    ours = f"{shlex.quote(sys.executable)} -m procession --project {shlex.quote(str(project.root))}"
+    ours = f"{shlex.quote(sys.executable)} -P -m procession --project {shlex.quote(str(project.root))}"
     restore = [
         f"{name}={shlex.quote(entry.environment[name])}" if name in entry.environment else f"-u {name}"
         for name in RESTORED
