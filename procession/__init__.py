@@ -1,6 +1,24 @@
 """Procession: your scripts, in production.
 
-The public names are imported on first use, so that ``import procession`` costs next to nothing.
+The public names are imported on first use, so that ``import procession`` costs next to nothing. They are those of the
+file for scripts, `procession.sdk.script`; `procession sdk PATH` puts the same file, alone, into any other environment.
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from procession.sdk.script import Retry, Skip, artifact, current, emit, error, metric, output, progress, skip
+
+__all__ = [
+    "Retry", "Skip", "artifact", "current", "emit", "error", "metric", "output", "progress", "skip",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'procession' has no attribute {name!r}")
+    from procession.sdk import script  # noqa: PLC0415
+
+    return getattr(script, name)

@@ -52,7 +52,8 @@ class Rule:
     but: str | None = None
 
     def files(self) -> Iterator[Path]:
-        for file in sorted((ROOT / self.path).rglob("*.py")):
+        place = ROOT / self.path
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
             if self.but is None or not file.is_relative_to(ROOT / self.but):
                 yield file
 
@@ -84,6 +85,11 @@ RULES = (
             or name.startswith("procession.")
             or top(name) == "cronsim"  # pure: it computes with the moments that it is given
         ),
+    ),
+    Rule(
+        "the file for scripts needs the standard library, nothing else",
+        "procession/sdk/script.py",
+        is_standard,
     ),
     Rule(
         "the scripts of the example are plain scripts",

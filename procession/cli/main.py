@@ -21,6 +21,7 @@ COMMANDS = {
         "init": ("tasks", "Make a new project here; 'init demo' makes a working example on real data."),
         "check": ("tasks", "Say everything that is wrong in the files, and what each command becomes."),
         "run": ("tasks", "Run one processing of a task here, output as by hand."),
+        "sdk": ("sdk", "Put the file for Python scripts, procession.py, into any environment."),
     },
     "Serve": {
         "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),

@@ -28,6 +28,7 @@ PROVES = {
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
     DOCS / "guides/scripts.md": ("P4", "P5"),
+    DOCS / "guides/sdk.md": ("P4", "P5"),
 }
 """The features that a page proves where it runs as pasted."""
 RUN = tuple(PROVES)

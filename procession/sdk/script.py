@@ -1,0 +1,387 @@
+"""What a script may say to Procession, and ask of it: ``import procession``.
+
+One file, standard library only, Python 3.8 or newer: ``procession sdk PATH`` puts it into any environment. Nothing of
+it is needed: everything here is a line in a file whose name is in the environment, and any language can write it.
+
+*In:* the variables ``PROCESSION_*``. *Out:* lines, whole or not at all, also from many processes at once. *Always:* the
+same script runs by hand; what it would have said is then printed to standard error, and nothing else is different.
+
+::
+
+    import procession
+
+    scene = procession.current().params["scene"]
+    procession.progress(0.5, "calibrated")
+    procession.output(cloud=0.12)
+    procession.emit("product", key=scene, path="out.tif")
+    raise procession.Retry("the catalogue is not updated yet", after="5 min")
+"""
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Union
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+__all__ = [
+    "Retry", "Skip", "artifact", "current", "emit", "error", "metric", "output", "progress", "skip",
+]  # fmt: skip
+
+# ── what the script asks ───────────────────────────────────────────────────────────────────────────
+
+
+class Event(NamedTuple):
+    """The event that this processing is about. Outside Procession all texts are empty and the id is 0."""
+
+    id: int
+    name: str
+    key: str
+    title: str
+
+
+class Params(Dict[str, Any]):
+    """The event's parameters by name, with their types: text, number, true or false, None, list, dict."""
+
+    def __missing__(self, name: str) -> Any:
+        there = ", ".join(sorted(self)) or "none" + ("" if _inside() else " outside Procession")
+        raise KeyError(f"{name}: the event has no such parameter; it has {there}")
+
+
+class Current:
+    """Who this script is at present. Outside Procession: no names, no parameters, and the working directory."""
+
+    def __init__(self) -> None:
+        self.task: str = _variable("TASK")
+        """Name of the task."""
+        self.processing: int = int(_variable("PROCESSING") or 0)
+        """Id of the processing; 0 outside."""
+        self.step: str = _variable("STEP")
+        """Name of the step."""
+        self.attempt: int = int(_variable("ATTEMPT") or 0)
+        """Number of this attempt, from 1; 0 outside."""
+        self.key: str = _variable("KEY")
+        """The same for all attempts of this step, and for no other step: for effects that must not happen twice."""
+        self.work: "Path" = _directory("WORK")
+        """Directory that the steps of the processing share."""
+        self.step_dir: "Path" = _directory("STEP_DIR")
+        """Directory of the step."""
+        self.artifacts: "Path" = _directory("ARTIFACTS")
+        """What is left here is kept with the attempt and shown."""
+        self._told: Optional[Dict[str, Any]] = None
+
+    @property
+    def event(self) -> Event:
+        """The event: id, name, key, title."""
+        told = self._tell()
+        return Event(told.get("id", 0), told.get("name", ""), told.get("key", ""), told.get("title", ""))
+
+    @property
+    def params(self) -> Params:
+        """The event's parameters, with their types. Outside Procession there are none: use ``params.get``."""
+        return Params(self._tell().get("params", {}))
+
+    @property
+    def children(self) -> List[Dict[str, Any]]:
+        """After a ``wait`` step: id, state, outputs and directory of each processing that was waited for."""
+        path = _variable("CHILDREN")
+        if not path:
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.strip()]
+
+    def _tell(self) -> Dict[str, Any]:
+        if self._told is None:
+            self._told = {}
+            if _variable("EVENT"):
+                with open(_variable("EVENT"), encoding="utf-8") as file:
+                    self._told = json.load(file)
+        return self._told or {}
+
+
+def current() -> Current:
+    """Who this script is: task, processing, step, attempt, key, event, params, work, step_dir, artifacts, children."""
+    return Current()
+
+
+# ── what the script says ───────────────────────────────────────────────────────────────────────────
+
+_pace = [100.0, 0.0]  # lines of progress that may be written at once; the moment of the last one
+
+
+def progress(share: Optional[float], text: str = "") -> None:
+    """Say how far it is: a share from 0 to 1 (None where nobody knows), and in words what was done.
+
+    More than ten a second are left out; one that cannot be written is no mistake of the script.
+    """
+    now = time.monotonic()
+    _pace[:] = [min(100.0, _pace[0] + (now - _pace[1]) * 10), now]
+    if _pace[0] < 1 and share != 1:
+        return
+    _pace[0] -= 1
+    words = _line(text)
+    if share is None:
+        line, told = words, words
+    else:
+        share = float(share)
+        share = 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
+        line, told = f"{share:.4g} {words}", f"{share:.0%} {words}"
+    with contextlib.suppress(OSError):
+        _append("PROGRESS", line.rstrip(), "progress " + told.rstrip())
+
+
+def output(**values: Any) -> None:
+    """Leave values for later steps (``{step.name}`` in their commands) and for the result of the processing.
+
+    They count if the attempt succeeds; the newest value of a name counts. TypeError if a value is not JSON.
+    """
+    for name in values:
+        _check_name("an output", name)
+    line = _json("output", values)
+    _append("OUTPUT", line, "would leave " + line)
+
+
+def emit(
+    event: str,
+    key: Union[str, int, float, None] = None,
+    title: str = "",
+    priority: Optional[int] = None,
+    params: Optional[Mapping[str, Any]] = None,
+    **named: Any,
+) -> None:
+    """Emit an event when this attempt succeeds, in the same transaction, or never.
+
+    The same name and key is one event, however often it is emitted. Without a key it gets one of this step and its
+    place among the events, the same in every attempt. Its parameters are `named`; those called as an argument of this
+    function is go into `params`. TypeError if a value is not JSON.
+    """
+    told: Dict[str, Any] = {"event": str(event)}
+    if key is not None:
+        told["key"] = key
+    if title:
+        told["title"] = str(title)
+    if priority is not None:
+        told["priority"] = priority
+    told["params"] = dict(params or {}, **named)
+    for name in told["params"]:
+        _check_name("a parameter", name)
+    line = _json("event", told)
+    _append("EVENTS", line, "would emit " + line)
+
+
+def error(text: str) -> None:
+    """Record an error: the chain goes on, and people see that something was wrong."""
+    line = _line(text) or "an error without a text"
+    _append("ERRORS", line, "would record the error: " + line)
+
+
+def metric(**numbers: float) -> None:
+    """Record numbers, to be compared from processing to processing. ValueError if one is not finite."""
+    for name, number in numbers.items():
+        _check_name("a metric", name)
+        value = float(number)
+        if not math.isfinite(value):
+            raise ValueError(f"the metric {name} is {value}; only a finite number can be recorded")
+        line = f"{name}={value!r}"
+        _append("METRICS", line, "would record " + line)
+
+
+def artifact(name: str) -> "Path":
+    """Where to save a file that people shall see, such as a picture: ``savefig(procession.artifact("map.png"))``.
+
+    Outside Procession that is the working directory. Directories in the name are made.
+    """
+    parts = os.path.normpath(os.fspath(name)).split(os.sep)
+    if os.path.isabs(name) or parts[0] == ".." or parts == ["."]:
+        raise ValueError(f"an artifact has a name within the directory of artifacts, not {name!r}")
+    path = _directory("ARTIFACTS").joinpath(*parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+# ── how the script ends ────────────────────────────────────────────────────────────────────────────
+
+
+class _Ending(SystemExit):
+    """Ends the script as ``sys.exit`` does, with a code that Procession knows and the reason as the last line.
+
+    It is a SystemExit, so that no traceback is printed, ``finally`` and ``with`` are honoured, and ``except Exception``
+    does not swallow it. The interpreter asks for `code` only where it ends by it: what is told is told then.
+    """
+
+    number = 1
+    chosen: "Optional[_Ending]" = None
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = _line(reason)
+        super().__init__(self.reason)
+
+    @property
+    def code(self) -> int:  # type: ignore[override]
+        _Ending.chosen = self
+        return self.number
+
+    def __str__(self) -> str:
+        return self.reason
+
+    def tell(self) -> None:
+        """Leave what Procession has to know beside the code and the reason."""
+
+
+class Retry(_Ending):
+    """``raise procession.Retry("busy", after="5 min")``: end this attempt, and try again later (exit code 75).
+
+    `after` is a number of seconds, a timedelta, or a text such as ``"1 h 30 min"``; without it the policy of the step
+    decides. Not counted as a failure, but the step has only so many soft attempts.
+    """
+
+    number = 75
+
+    def __init__(self, reason: str = "try again later", after: Union[float, str, "timedelta", None] = None) -> None:
+        super().__init__(reason)
+        self.after = None if after is None else _seconds(after)
+
+    def tell(self) -> None:
+        if not _inside():
+            _print("would try again" + ("" if self.after is None else f" after {self.after:g} s"))
+        elif self.after is not None and _variable("RETRY_AFTER"):
+            with open(_variable("RETRY_AFTER"), "w", encoding="utf-8") as file:
+                file.write(f"{self.after!r}\n")
+
+
+class Skip(_Ending):
+    """``raise procession.Skip("no data over land")``: end here, well; the rest is skipped (exit code 77)."""
+
+    number = 77
+
+    def tell(self) -> None:
+        if not _inside():
+            _print("would skip the rest of the processing")
+
+
+def skip(reason: str = "skipped") -> None:
+    """The same as ``raise Skip(reason)``."""
+    raise Skip(reason)
+
+
+@atexit.register
+def _end() -> None:
+    """The reason is the last line of the log: this runs after what was registered later than our import."""
+    ending = _Ending.chosen
+    if ending is None:
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or its reader has gone
+        sys.stdout.flush()
+    try:
+        ending.tell()
+    except OSError as error_:
+        _print(f"the time to wait could not be left: {error_}")
+    _print(ending.reason or type(ending).__name__, prefix="")
+
+
+# ── how it is written ──────────────────────────────────────────────────────────────────────────────
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_PIECE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+_UNITS = {
+    "ms": 0.001, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0,
+    "m": 60.0, "min": 60.0, "mins": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0,
+    "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0, "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
+}  # fmt: skip
+
+
+def _variable(name: str) -> str:
+    return os.environ.get("PROCESSION_" + name, "")
+
+
+def _inside() -> bool:
+    return bool(_variable("PROCESSING"))
+
+
+def _directory(name: str) -> "Path":
+    from pathlib import Path  # noqa: PLC0415  not every script asks for a directory
+
+    return Path(_variable(name) or os.getcwd())
+
+
+def _append(name: str, line: str, told: str) -> None:
+    """Add a line to a file of this attempt in one call of the system; where there is none, print what it would be."""
+    path = _variable(name)
+    if not path:
+        _print(told)
+        return
+    data = (line + "\n").encode("utf-8")
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        written = os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+    if written != len(data):
+        raise OSError(f"only a part of a line could be written to {path}: the disk is full")
+
+
+def _print(text: str, prefix: str = "procession: ") -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens
+        sys.stderr.write(prefix + text + "\n")
+        sys.stderr.flush()
+
+
+def _line(text: Any) -> str:
+    """One line, whatever was in it."""
+    return " ".join(str(text).replace("\0", " ").split()).encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_name(what: str, name: Any) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of {what}: start with a letter or _, go on with letters, digits, _ . -"
+        )
+
+
+def _json(what: str, values: Dict[str, Any]) -> str:
+    try:
+        line = json.dumps(values, ensure_ascii=False, allow_nan=False, default=_plain)
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the {what} has text that is not UTF-8, such as the name of an odd file") from None
+    except ValueError as problem:
+        raise ValueError(f"the {what} has a value that JSON cannot hold ({problem}): {values!r}") from None
+    return line
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON does not know: a path is a text, a number of numpy is a number; nothing else is guessed."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
+        plain = value.item()
+        if isinstance(plain, (bool, int, float, str)):
+            return plain
+    raise TypeError(
+        f"a value of the type {type(value).__name__} is not JSON: {repr(value)[:60]}; "
+        "give a text, a number, true or false, None, a list or a dict"
+    )
+
+
+def _seconds(after: Any) -> float:
+    """Seconds of a number, a timedelta or a text such as ``"5 min"``."""
+    seconds = after
+    if isinstance(after, str):
+        pieces = _PIECE.findall(after)
+        if not pieces or _PIECE.sub("", after) or not all(unit in _UNITS for _, unit in pieces):
+            raise ValueError(f'{after!r} is not a duration; write e.g. "5 min" or a number of seconds')
+        seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in pieces)
+    elif hasattr(after, "total_seconds"):
+        seconds = after.total_seconds()
+    elif isinstance(after, bool) or not isinstance(after, (int, float)):
+        raise TypeError(f'after={after!r} is not a duration; write e.g. "5 min" or a number of seconds')
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"after={after!r} is not a time that one can wait")
+    return float(seconds)
