@@ -341,7 +341,8 @@ def deliver(options: argparse.Namespace) -> None:
             sync(directory)
     size = sum(file.size for file in plan.files.values())
     append("OUTPUT", json.dumps({"files": len(plan.files), "bytes": size, "to": places[-1]}))
-    print(f"{len(plan.files)} files, {size} bytes, in {places[-1]}")
+    count = len(plan.files)
+    print(f"{count} {'file' if count == 1 else 'files'}, {size} bytes, in {places[-1]}")
 
 
 def main() -> int:

@@ -46,6 +46,8 @@ class _Place:
     below: str
     """Its path below the start, with a slash at its end; nothing for the start."""
     places: frozenset[int]
+    round: int
+    """Of reading everything again: which of them it has had."""
     mtime: int = -1
     since: float = 0.0
     """The look that first saw this time of it."""
@@ -75,25 +77,26 @@ class Watch:
         self.most = most
         self._places: dict[str, _Place] = {}
         self._reconciled: float | None = None
+        self._round = 0
 
     def scan(self, now: float) -> Scan:
         """Look; `now` is the moment by a clock that does not jump, in seconds. Blocks on the file system."""
         scan = Scan()
-        full = self._reconciled is None or not 0 <= now - self._reconciled < self.reconcile
+        if self._reconciled is None or not 0 <= now - self._reconciled < self.reconcile:
+            self._reconciled, self._round = now, self._round + 1
         ready: list[tuple[_Place, str, Found]] = []
         open_, seen = [("", frozenset({0}))], set()
         while open_ and not scan.more:
             below, places = open_.pop()
             seen.add(below)
-            place = self._places.setdefault(below, _Place(below, places))
-            if not self._refresh(place, now, full, scan):
+            place = self._places.setdefault(below, _Place(below, places, self._round))
+            if not self._refresh(place, now, scan):
                 seen.discard(below)
                 continue
             open_ += [(f"{below}{name}/", after) for name, after in place.inside.items()]
             self._observe(place, now, scan, ready)
         if not scan.more:
             self._places = {below: place for below, place in self._places.items() if below in seen}
-            self._reconciled = now if full else self._reconciled
         self._tell(ready, now, scan)
         return scan
 
@@ -108,16 +111,17 @@ class Watch:
 
     # ── directories ────────────────────────────────────────────────────────────────────────────────
 
-    def _refresh(self, place: _Place, now: float, full: bool, scan: Scan) -> bool:
+    def _refresh(self, place: _Place, now: float, scan: Scan) -> bool:
         """Read the directory again if it may have changed; False if there is none."""
         path = self._path(place)
         try:
             mtime = os.stat(path).st_mtime_ns
             if mtime != place.mtime or now < place.since:
                 place.mtime, place.since, place.read = mtime, now, None
+            full = place.round != self._round
             if full or place.read is None or place.read - place.since < _GRAIN <= now - place.since:
                 self._read(place, path, full, scan)
-                place.read = now
+                place.read, place.round = now, self._round
         except FileNotFoundError:
             if not place.below:
                 scan.problem(f"{path} does not exist: nothing can arrive in it; make it, or correct the pattern")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from procession.watch import Scan, Watch, read_pattern
 from tests.waiting import eventually
@@ -318,6 +320,30 @@ def test_pipes_sockets_and_directories_are_no_files(tmp_path: Path) -> None:
         watched = watch(tmp_path)
         watched.scan(0)
         assert watched.scan(10) == Scan()
+
+
+PATTERNS = ["a/*", "**", "**/*", "a/**/b", "**/a/**", "*/?/**/[ab]", "**/{x}/{x}", "{x}/**/{x}", "[!a]/*", "a/b/**/b"]
+NAMES = st.lists(st.sampled_from(["a", "b", "c", ".a"]), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.sampled_from(PATTERNS), st.sets(NAMES, max_size=8))
+def test_what_is_looked_into_is_where_the_pattern_leads(text: str, paths: set[str]) -> None:
+    """The walk leaves directories out; that must never leave out a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        files = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
+        for path in files:
+            write(Path(directory) / path)
+        pattern = read_pattern(text, directory)
+        watched = Watch(pattern, 0)
+        watched.scan(0)
+        found = {found.path.removeprefix(f"{directory}/") for found in watched.scan(1).ready}
+        below = pattern.start.removeprefix(directory).lstrip("/") + "/"
+        meant = {
+            path for path in files
+            if "/." not in f"/{path}" and f"/{path}".startswith(f"/{below}".replace("//", "/"))
+            and pattern.whole.fullmatch(path.removeprefix(below))
+        }  # fmt: skip
+        assert found == meant
 
 
 # ── directories as products ────────────────────────────────────────────────────────────────────────
