@@ -10,11 +10,12 @@ whole log stays, and the exit line says so.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 from procession.supervise.limits import size as _shown
-from procession.supervise.record import punch
+from procession.supervise.record import UNSUPPORTED, punch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,13 +128,17 @@ class Log:
         try:
             punch(self.descriptor, self._head, to - self._head)
         except OSError as error:
-            self.trouble = f"the log takes all of its {_shown(size)}: holes cannot be made in it ({error.strerror})"
-            self._unsay()
+            if error.errno in (*UNSUPPORTED, errno.EPERM):
+                self.trouble = f"the log takes all of its {_shown(size)}: holes cannot be made in it ({error.strerror})"
+            self._say(self._cut_to)
             return
         self._cut_to = to
 
     def _say(self, to: int) -> None:
         """Write down what goes. On a full disk readers find only the hole itself."""
+        if not to:
+            self._unsay()
+            return
         passing = f"{self._home}/{CUT}.new"
         try:
             with open(os.open(passing, _ANEW, 0o600), "wb", buffering=0) as target:

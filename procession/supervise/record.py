@@ -33,7 +33,8 @@ VOID_ON_FULL_DISK = b"\0"
 
 _CREATE = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
-_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""How a file system says that it cannot give or take back single blocks."""
 
 _fallocate = getattr(libc, "fallocate64", None) or libc.fallocate
 _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -82,17 +83,25 @@ def has_known_blocks(folder: str) -> bool:
 
 def reserve(descriptor: int, size: int) -> None:
     """Take so many bytes of disk for this file without making it longer. OSError if there is no room."""
-    if _fallocate(descriptor, _KEEP_SIZE, 0, size) != 0:
-        number = ctypes.get_errno()
-        if number not in _UNSUPPORTED:
-            raise OSError(number, os.strerror(number))
+    number = _allocate(descriptor, _KEEP_SIZE, 0, size)
+    if number and number not in UNSUPPORTED:
+        raise OSError(number, os.strerror(number))
 
 
 def punch(descriptor: int, start: int, length: int) -> None:
     """Give these bytes of disk back; the file stays as long as it is and reads as NULs there. OSError if it cannot."""
-    if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length) != 0:
-        number = ctypes.get_errno()
+    number = _allocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length)
+    if number:
         raise OSError(number, os.strerror(number))
+
+
+def _allocate(descriptor: int, mode: int, start: int, length: int) -> int:
+    """0, or the errno; a signal does not count."""
+    while _fallocate(descriptor, mode, start, length) != 0:
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            return number
+    return 0
 
 
 def append(descriptor: int, data: bytes) -> None:
