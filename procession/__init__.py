@@ -4,10 +4,9 @@ The public names are imported on first use, so that ``import procession`` costs 
 file for scripts, `procession.sdk.script`; `procession sdk PATH` puts the same file, alone, into any other environment.
 """
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # what type checkers take for true; `typing` itself would be copied into every shim
 if TYPE_CHECKING:
     from procession.sdk.script import Retry, Skip, artifact, current, emit, error, metric, output, progress, skip
 
@@ -16,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'procession' has no attribute {name!r}")
     from procession.sdk import script  # noqa: PLC0415

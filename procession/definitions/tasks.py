@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -133,8 +134,9 @@ def _results(table: ResultsTable, place: Place, around: Surroundings) -> Draft |
             except Invalid as error:
                 place.error(str(error))
                 return None
-            absolute = target if target.startswith(("/", "{project}")) else f"{_plain(str(around.root))}/{target}"
-            words += [option, absolute]
+            below = target.removeprefix("{project}/")
+            absolute = target if target.startswith("/") else f"{_plain(str(around.root))}/{below}"
+            words += [option, os.path.normpath(absolute)]  # what is left of .. comes from a value, and is refused
     words += ["--overwrite"] if table.overwrite else []
     for pattern in table.optional or ():
         words += ["--optional", pattern]

@@ -322,9 +322,17 @@ def append(variable: str, line: str) -> None:
             file.write(os.fsencode(line + "\n"))
 
 
+def _check_destination(path: str) -> None:
+    """The path was made from values of an event; none of them may lead out of where the task file sends results."""
+    if ".." in path.split("/"):
+        raise Refused(f"the destination {path} has .. in it, from a value of the event: correct the value")
+
+
 def deliver(options: argparse.Namespace) -> None:
     """Everything, to every destination: all is looked at before the first byte is copied."""
     base = os.path.abspath(options.base)
+    for place in (*options.extra, options.to):
+        _check_destination(place)
     plan = find(base, options.patterns, options.optional)
     own = mark()
     places = [os.path.abspath(place) for place in (*options.extra, options.to)]
