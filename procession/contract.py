@@ -64,6 +64,8 @@ class Order:
     step_dir: str
     attempt_dir: str
     event_file: str
+    project: str = ""
+    """Directory of the project, so that commands inside a script find it."""
     children: str | None = None
     """What a step before it that waited for children has left."""
 
@@ -77,6 +79,7 @@ def environment(order: Order) -> dict[str, str]:
     """The variables that are added to what the script inherits."""
     prefix = order.attempt_dir
     added = {
+        "PROCESSION_PROJECT": order.project,
         "PROCESSION_TASK": order.task,
         "PROCESSION_PROCESSING": str(order.processing_id),
         "PROCESSION_STEP": order.step,

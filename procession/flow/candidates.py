@@ -195,7 +195,8 @@ class _Reading:
             found.append(
                 Candidate(
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
-                    row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses, row.wants,
+                    row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
+                    row.wants if row.started_at is None else None,  # of one tried again, the text says another step
                     row.created_at, self._room.expected.get(name, 0), pause,
                 )
             )  # fmt: skip

@@ -30,8 +30,6 @@ NAMED = 5
 
 def gather(project: Project, tx: Tx) -> datetime | None:
     """End the steps whose children have all ended."""
-    if project.serving.kind != "up" and project.serving.owned is None:
-        return None
     waiting = steps.waiting_for_children(tx)
     if not waiting:
         return None

@@ -41,6 +41,7 @@ def make_job(
         step_dir=step_dir,
         attempt_dir=f"{step_dir}/{number}",
         event_file=f"{work}/event.json",
+        project=str(project.root),
         children=_children(project, task, plan, pid),
     )
     cwd = _cwd(plan, files, step_dir, number)
