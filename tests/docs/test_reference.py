@@ -22,7 +22,7 @@ from procession.cli import launcher as cli_launcher
 from procession.cli import processings as cli_processings
 from procession.cli import tasks as cli_tasks
 from procession.cli.main import group
-from procession.commands import processings
+from procession.commands import reasons
 from procession.definitions import schema
 from procession.model import admission, command, outcome
 from procession.model.states import MACHINES
@@ -209,7 +209,7 @@ def test_every_code_of_an_obstacle_has_a_line() -> None:
     second_table = page("json.md")["obstacle"].partition("| code |")[2]
     codes = {
         node.args[0].value
-        for module in (processings, admission)
+        for module in (reasons, admission)
         for node in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Obstacle"
         and isinstance(node.args[0], ast.Constant)
