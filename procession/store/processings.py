@@ -365,14 +365,15 @@ _ONLY_WAITING = Statement(
 )
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
 _ADD_ERRORS = Statement(_add_errors)
+# the order names the index: SQLite would else read all that ever were of the task
 _TASKS_WAITING = Statement(
     lambda _: select(schema.task.c.name).where(
-        exists(literal_column("1")).where(
-            processing.c.task == schema.task.c.name,
-            literal_column("processing.state = 'waiting'"),
-            processing.c.due_at.is_(None),
-            processing.c.held_at.is_(None),
-        )
+        select(processing.c.id)
+        .where(processing.c.task == schema.task.c.name, _RUNNABLE)
+        .order_by(processing.c.priority.desc(), processing.c.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
+        .is_not(None)
     )
 )
 _RUNNING = Statement(
