@@ -47,6 +47,8 @@ class Post:
     """When the spool is next searched for traces of settled attempts (monotonic seconds)."""
     traces: dict[str, float] = field(default_factory=dict)
     """Records in the spool that belong to no live attempt, and when each was first seen (monotonic seconds)."""
+    closing: str = ""
+    """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
     typical: float | None = None
     """Seconds that a script takes, a moving average; None before the first."""
 

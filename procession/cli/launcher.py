@@ -26,6 +26,7 @@ def up_command(quiet: bool) -> None:
     """Serve this project: discover, start, retry, settle. Ctrl-C leaves scripts running; 'up' again takes them up."""
     if not sys.platform.startswith("linux"):
         raise HostError(f"'up' needs Linux (pidfd, flock, /proc); this is {sys.platform}")
+    from procession.launcher import closing  # noqa: PLC0415
     from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
     from procession.launcher.loop import Loop  # noqa: PLC0415
     from procession.launcher.presence import serving  # noqa: PLC0415
@@ -40,7 +41,7 @@ def up_command(quiet: bool) -> None:
                 signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             loop.run()
-            running = len(project.serving.live)
+            running = len(closing.running_here(project))
         if not quiet:
             rest = f"; {many(running, 'script')} run on" if running else ""
             click.echo(f"procession: stopped{rest}", err=True)
@@ -55,13 +56,56 @@ def _greet(project: Project) -> None:
 
 
 @click.command("stop")
-def stop_command() -> None:
-    """Stop serving this project; scripts run on, and 'up' takes them up again."""
+@click.option("--drain", "how", flag_value="drain", help="Start nothing new, and stop when what runs has ended.")
+@click.option("--kill", "how", flag_value="kill", help="Cancel what runs, and stop when nothing of it is left.")
+@json_option
+def stop_command(how: str | None, as_json: bool) -> None:
+    """Stop serving this project; scripts run on, and 'up' takes them up again.
+
+    With --drain or --kill it shows what is waited for; Ctrl-C ends the showing, not the stopping.
+    """
     with opened() as project:
-        pid = launchers.stop(project)
-        running = len(launchers.status(project).running)
-    rest = f"; what runs of {many(running, 'processing')} runs on" if running else ""
-    click.echo(f"stopped (process {pid}){rest}")
+        if how is None:
+            pid = launchers.stop(project)
+        else:
+            told = launchers.tell(project, how)
+            pid = told.pid
+            _wait(project, told, how, quiet=as_json)
+        left = launchers.awaited(project)
+    rest = f"; {many(len(left), 'script')} run on" if left else ""
+    answer(
+        as_json,
+        lambda: {"pid": pid, "how": how or "stop", "running": len(left)},
+        lambda: click.echo(f"stopped (process {pid}){rest}"),
+    )
+
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at what is waited for."""
+
+
+def _wait(project: Project, told: launchers.Stopping, how: str, *, quiet: bool) -> None:
+    """Until the launcher has left; what is waited for is told whenever it changes."""
+    shown: tuple[launchers.Awaited, ...] | None = None
+    try:
+        while not launchers.has_left(project, told):
+            found = launchers.awaited(project)
+            if found != shown and not quiet:
+                shown = found
+                click.echo(_waits_for(found, project), err=True)
+            project.clock.sleep(LOOK_EVERY)
+    except KeyboardInterrupt:
+        click.echo(
+            f"procession: the launcher (process {told.pid}) goes on; '{how}' holds; see: procession status", err=True
+        )
+        raise
+
+
+def _waits_for(found: tuple[launchers.Awaited, ...], project: Project) -> str:
+    now = project.clock.now()
+    some = ", ".join(f"{each.processing} {each.task} {each.step} (since {age(each.since, now)})" for each in found[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"waiting for {many(len(found), 'script')}" + (f": {clean(some)}{more}" if found else "")
 
 
 @click.command("status")
@@ -85,6 +129,7 @@ def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
             "pid": serving.pid,
             "cpus": serving.cpus,
             "started_at": iso(serving.started_at),
+            "closing": serving.closing,
         },
         "problem": found.problem,
         "tasks": present.counts(found.counts),
@@ -96,8 +141,10 @@ def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
 def _tell(project: Project, found: launchers.Status) -> None:
     now = project.clock.now()
     if found.serving:
+        leaving = {"drain": "; it drains: nothing new starts", "kill": "; it ends what runs"}
         click.echo(
             f"{project.settings.name}: served by {found.serving.name} since {age(found.serving.started_at, now)}"
+            f"{leaving.get(found.serving.closing or '', '')}"
         )
     else:
         click.secho(f"{project.settings.name}: nobody serves it; start with: procession up", fg="yellow")

@@ -26,6 +26,8 @@ class Serving:
     pid: int
     cpus: float
     started_at: datetime
+    closing: str | None = None
+    """``drain`` or ``kill``: it starts nothing any more, and leaves when nothing of its own runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def status(project: Project, limit: int = 10) -> Status:
         row = next((r for r in reversed(launchers.not_stopped(tx)) if r.kind == "up"), None)
         serving = None
         if row is not None and project.is_served(tx):
-            serving = Serving(row.name, row.host, row.pid, row.cpus, moment(row.started_at))
+            serving = Serving(row.name, row.host, row.pid, row.cpus, moment(row.started_at), row.closing)
         found = {
             name: tuple(
                 replace(p, steps=steps.of(tx, p.id))
@@ -61,21 +63,73 @@ def status(project: Project, limit: int = 10) -> Status:
     return Status(serving, counts, found["running"], found["failed"], project.file_problem)
 
 
-def stop(project: Project) -> int | None:
-    """Let the launcher of this place leave, and wait until it has; scripts run on. Returns its process id."""
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A launcher that was told to leave."""
+
+    pid: int | None
+    """Its process; None if it has not said which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A script that a launcher waits for before it leaves."""
+
+    processing: int
+    task: str
+    step: str
+    since: datetime
+
+
+def tell(project: Project, word: str) -> Stopping:
+    """Say ``stop``, ``drain`` or ``kill`` to the launcher of this place; Refused if none listens.
+
+    It does so from then on, whether anybody waits for it or not.
+    """
+    pid = _server(project)
     if not is_held(project.var.lock):
         raise Refused("nobody serves this project here; there is nothing to stop")
-    try:
-        pid: int | None = int(project.var.lock.read_text())
-    except (OSError, ValueError):
-        pid = None
-    if not poke(project.var.wake, "stop"):
+    if not poke(project.var.wake, word):
         raise Refused(f"the launcher (process {pid}) does not listen at {project.var.wake}; is it starting? try again")
+    return Stopping(pid)
+
+
+def has_left(project: Project, told: Stopping) -> bool:
+    """Has the launcher that was told left? One that came after it is another."""
+    return not is_held(project.var.lock) or _server(project) != told.pid
+
+
+def stop(project: Project) -> int | None:
+    """Let the launcher of this place leave, and wait until it has; scripts run on. Returns its process id."""
+    told = tell(project, "stop")
     deadline = time.monotonic() + STOPS_WITHIN
-    while is_held(project.var.lock):
+    while not has_left(project, told):
         if time.monotonic() > deadline:
             raise Refused(
-                f"the launcher (process {pid}) was told to stop and has not yet left; look at: {project.var.log}"
+                f"the launcher (process {told.pid}) was told to stop and has not yet left; look at: {project.var.log}, "
+                f"or end it at once with: kill {told.pid}"
             )
         time.sleep(0.02)
-    return pid
+    return told.pid
+
+
+def awaited(project: Project) -> tuple[Awaited, ...]:
+    """What runs of the launchers of this place, oldest first; what only waits for children is nobody's."""
+    with project.store.read() as tx:
+        ours = [row.id for row in launchers.unsettled(tx, project.var.place_id()) if row.kind == "up"]
+        rows = sorted(steps.live_attempts(tx, ours), key=lambda row: (row.claimed_at, row.processing_id))
+        found = {row.processing_id: processings.find(tx, row.processing_id) for row in rows}
+        names = {pid: {s.ordinal: s.name for s in steps.of(tx, pid)} for pid in found}
+    return tuple(
+        Awaited(row.processing_id, task.task, names[row.processing_id][row.ordinal], moment(row.claimed_at))
+        for row in rows
+        if (task := found[row.processing_id]) is not None
+    )
+
+
+def _server(project: Project) -> int | None:
+    """The process that holds the lock of this place, as it wrote into it."""
+    try:
+        return int(project.var.lock.read_text())
+    except (OSError, ValueError):
+        return None

@@ -64,7 +64,15 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return Obstacle("not_before", f"it does not begin before {processing.due_at:%Y-%m-%d %H:%M:%S} UTC, in {rest}")
     if not project.is_served(tx):
         return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
+    if _all_leave(tx):
+        return Obstacle("draining", "the launcher is leaving and starts nothing new; then: procession up")
     return asked.answer(processing)
+
+
+def _all_leave(tx: Tx) -> bool:
+    """Is everybody who serves about to leave?"""
+    serving = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
+    return bool(serving) and all(row.closing for row in serving)
 
 
 def _held(tx: Tx, processing: Processing) -> Obstacle | None:

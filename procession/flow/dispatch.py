@@ -43,6 +43,8 @@ AGAIN = timedelta(seconds=1)
 
 def dispatch(project: Project, tx: Tx) -> datetime | None:
     """Claim what may start now; say when the next moment comes for which something waits."""
+    if project.serving.closing:
+        return None
     definitions = Definitions(tx)
     choice = _choice(project, tx, definitions)
     now = project.now()
@@ -65,6 +67,8 @@ def dispatch_apart(project: Project) -> datetime | None:
     One that cannot be claimed is left out for a while, so that it holds up nobody.
     """
     post = project.serving
+    if post.closing:
+        return None
     for _ in range(BATCH):
         pid = 0
         try:

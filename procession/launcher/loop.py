@@ -22,6 +22,7 @@ from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.settle import settle
 from procession.flow.stop import stop
+from procession.launcher import closing
 from procession.launcher.journal_log import JournalLog
 from procession.launcher.presence import capacity_said
 from procession.post import TURN, Post
@@ -72,7 +73,7 @@ class Loop:
         try:
             while not self.leaving:
                 self._turn()
-                if self.finished():
+                if self.finished() or closing.is_done(self.project):
                     break
                 self._sleep()
         finally:
@@ -230,6 +231,9 @@ class Loop:
         for word in notices.words:
             if word == "stop":
                 self.leave()
+            elif word in closing.WORDS:
+                closing.close(self.project, word)
+                self.wake()
             elif word == "files":
                 self._files_at = 0.0
             elif word == "wake":

@@ -46,7 +46,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     try:
         yield project.post
         with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
-            _give_back(project)
+            give_back(project)
     finally:
         executor.close()
         with suppress(StoreError), project.store.begin() as tx:
@@ -83,7 +83,7 @@ def who_holds(project: Project) -> int | None:
         return None
 
 
-def _give_back(project: Project) -> None:
+def give_back(project: Project) -> None:
     """Before a launcher leaves: what was claimed and has not started goes back, uncounted; what runs, runs on."""
     post = project.serving
     with project.store.begin() as tx:

@@ -38,8 +38,14 @@ def stop(tx: Tx, launcher_id: int, at: int) -> None:
     tx.run(_STOP, id=launcher_id, at=at)
 
 
+def close(tx: Tx, launcher_id: int, word: str) -> None:
+    """Say that it starts nothing any more: ``drain`` or ``kill``."""
+    tx.run(_CLOSE, id=launcher_id, word=word)
+
+
 def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
-    """Launchers that have not said that they stopped: id, name, kind, host, pid, boot, cpus, started_at, beat_at."""
+    """Launchers that have not said that they stopped: id, name, kind, host, pid, boot, cpus, started_at, beat_at,
+    closing."""
     return tx.rows(_NOT_STOPPED)
 
 
@@ -77,6 +83,7 @@ _BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.i
 _STOP = Statement(
     lambda _: update(_t).values(stopped_at=_param("at"), beat_at=_param("at")).where(_t.c.id == _param("id"))
 )
+_CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(

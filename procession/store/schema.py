@@ -338,6 +338,7 @@ launcher = Table(
     Column("memory", BigInteger),
     Column("labels", Text),  # JSON: list
     Column("queues", Text),  # JSON: list
+    Column("closing", Text),  # drain or kill: it starts nothing any more, and leaves when nothing of its own runs
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )

@@ -195,6 +195,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("entry", present.entry),
         ("page", present.page),
         ("status", cli_launcher._json),
+        ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),
         ("cancel", cli_processings.cancel_command.callback),
     ],

@@ -64,6 +64,7 @@ def _columns() -> None:
             sa.Column("memory", sa.BigInteger()),
             sa.Column("labels", sa.Text()),
             sa.Column("queues", sa.Text()),
+            sa.Column("closing", sa.Text()),
         ],
     }
     for table, columns in added.items():
