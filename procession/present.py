@@ -6,8 +6,8 @@ programs can rely on it. `docs/reference/json.md` lists the fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from procession import contract
 from procession.clock import iso
@@ -18,6 +18,9 @@ from procession.model.journal import Entry
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.workdir import Var
+
+if TYPE_CHECKING:
+    from procession.doctor import Finding
 
 
 def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:
@@ -152,6 +155,14 @@ def entry(line: Entry) -> dict[str, Any]:
         "state": line.state,
         "by": line.by,
         "reason": line.reason,
+    }
+
+
+def findings(found: Sequence[Finding]) -> dict[str, Any]:
+    """What the doctor found."""
+    return {
+        "level": next((w for w in ("wrong", "warning") if any(f.level == w for f in found)), "ok"),
+        "checks": [{"check": f.check, "level": f.level, "says": f.says, "advice": f.advice} for f in found],
     }
 
 

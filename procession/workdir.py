@@ -198,7 +198,13 @@ def keep_file_private(file: Path) -> None:
 
 
 def network_file_system(place: Path, mountinfo: str | None = None) -> str | None:
-    """The kind of the network file system that this place is on; None on a local one.
+    """The kind of the network file system that this place is on; None on a local one."""
+    kind = file_system(place, mountinfo)
+    return kind if kind in NETWORK_FILE_SYSTEMS else None
+
+
+def file_system(place: Path, mountinfo: str | None = None) -> str | None:
+    """The kind of the file system that this place is on; None where the system does not say.
 
     `mountinfo` is the text of ``/proc/self/mountinfo`` (proc(5)); the longest mount point above the place tells.
     """
@@ -218,7 +224,7 @@ def network_file_system(place: Path, mountinfo: str | None = None) -> str | None
         inside = target == mount or target.startswith(mount.rstrip("/") + "/")
         if inside and len(mount) >= len(best):
             best, kind = mount, after.split(" ")[0]
-    return kind if kind in NETWORK_FILE_SYSTEMS else None
+    return kind or None
 
 
 def hold(path: Path, text: str = "") -> int | None:

@@ -27,6 +27,7 @@ COMMANDS = {
         "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),
         "stop": ("launcher", "Stop serving this project; scripts run on."),
         "status": ("launcher", "What is going on."),
+        "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
     },
     "Events and processings": {
         "emit": ("events", "Submit an event."),

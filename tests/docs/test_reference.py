@@ -194,6 +194,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("obstacle", present.obstacle),
         ("entry", present.entry),
         ("page", present.page),
+        ("findings", present.findings),
         ("status", cli_launcher._json),
         ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),
