@@ -25,8 +25,11 @@ from procession.definitions.schema import (
 from procession.definitions.sources import Place, Problems, Source, open_source
 from procession.definitions.steps import Surroundings
 from procession.definitions.tasks import build_task
+from procession.definitions.telling import read_alerts, read_rules, read_sets
+from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.task import Task
+from procession.model.watching import WatchPlan
 
 
 def read(root: Path) -> Definitions:
@@ -56,7 +59,10 @@ def read(root: Path) -> Definitions:
     )
     if project.python:
         around.find_python(project.python, around.python_place)
-    tasks = _tasks(sources, around)
+    tasks, watches = _tasks(sources, around)
+    sets = read_sets(top, Place(main, ("sets",)))
+    alerts = read_alerts(top, Place(main, ("alerts",)), around)
+    rules = read_rules(top, Place(main, ("rules",)))
     if problems.errors:
         raise _error(root, problems)
     return Definitions(
@@ -73,6 +79,10 @@ def read(root: Path) -> Definitions:
         environment_set=tuple((environment.set or {}).items()),
         environment_drop=tuple(environment.drop or ()),
         tasks=tuple(tasks),
+        watches=tuple(watches),
+        sets=sets,
+        alerts=alerts,
+        rules=rules,
         warnings=_lines(problems.warnings),
         fingerprint=mark,
     )
@@ -88,9 +98,10 @@ def _limits(top: MainFile, place: Place) -> dict[str, float]:
     return found
 
 
-def _tasks(sources: list[Source], around: Surroundings) -> list[Task]:
-    """The tasks of all files, in the order in which they are written; one name in two files is a mistake."""
+def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan]]:
+    """The tasks and watches of all files, in the order in which they are written; one name in two files is a mistake."""
     tasks: list[Task] = []
+    watches: list[WatchPlan] = []
     places: dict[str, Place] = {}
     for source in sources:
         tables: Any = source.tables.get("tasks", {})
@@ -100,13 +111,17 @@ def _tasks(sources: list[Source], around: Surroundings) -> list[Task]:
                 first = places[name]
                 place.error(f"is defined in {first.source.name}:{first.line} as well; rename or remove one")
             places.setdefault(name, place)
+            if watch := build_watch(name, raw, place, around):
+                watches.append(watch)
+            if isinstance(raw, dict) and "watch" in raw and "emit" in raw:
+                continue  # it only makes events of files
             task = build_task(name, raw, place, around)
             assert task or source.problems.errors, f"task {name} would be lost without a word"
             if task:
                 tasks.append(task)
     if not places and not sources[0].problems.errors:
         Place(sources[0]).warning("defines no task yet; write one as [tasks.NAME]")
-    return tasks
+    return tasks, watches
 
 
 def _error(root: Path, problems: Problems) -> ConfigError:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from procession.model.message import Rule
+from procession.model.pieces import SetPlan
 from procession.model.task import Task
+from procession.model.watching import WatchPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,12 @@ class Definitions:
     """Seconds for which a step lets others pass that need less."""
     limits: tuple[tuple[str, float], ...] = ()
     """Name or template of each limit, and how much there is of it."""
+    watches: tuple[WatchPlan, ...] = ()
+    """Patterns whose new files become events: of tasks with steps, and of those that only emit."""
+    sets: tuple[SetPlan, ...] = ()
+    alerts: tuple[str, ...] = ()
+    """The command by which a person is told, as words; empty: nobody is."""
+    rules: tuple[Rule, ...] = ()
 
     def to_json(self) -> str:
         """Everything but the tasks, which are stored by their hashes, and the database with its password."""
@@ -59,6 +68,10 @@ class Definitions:
                 "queues": self.queues,
                 "patience": self.patience,
                 "limits": dict(self.limits),
+                "watches": [asdict(each) for each in self.watches],
+                "sets": [asdict(each) for each in self.sets],
+                "alerts": self.alerts,
+                "rules": [asdict(each) for each in self.rules],
             },
             ensure_ascii=False,
         )
@@ -83,4 +96,12 @@ class Definitions:
             queues=tuple(raw.get("queues", ("",))),
             patience=raw.get("patience", 60.0),
             limits=tuple(raw.get("limits", {}).items()),
+            watches=tuple(_watch(each) for each in raw.get("watches", ())),
+            sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
+            alerts=tuple(raw.get("alerts", ())),
+            rules=tuple(Rule(**each) for each in raw.get("rules", ())),
         )
+
+
+def _watch(raw: dict[str, Any]) -> WatchPlan:
+    return WatchPlan(**{**raw, "ignore": None if raw["ignore"] is None else tuple(raw["ignore"])})

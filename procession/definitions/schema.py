@@ -19,8 +19,9 @@ from procession.definitions.environment import check_dropped_name, check_set_nam
 from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model import condition
-from procession.model.command import GIVEN
+from procession.model.command import GIVEN, placeholders
 from procession.model.event import PARAMETER
+from procession.model.pieces import MAX_PIECE, MAX_WANTED, expand
 from procession.units import to_bytes, to_seconds
 
 NAME = re.compile(r"(?![-.])[A-Za-z0-9._:-]{1,128}")
@@ -132,6 +133,32 @@ def _run(value: Any) -> Any:
     return value
 
 
+def _template(value: str) -> str:
+    if not value.strip() or len(value) > 1000:
+        raise Invalid("must be a text of 1 to 1000 characters, with {name} for a value")
+    tuple(placeholders(value))
+    return value
+
+
+def _wanted(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WANTED:
+        return value
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) and _piece(v) for v in value):
+        raise Invalid(
+            f'must be how many pieces there are, from 1 to {MAX_WANTED}, or a list of their names, such as ["1..24"]'
+        )
+    names = expand(value)
+    if len(names) > MAX_WANTED:
+        raise Invalid(f"names {len(names)} pieces; a set has at most {MAX_WANTED}")
+    return names
+
+
+def _piece(value: str) -> str:
+    if not value or len(value) > MAX_PIECE or "\0" in value:
+        raise Invalid(f"must be the name of a piece, or a pattern, of 1 to {MAX_PIECE} characters")
+    return value
+
+
 def _postgres(value: str) -> str:
     if not re.match(r"postgres(ql)?(\+psycopg)?://[^\s]+$", value):
         raise Invalid(
@@ -155,6 +182,9 @@ Run = Annotated[Any, BeforeValidator(_told(_run))]
 FilePath = Annotated[str, AfterValidator(_told(_path))]
 Size = Annotated[int, BeforeValidator(_told(_some_bytes))]
 UsesTable = Annotated[Any, BeforeValidator(_told(_uses))]
+Template = Annotated[str, AfterValidator(_told(_template))]
+Wanted = Annotated[Any, BeforeValidator(_told(_wanted))]
+Piece = Annotated[str, AfterValidator(_told(_piece))]
 Condition = Annotated[Any, BeforeValidator(_told(_condition))]
 Pattern = Annotated[str, AfterValidator(_told(_pattern))]
 Variables = Annotated[Any, BeforeValidator(_told(_scalars))]
@@ -238,6 +268,42 @@ class ExpectTable(Table):
     per: Period
 
 
+class PiecesTable(Table):
+    """``pieces = {…}`` of a set: see `SetPlan`."""
+
+    event: Name
+    by: Template
+    piece: Template
+    wanted: Wanted
+    critical: list[Piece] | None = None
+    timeout: Timeout | None = None
+
+
+class SetTable(Table):
+    """``[sets.NAME]``."""
+
+    pieces: PiecesTable
+    emit: Name | None = None
+    late: Literal["ignore", "emit"] | None = None
+
+
+class AlertsTable(Table):
+    """``[alerts]``: how a person is told."""
+
+    command: Run
+
+
+class RuleTable(Table):
+    """One of ``[[rules]]``: see `Rule`."""
+
+    task: Name | None = None
+    step: Name | None = None
+    kind: Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch"] | None = None
+    match: Pattern | None = None
+    needs_person: bool
+    after: Duration | None = None
+
+
 class ResultsTable(Table):
     """``results = {…}``: what is copied out of the working directory when all steps have succeeded."""
 
@@ -257,6 +323,13 @@ class TaskTable(Options):
     timezone: str | None = None
     catch_up: Literal["one", "all", "skip"] | None = None
     on: Name | None = None
+    watch: FilePath | None = None
+    emit: Name | None = None
+    key: Template | None = None
+    title: Template | None = None
+    quiet: Duration | None = None
+    ignore: Annotated[list[FilePath], Field(max_length=100)] | None = None
+    empty: bool | None = None
     where: Condition | None = None
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     delay: Duration | None = None
@@ -305,6 +378,9 @@ class MainFile(Table):
     environment: dict[str, Any] | None = None
     limits: dict[str, Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]] | None = None
     variables: Variables | None = None
+    sets: dict[str, Any] | None = None
+    alerts: dict[str, Any] | None = None
+    rules: Annotated[list[Any], Field(max_length=1000)] | None = None
     tasks: dict[str, Any] | None = None
 
 
@@ -321,7 +397,7 @@ def read_table(kind: type[TableKind], raw: object, place: Place) -> TableKind:
     """Everything right that the table says; everything wrong is noted at its place."""
     if not isinstance(raw, dict):
         place.error("must be a table")
-        return kind()
+        return kind.model_construct()
     try:
         return kind.model_validate(raw)
     except ValidationError as found:
@@ -330,10 +406,17 @@ def read_table(kind: type[TableKind], raw: object, place: Place) -> TableKind:
         keys = tuple(key for key in error["loc"] if key != "[key]")
         place.at(*keys).error(_words(kind, keys, error))
     wrong = {error["loc"][0] for error in errors}
-    return kind.model_validate({key: value for key, value in raw.items() if key not in wrong})
+    right = {key: value for key, value in raw.items() if key not in wrong}
+    return kind.model_validate(right) if not _lacks(kind, right) else kind.model_construct(**right)
+
+
+def _lacks(kind: type[Table], raw: dict[str, Any]) -> bool:
+    """Is something missing without which there is no such table?"""
+    return any(field.is_required() and (field.alias or name) not in raw for name, field in kind.model_fields.items())
 
 
 _MUST = {
+    "missing": "is missing; it has to be said",
     "string_type": "must be a text, in quotes",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
@@ -373,4 +456,5 @@ def _known(kind: type[Table], keys: tuple[str | int, ...]) -> list[str]:
 
 _INNER: dict[str, type[Table]] = {
     "retry": Retry, "soft": SoftTable, "limits": LimitsOfStep, "expect": ExpectTable, "results": ResultsTable,
+    "pieces": PiecesTable,
 }  # fmt: skip

@@ -26,6 +26,7 @@ from procession.model import condition
 from procession.model.command import GIVEN, Command, placeholders
 from procession.model.task import TIMETABLE, Expect, StepPlan, Task
 from procession.model.timetable import Cron
+from procession.model.watching import WATCH
 
 STARTS = ("every", "cron", "on", "watch")
 """What a task may start by; it says exactly one."""
@@ -43,15 +44,21 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     _exactly_one(raw, place, STARTS, "when it runs")
     _exactly_one(raw, place, ("run", "steps"), "what it runs")
     _check_time(raw, table, place)
+    if "watch" not in raw:
+        for key in ("emit", "key", "title", "quiet", "ignore", "empty"):
+            if key in raw:
+                place.at(key).error('says nothing without watch; remove it, or write watch = "..."')
     shared = _shared_options(raw, table, place)
     steps = [draft(each, at, shared, around) for each, at in _step_tables(raw, table, place)]
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
     check_names(steps[:-1] if table.results else steps)
-    _check_placeholders(steps, around, periodic=("every" in raw or "cron" in raw) and "on" not in raw)
+    _check_placeholders(
+        steps, around, periodic=("every" in raw or "cron" in raw) and "on" not in raw and "watch" not in raw
+    )
     check_uses(table.uses or (), place.at("uses"), around)
     _check_cycle(table.uses or (), steps, place.at("uses"))
-    if not any(getattr(table, key) for key in ("every", "cron", "on")):
+    if not any(getattr(table, key) for key in STARTS):
         return None
     if not all(step.name and step.command is not None for step in steps):
         return None
@@ -68,7 +75,7 @@ def _task(name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surr
     expect = None if table.expect is None else Expect(table.expect.at_least, table.expect.per)
     return Task(
         name=name,
-        on=table.on or TIMETABLE + name,
+        on=table.on or (WATCH if table.watch else TIMETABLE) + name,
         steps=steps,
         from_end=table.from_ == "end",
         expect=expect,

@@ -106,7 +106,7 @@ LINES = """\
 44: tasks."b d": is not a name
 46: tasks.given.every: 1e+308 is longer than a hundred years
 47: tasks.given.run: {dat} has no value: nobody gives a periodic task parameters; did you mean {date}?
-48: work: unknown key; known here: project, launcher, environment, limits, variables, tasks
+48: work: unknown key; known here: project, launcher, environment, limits, variables, sets, alerts, rules, tasks
 """
 
 

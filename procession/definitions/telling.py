@@ -1,0 +1,122 @@
+"""What the file says of sets, of alerts, and of who needs to know: ``[sets]``, ``[alerts]``, ``[[rules]]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession.definitions.commands import resolve
+from procession.definitions.schema import (
+    NAME,
+    AlertsTable,
+    MainFile,
+    RuleTable,
+    SetTable,
+    read_table,
+)
+from procession.definitions.sources import Place
+from procession.definitions.steps import Surroundings
+from procession.errors import Invalid
+from procession.model.command import placeholders
+from procession.model.event import OWN
+from procession.model.message import Rule
+from procession.model.pieces import SetPlan, expand
+
+
+def read_sets(top: MainFile, place: Place) -> tuple[SetPlan, ...]:
+    """The sets of the file; those with a mistake are left out, and it is noted."""
+    plans = {}
+    for name, raw in (top.sets or {}).items():
+        at = place.at(name)
+        if not NAME.fullmatch(name):
+            at.error("is not a name; write 1 to 128 letters, digits and . _ : - only, not starting with - or .")
+        if plan := _set(name, raw, at):
+            plans[name] = plan
+    for plan in plans.values():
+        if _comes_back(plan, tuple(plans.values())):
+            place.at(plan.name).error(
+                f"emits {plan.emit}, which would be a piece of it again, and so on for ever; emit another name"
+            )
+    return tuple(plans.values())
+
+
+def _set(name: str, raw: Any, place: Place) -> SetPlan | None:
+    table = read_table(SetTable, raw, place)
+    pieces = table.written().get("pieces")
+    if pieces is None:
+        return None
+    right = True
+    for key, template in (("by", pieces.by), ("piece", pieces.piece)):
+        for part in placeholders(template):
+            if part.source:
+                place.at("pieces", key).error(f"{part} is an output of a step; an event has parameters only")
+                right = False
+    if not any(placeholders(pieces.piece)):
+        place.at("pieces", "piece").error('is the same for every event; write which piece it is, such as "{segment}"')
+    try:
+        critical = expand(pieces.critical or ())
+    except Invalid as error:
+        place.at("pieces", "critical").error(str(error))
+        return None
+    emit = table.emit or name
+    if emit.partition(":")[0] in OWN and ":" in emit:
+        place.at("emit").error("is the name of Procession's own events; choose another")
+    if not right:
+        return None
+    return SetPlan(
+        name,
+        pieces.event,
+        pieces.by,
+        pieces.piece,
+        emit,
+        pieces.wanted,
+        critical,
+        pieces.timeout,
+        table.late or "ignore",
+    )
+
+
+def _comes_back(plan: SetPlan, plans: tuple[SetPlan, ...]) -> bool:
+    """Does what this set emits become a piece of it, perhaps through others?"""
+    reached, open_ = set(), [plan.emit]
+    while open_:
+        name = open_.pop()
+        if name == plan.event:
+            return True
+        if name not in reached:
+            reached.add(name)
+            open_ += [other.emit for other in plans if other.event == name]
+    return False
+
+
+def read_alerts(top: MainFile, place: Place, around: Surroundings) -> tuple[str, ...]:
+    """The command that tells a person: words, the program absolute; empty if there is none."""
+    if top.alerts is None:
+        return ()
+    run = read_table(AlertsTable, top.alerts, place).written().get("command")
+    if run is None:
+        return ()
+    at = place.at("command")
+    found = resolve(run, {}, around.root, lambda: around.find_python(around.python, around.python_place), at)
+    if found.command is None:
+        return ()
+    if asked := found.command.parameters() | {name for _, name in found.command.outputs()}:
+        at.error(
+            f"{{{min(asked)}}} has no value here; the message is JSON on standard input and in PROCESSION_MESSAGE_…"
+        )
+        return ()
+    try:
+        given = {"project": str(around.root), "work": "", "date": "", "id": "", "key": ""}
+        return tuple(found.command.render({}, {}, given))
+    except Invalid as error:
+        at.error(str(error))
+        return ()
+
+
+def read_rules(top: MainFile, place: Place) -> tuple[Rule, ...]:
+    """Which messages need a person, in the order in which the rules are written."""
+    rules = []
+    for number, raw in enumerate(top.rules or ()):
+        said = read_table(RuleTable, raw, place.at(number)).written()
+        if "needs_person" in said:
+            rules.append(Rule(**{key: value for key, value in said.items() if value is not None}))
+    return tuple(rules)
