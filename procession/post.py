@@ -10,12 +10,40 @@ from dataclasses import dataclass, field
 
 from procession.executor import Executor, Job, Notices
 from procession.model.admission import Capacity
+from procession.model.watching import WatchPlan
+from procession.supervise.errand import Errands
+from procession.watch import Looks, Watch
 
 SHORT = 0.05
 """Seconds; while scripts are shorter than this on average, some are queued ahead at the shims."""
 TURN = 0.025
 """Seconds for which ends are gathered at most; twice as much work is queued ahead, so that nobody runs dry."""
 MOST_AHEAD = 128
+
+
+@dataclass(slots=True)
+class Watching:
+    """A watched pattern: what is remembered between two looks."""
+
+    plan: WatchPlan
+    watch: Watch
+    at: float = 0.0
+    """When it is looked at next (monotonic seconds)."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Path of each file that cannot be an event, and why."""
+
+
+@dataclass(slots=True)
+class Telling:
+    """How often it was tried to tell a person of a message."""
+
+    message_id: int
+    tries: int = 0
+    at: float = 0.0
+    """Not before (monotonic seconds)."""
+    at_moment: int = 0
+    """When the latest try began (microseconds UTC)."""
+    told: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +79,19 @@ class Post:
     """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
     typical: float | None = None
     """Seconds that a script takes, a moving average; None before the first."""
+
+    looks: Looks = field(default_factory=Looks)
+    watching: dict[str, Watching] = field(default_factory=dict)
+    """Name of each watch that the files say → what is remembered of it."""
+    watches_kept: int = -1
+    """How many rows of watches there are; below 0: nobody has looked."""
+    serving_since: int | None = None
+    """Since when somebody serves without a gap (microseconds UTC); None: nobody has looked."""
+    listening: dict[str, int] = field(default_factory=dict)
+    """Task → until when it was seen paused, so that its silence was none (microseconds UTC)."""
+    errands: Errands = field(default_factory=Errands)
+    telling: dict[str, Telling] = field(default_factory=dict)
+    """Which messages are being told, by id and whether they occur or have ended."""
 
     @property
     def owned(self) -> int | None:

@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from procession import contract
-from procession.clock import iso
+from procession.clock import iso, moment
 from procession.commands.events import Submitted
+from procession.commands.sets import Standing
 from procession.model.admission import Obstacle
 from procession.model.event import Event
 from procession.model.journal import Entry
+from procession.model.message import Message
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
+from procession.store.watches import Stand
 from procession.workdir import Var
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "held_at": None,
         "why": None if why is None else obstacle(why),
         "offers": PROCESSING.offers(found.state),
+        "origin": found.origin_id,
         "definition": found.definition,
         "work": str(var.files(found.id)),
         "steps": [step(found, each, var) for each in found.steps],
@@ -137,6 +141,11 @@ def submitted(answer: Submitted, stored: Event) -> dict[str, Any]:
     }
 
 
+def children(found: Sequence[tuple[int, State]]) -> list[dict[str, Any]]:
+    """The newest versions of the processings of the events that one emitted."""
+    return [{"id": child, "state": str(state)} for child, state in found]
+
+
 def obstacle(why: Obstacle) -> dict[str, str]:
     """Why something is where it is."""
     return {"code": why.code, "text": why.sentence}
@@ -164,6 +173,55 @@ def findings(found: Sequence[Finding]) -> dict[str, Any]:
         "level": next((w for w in ("wrong", "warning") if any(f.level == w for f in found)), "ok"),
         "checks": [{"check": f.check, "level": f.level, "says": f.says, "advice": f.advice} for f in found],
     }
+
+
+def message(found: Message) -> dict[str, Any]:
+    """What people should know."""
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "task": found.task,
+        "step": found.step,
+        "text": found.text,
+        "state": "occurs" if found.ended_at is None else "ended",
+        "count": found.n,
+        "processing": found.processing_id,
+        "first_at": iso(moment(found.first_at)),
+        "last_at": iso(moment(found.last_at)),
+        "ended_at": _at(found.ended_at),
+        "read_at": _at(found.read_at),
+        "read_by": found.read_by,
+        "needs_person_at": _at(found.needs_person_at),
+        "told_at": _at(found.told_at),
+    }
+
+
+def slot(standing: Standing) -> dict[str, Any]:
+    """A set that is being collected, or was."""
+    found = standing.slot
+    state = "collecting" if found.done_at is None else "complete" if found.complete else "incomplete"
+    return {
+        "set": found.name,
+        "key": found.key,
+        "state": state,
+        "wanted": found.plan.size,
+        "pieces": list(standing.pieces),
+        "missing": list(standing.missing),
+        "first_at": iso(moment(found.first_at)),
+        "due_at": _at(found.due_at),
+        "done_at": _at(found.done_at),
+        "event": found.event_id,
+        "late": found.late,
+    }
+
+
+def watch(found: Stand) -> dict[str, Any]:
+    """How a watched pattern stood at its last look."""
+    return {"name": found.name, "growing": found.growing, "said": found.said, "problem": found.problem}
+
+
+def _at(value: int | None) -> str | None:
+    return None if value is None else iso(moment(value))
 
 
 def page(items: list[dict[str, Any]], following: int | None) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
         "tasks": present.counts(found.counts),
         "running": [present.processing(p, project.var) for p in found.running],
         "failed": [present.processing(p, project.var) for p in found.failed],
+        "messages": [present.message(m) for m in found.messages],
+        "watches": [present.watch(w) for w in found.watches],
     }
 
 
@@ -148,6 +150,7 @@ def _tell(project: Project, found: launchers.Status) -> None:
         )
     else:
         click.secho(f"{project.settings.name}: nobody serves it; start with: procession up", fg="yellow")
+    _tell_messages(found)
     if not found.counts:
         click.echo("no processings yet")
         return
@@ -158,6 +161,20 @@ def _tell(project: Project, found: launchers.Status) -> None:
         if some:
             click.echo(f"{title}:")
             table(("id", "task", "title", "step", ""), [_row(project, p) for p in some])
+
+
+def _tell_messages(found: launchers.Status) -> None:
+    """What needs a person, and which files are on their way."""
+    for message in found.messages:
+        times = f" ({message.n} times)" if message.n > 1 else ""
+        click.secho(f"message {message.id}: {clean(message.sentence)}{times}", fg="red")
+    if found.messages:
+        click.echo("all of them: procession messages; when they are read: procession read ID")
+    for stand in found.watches:
+        if stand.growing:
+            click.echo(
+                f"{stand.name}: {many(stand.growing, 'file')} may not be complete yet, {clean(stand.said or '')}"
+            )
 
 
 def _row(project: Project, found: Processing) -> tuple[object, ...]:

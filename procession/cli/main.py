@@ -28,12 +28,15 @@ COMMANDS = {
         "stop": ("launcher", "Stop serving this project; scripts run on."),
         "status": ("launcher", "What is going on."),
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
+        "messages": ("messages", "What people should know: errors, failures, silence."),
+        "read": ("messages", "Say that messages have been read."),
     },
     "Events and processings": {
         "emit": ("events", "Submit an event."),
         "list": ("processings", "Processings, newest first."),
         "show": ("processings", "Everything about one processing."),
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
+        "sets": ("sets", "Sets that are being collected: which pieces are there, which are missing."),
         "logs": ("steps", "What a script printed; -f follows it."),
     },
     "Act": {

@@ -14,7 +14,7 @@ from procession.commands import processings, reasons
 from procession.commands.events import unknown_task
 from procession.errors import NotFound, Refused
 from procession.model.processing import Processing, Step
-from procession.model.states import PROCESSING
+from procession.model.states import PROCESSING, State
 from procession.project import Project
 from procession.store import journal, steps, tasks
 from procession.store import processings as store
@@ -74,6 +74,16 @@ def _table(found: list[Processing], following: int | None, now: datetime, *, cho
         click.echo(f"more: procession list --before {following}")
 
 
+def _children(children: list[tuple[int, State]]) -> str:
+    """``3 succeeded: 4, 5, 6; 1 running: 7``."""
+    ids: dict[str, list[str]] = {}
+    for child, name in children:
+        ids.setdefault(str(name), []).append(str(child))
+    return "; ".join(
+        f"{len(some)} {name}: {', '.join(some[:10])}{', …' if len(some) > 10 else ''}" for name, some in ids.items()
+    )
+
+
 def _chip(step: Step) -> str:
     mark = {"succeeded": "✓", "failed": "✖", "running": "◔", "skipped": "–", "cancelled": "–"}.get(step.state, "·")
     return f"{mark}{step.name}" + (f"×{step.attempt}" if step.attempt > 1 else "")
@@ -89,20 +99,27 @@ def show_command(processing_id: int, as_json: bool) -> None:
             found = processings.look(tx, processing_id)
             why = reasons.explain(project, tx, found)
             story = journal.of(tx, processing_id)
+            children = store.children(tx, processing_id)
         answer(
             as_json,
-            lambda: {**present.processing(found, project.var, why), "journal": [present.entry(e) for e in story]},
-            lambda: _show(project, found, why.sentence),
+            lambda: {
+                **present.processing(found, project.var, why),
+                "journal": [present.entry(e) for e in story],
+                "children": present.children(children),
+            },
+            lambda: _show(project, found, why.sentence, children),
         )
 
 
-def _show(project: Project, found: Processing, why: str) -> None:
+def _show(project: Project, found: Processing, why: str, children: list[tuple[int, State]]) -> None:
     now = project.clock.now()
     click.echo(f"processing {found.id} of task {found.task}  {state(found.state)}")
     for name, value in (
         ("title", found.title),
         ("event", f"{found.event_id} {found.event}" + (f", key {found.key}" if found.key else "")),
         ("why", why),
+        ("origin", f"processing {found.origin_id}" if found.origin_id else ""),
+        ("children", _children(children)),
         ("created", age(found.created_at, now)),
         ("directory", project.var.files(found.id)),
         *((f"param {name}", value) for name, value in found.params.items()),

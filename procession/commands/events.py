@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from procession.clock import micros
+from procession.commands import sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import NotFound
 from procession.model.event import NewEvent, payload_hash, ranked
@@ -91,7 +93,14 @@ def submit_all(
     known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
     made = _bear(project, tx, [*fresh, *_untaken(births, known, {b.event_id for b in fresh})], now, launcher_id)
     tallies.add(tx, now, _counts(births))
+    if only is None:
+        sets.collect(project, tx, [(b.event_id, b.event) for b in fresh], partial(submit_one, project, tx))
     return [_answer(birth, made, known) for birth in births]
+
+
+def submit_one(project: Project, tx: Tx, event: NewEvent) -> int:
+    """Store one checked event in the open transaction; return its id."""
+    return submit_all(project, tx, [event])[0].event_id
 
 
 def _untaken(births: Sequence[_Birth], known: Mapping[int, list[int]], fresh: set[int]) -> list[_Birth]:
@@ -120,6 +129,8 @@ def check(
         )
         for _, task in matches:
             check_parameters(project, task, event.params, event.key, now)
+        if only is None:
+            sets.check(project, event)
         params = event.params_json()
         births.append(_Birth(event, params, payload_hash(params), matches=matches))
     return births

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from procession.clock import moment
 from procession.errors import Refused
+from procession.model.message import Message
 from procession.model.processing import Processing
 from procession.project import Project, poke
-from procession.store import launchers, processings, steps
+from procession.store import launchers, messages, processings, steps, watches
+from procession.store.watches import Stand
 from procession.workdir import is_held
 
 STOPS_WITHIN = 10.0
@@ -43,6 +45,10 @@ class Status:
     """The newest failed ones, with their steps."""
     problem: str | None
     """What is wrong with the definition files as they are now."""
+    messages: tuple[Message, ...]
+    """What still occurs, needs a person by now, and was read by nobody; the newest."""
+    watches: tuple[Stand, ...]
+    """How each watched pattern stood at its last look."""
 
 
 def status(project: Project, limit: int = 10) -> Status:
@@ -60,7 +66,9 @@ def status(project: Project, limit: int = 10) -> Status:
             for name in ("running", "failed")
         }
         counts = processings.counts(tx)
-    return Status(serving, counts, found["running"], found["failed"], project.file_problem)
+        waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
+        watched = tuple(watches.all_of(tx).values())
+    return Status(serving, counts, found["running"], found["failed"], project.file_problem, waiting, watched)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _limits(top: MainFile, place: Place) -> dict[str, float]:
 
 
 def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan]]:
-    """The tasks and watches of all files, in the order in which they are written; one name in two files is a mistake."""
+    """The tasks and watches of all files, in the order in which they are written; a name in two files is a mistake."""
     tasks: list[Task] = []
     watches: list[WatchPlan] = []
     places: dict[str, Place] = {}

@@ -21,6 +21,7 @@ from procession.commands import events
 from procession.contract import Left
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions, values_of
+from procession.flow.notice import Concluded, notice, suspend
 from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, soften
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
@@ -78,7 +79,7 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         definitions = Definitions(tx)
         live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
         steps.end_attempts(tx, [_row(e, now) for e in live])
-        _apply(tx, live, standing, rows, now)
+        _apply(project, tx, live, standing, rows, now)
         events.submit_all(project, tx, [event for e in live for event in e.left.events])
 
 
@@ -111,12 +112,18 @@ def _judged(project: Project, tx: Tx, ended: Conclusion) -> Conclusion:
 
 
 def _apply(
-    tx: Tx, ended: Sequence[Conclusion], standing: Mapping[int, processings.Standing], rows: Rows, now: int
+    project: Project,
+    tx: Tx,
+    ended: Sequence[Conclusion],
+    standing: Mapping[int, processings.Standing],
+    rows: Rows,
+    now: int,
 ) -> None:
     definitions = Definitions(tx)
     states = {pid: {o: State(row.state) for o, row in found.items()} for pid, found in rows.items()}
     step_moves: dict[str, list[Moving]] = defaultdict(list)
     ready: list[Moving] = []
+    concluded: list[Concluded] = []
     processing_moves: dict[str, list[Moving]] = defaultdict(list)
     steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
     for each in ended:
@@ -135,6 +142,7 @@ def _apply(
         _remember(states[pid], ordinal, then)
         due = None if then.delay is None else now + int(then.delay * 1e6)
         step_moves[then.verb].append(Moving(pid, now, ordinal, number, due, then.reason or None))
+        concluded.append(Concluded(pid, task.name, row.name, then.verb, then.reason, each.left.errors))
         ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]
         for o, verb in then.ended:
             step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))
@@ -151,6 +159,8 @@ def _apply(
     for each in ended:
         errors[each.which[0]] += len(each.left.errors)
     processings.add_errors(tx, [{"id": pid, "n": n} for pid, n in errors.items() if n])
+    notice(project, tx, concluded)
+    suspend(project, tx, [standing[m.processing_id].task for m in processing_moves["fail"]])
 
 
 def _count(stood: processings.Standing, verb: str, now: int) -> Count:

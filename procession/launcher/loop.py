@@ -16,12 +16,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
+from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
+from procession.flow.expect import expect
 from procession.flow.gather import gather
 from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.settle import settle
 from procession.flow.stop import stop
+from procession.flow.tell import tell
 from procession.launcher import closing
 from procession.launcher.journal_log import JournalLog
 from procession.launcher.presence import capacity_said
@@ -32,7 +35,7 @@ from procession.store.database import Tx
 log = logging.getLogger("procession")
 
 Chapter = Callable[[Project, Tx], datetime | None]
-CHAPTERS: tuple[Chapter, ...] = (intake, rescue, stop, settle, gather, dispatch)
+CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, tell)
 
 NET = {"sqlite": 5.0, "postgresql": 1.0}
 """Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer
@@ -118,11 +121,13 @@ class Loop:
             return bool(self.post.ended)
         if chapter is rescue and self.post.look:
             return True
+        if (chapter is discover and self.post.looks.ended) or (chapter is tell and self.post.errands.ended):
+            return True
         return self._due[chapter] <= now or (chapter is dispatch and bool(self.post.ended))
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and bool(self.post.ended)) or (chapter in (gather, dispatch) and tx.wrote)
+        return (chapter is settle and bool(self.post.ended)) or (chapter in (gather, dispatch, tell) and tx.wrote)
 
     def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
         """The careful way: one bad chapter never stops the others, one bad ending never stops the batch."""

@@ -49,6 +49,17 @@ def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
     return tx.rows(_NOT_STOPPED)
 
 
+def served_since(tx: Tx, launcher_id: int, gap: int) -> int:
+    """Since when somebody serves: when this launcher started, or one before it that it followed within `gap`
+    microseconds."""
+    since: int | None = None
+    for _, started_at, heard_at in tx.tuples(_SERVED, id=launcher_id):
+        if since is not None and since - heard_at > gap:
+            break
+        since = started_at if since is None else min(since, started_at)
+    return since or 0
+
+
 def unsettled(tx: Tx, place: str) -> Sequence[Row[Any]]:
     """Launchers of a place that own live attempts or have not said that they stopped: id, kind.
 
@@ -85,6 +96,14 @@ _STOP = Statement(
 )
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
+_SERVED = Statement(
+    lambda _: (
+        select(_t.c.id, _t.c.started_at, _t.c.beat_at)
+        .where(_t.c.id <= _param("id"), literal_column("launcher.kind = 'up'"))
+        .order_by(_t.c.id.desc())
+        .limit(literal_column("1000"))
+    )
+)
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(
         or_(_param("any_place", Integer) == 1, _t.c.place == _param("place", Text)),

@@ -139,6 +139,18 @@ def last_end(tx: Tx, task: str) -> int | None:
     return at  # type: ignore[no-any-return]
 
 
+def nth_newest(tx: Tx, task: str, n: int) -> int | None:
+    """When the n-th newest event of a task became a processing; versions made later by people do not count."""
+    row = tx.row(_NTH_NEWEST, task=task, skip=n - 1)
+    return None if row is None else row[0]
+
+
+def failures_in_a_row(tx: Tx, task: str, since: int, most: int) -> int:
+    """How many of the last ends of a task were failures, counted up to `most`, from this moment on."""
+    states = [state for (state,) in tx.tuples(_LAST_STATES, task=task, since=since, n=most)]
+    return next((n for n, state in enumerate(states) if state != State.FAILED), len(states))
+
+
 def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
     """Write the wish; the flow acts on what is live."""
     tx.run(_ASK_CANCEL, id=processing_id, at=at)
@@ -395,6 +407,29 @@ _BUSY = Statement(
 _LAST_END = Statement(
     lambda _: select(func.max(processing.c.finished_at)).where(
         processing.c.task == _param("task", Text), processing.c.finished_at.is_not(None)
+    )
+)
+_NTH_NEWEST = Statement(
+    lambda _: (
+        select(processing.c.created_at)
+        .where(processing.c.task == _param("task", Text), processing.c.version == literal_column("1"))
+        .order_by(processing.c.id.desc())
+        .limit(literal_column("1"))
+        .offset(_param("skip", Integer))
+    )
+)
+_LAST_STATES = Statement(
+    lambda _: (
+        select(processing.c.state)
+        .where(
+            processing.c.task == _param("task", Text),
+            processing.c.finished_at.is_not(None),
+            processing.c.finished_at > _param("since"),
+            processing.c.replaced_by.is_(None),
+            literal_column("processing.state IN ('succeeded', 'failed')"),
+        )
+        .order_by(processing.c.finished_at.desc(), processing.c.id.desc())
+        .limit(_param("n", Integer))
     )
 )
 _ASK_CANCEL = Statement(

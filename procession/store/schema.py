@@ -380,7 +380,7 @@ message = Table(  # what people should know: one row for each cause, however oft
     "message",
     metadata,
     _id(),
-    Column("kind", Text, nullable=False),  # error, failure, suspended, silence, incomplete, disk
+    Column("kind", Text, nullable=False),  # model/message.py says which there are
     Column("task", Text, nullable=False),
     Column("step", Text, nullable=False),
     Column("signature", Text, nullable=False),  # what makes two of them the same
@@ -395,7 +395,7 @@ message = Table(  # what people should know: one row for each cause, however oft
     Column("needs_person_at", BigInteger),  # when a person is told, if it still occurs then; null: never
     Column("told_at", BigInteger),  # when the alert command was run for it
     CheckConstraint(
-        "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk')",
+        "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch')",
         name="kind",
     ),
     # the one that still occurs
@@ -414,7 +414,23 @@ message = Table(  # what people should know: one row for each cause, however oft
         "needs_person_at",
         sqlite_where=text("ended_at IS NULL AND told_at IS NULL AND needs_person_at IS NOT NULL"),
     ),
+    # those of whose end a person is to be told
+    Index(
+        "ix_message_ended_untold",
+        "id",
+        sqlite_where=text("told_at < ended_at"),
+    ),
     sqlite_autoincrement=True,
+)
+
+watch = Table(  # how each watched pattern stood at its last look
+    "watch",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("first_at", BigInteger, nullable=False),  # when it was first seen: what is much older is backfill
+    Column("growing", Integer, nullable=False, server_default="0"),  # files that may not be complete yet
+    Column("said", Text),  # one of them, and why
+    Column("problem", Text),  # what could not be looked at
 )
 
 slot = Table(  # one set that is being collected, or was

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 
-from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.model.task import Task
@@ -65,6 +65,22 @@ def set_nominal(tx: Tx, name: str, at: int) -> None:
     tx.run(_NOMINAL, name=name, at=at)
 
 
+def set_resumed(tx: Tx, name: str, at: int) -> None:
+    """A person lets it go on: failures before this moment no longer suspend it."""
+    tx.run(_RESUMED, name=name, at=at)
+
+
+def resumed_at(tx: Tx, name: str) -> int:
+    """When it was last let go on; 0 if never."""
+    row = tx.row(_RESUMED_AT, name=name)
+    return row[0] if row is not None and row[0] is not None else 0
+
+
+def first_seen(tx: Tx) -> dict[str, int]:
+    """Task → when a definition of it was first in the files."""
+    return dict(tx.tuples(_FIRST_SEEN))
+
+
 def _add_definition(dialect: str) -> Executable:
     make = upsert(dialect)
     columns = {c: bindparam(c, type_=definition.c[c].type) for c in ("hash", "task", "body", "created_at")}
@@ -91,5 +107,10 @@ _UPDATE = Statement(
 )
 _REMOVE = Statement(
     lambda _: update(task).values(removed_at=_at).where(task.c.name == _name, task.c.removed_at.is_(None))
+)
+_RESUMED = Statement(lambda _: update(task).values(resumed_at=_at).where(task.c.name == _name))
+_RESUMED_AT = Statement(lambda _: select(task.c.resumed_at).where(task.c.name == _name))
+_FIRST_SEEN = Statement(
+    lambda _: select(definition.c.task, func.min(definition.c.created_at)).group_by(definition.c.task)
 )
 _NOMINAL = Statement(lambda _: update(task).values(nominal_at=_at).where(task.c.name == _name))

@@ -9,7 +9,8 @@ Knows nothing of tasks, events or databases.
 """
 
 from procession.watch.look import Watch
+from procession.watch.looks import Look, Looks
 from procession.watch.pattern import IGNORE, Pattern, read_pattern
 from procession.watch.scan import Found, Growing, Scan
 
-__all__ = ["IGNORE", "Found", "Growing", "Pattern", "Scan", "Watch", "read_pattern"]
+__all__ = ["IGNORE", "Found", "Growing", "Look", "Looks", "Pattern", "Scan", "Watch", "read_pattern"]

@@ -141,7 +141,7 @@ def _message() -> None:
         sa.Column("needs_person_at", sa.BigInteger()),
         sa.Column("told_at", sa.BigInteger()),
         sa.CheckConstraint(
-            "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk')",
+            "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch')",
             name=op.f("ck_message_kind"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
@@ -160,9 +160,19 @@ def _message() -> None:
         ["needs_person_at"],
         **_where("ended_at IS NULL AND told_at IS NULL AND needs_person_at IS NOT NULL"),
     )
+    op.create_index("ix_message_ended_untold", "message", ["id"], **_where("told_at < ended_at"))
 
 
 def _sets() -> None:
+    op.create_table(
+        "watch",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("growing", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("said", sa.Text()),
+        sa.Column("problem", sa.Text()),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_watch")),
+    )
     op.create_table(
         "slot",
         sa.Column("id", ID, autoincrement=True, nullable=False),

@@ -1,0 +1,66 @@
+"""What people hear of ended attempts: recorded errors, failures for good, tasks suspended after too many.
+
+In: what has just followed from ended attempts, in the same transaction. Out: messages, counted by cause; a pause where
+a task has failed too often in a row. Always: counted from rows, so that it is right whoever else writes; a success ends
+the messages of its task and step that it does not repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from procession.commands.messages import Notice, note
+from procession.project import Project
+from procession.store import messages, processings, settings, tasks
+from procession.store.database import Tx
+
+BY = "procession"
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """An attempt, and the move of its step that followed."""
+
+    processing_id: int
+    task: str
+    step: str
+    verb: str
+    reason: str
+    errors: Sequence[str]
+    """What its script recorded as going wrong while it went on."""
+
+
+def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
+    """Note what has gone wrong, and what no longer does."""
+    succeeded = [each for each in concluded if each.verb == "succeed"]
+    active = messages.active(tx, {(each.task, each.step) for each in succeeded})
+    for each in concluded:  # in order: a failure and a success of one step may have come in the same turn
+        said = [Notice("error", each.task, text, each.step, each.processing_id) for text in each.errors]
+        if each.verb == "fail":
+            text = each.reason or "it failed"
+            said.append(Notice("failure", each.task, text, each.step, each.processing_id))
+        elif each.verb == "succeed" and active:
+            still = {one.where for one in said}
+            gone = [m for m in active if m[2:4] == (each.task, each.step) and m[1:] not in still]
+            messages.end(tx, [m[0] for m in gone], project.now())
+        if said:
+            note(project, tx, said)
+
+
+def suspend(project: Project, tx: Tx, failed: Iterable[str]) -> None:
+    """Pause those of these tasks that have failed so often in a row as their definitions allow."""
+    names = set(failed)
+    for task in tasks.current(tx).values() if names else ():
+        if task.name not in names or not task.max_failures:
+            continue
+        since = tasks.resumed_at(tx, task.name)
+        if processings.failures_in_a_row(tx, task.name, since, task.max_failures) < task.max_failures:
+            continue
+        setting = f"pause:task:{task.name}"
+        if setting in settings.all_of(tx).rows:
+            continue  # a person, or the failure before, has done it
+        times = "1 failure" if task.max_failures == 1 else f"{task.max_failures} failures in a row"
+        reason = f"{times}; when it is repaired: procession resume {task.name}"
+        settings.put(tx, setting, "stop", BY, project.now(), reason)
+        note(project, tx, [Notice("suspended", task.name, f"suspended after {reason}", signature="")])
