@@ -34,7 +34,7 @@ def beat(tx: Tx, launcher_id: int, at: int) -> None:
 
 
 def stop(tx: Tx, launcher_id: int, at: int) -> None:
-    """Say that it has stopped."""
+    """Say that it has stopped, or is gone; when it was heard of last stays as it is."""
     tx.run(_STOP, id=launcher_id, at=at)
 
 
@@ -91,9 +91,7 @@ _ADD = Statement(
     )
 )
 _BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
-_STOP = Statement(
-    lambda _: update(_t).values(stopped_at=_param("at"), beat_at=_param("at")).where(_t.c.id == _param("id"))
-)
+_STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _SERVED = Statement(
