@@ -72,8 +72,8 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
 
 def _skipped(born: Newborn, set_now: Settings) -> str | None:
     """Why it is born skipped, if it is."""
-    pause = set_now.pause(born.task.name, born.task.group)
-    if pause is not None and pause.mode == "skip" and born.launcher_id is None:
+    pause = set_now.skipping(born.task.name, born.task.group)
+    if pause is not None and born.launcher_id is None:
         return pause.sentence
     if born.task.whens:
         pending = {plan.ordinal: State.PENDING for plan in born.task.steps}

@@ -24,7 +24,7 @@ from procession.definitions.schema import (
 )
 from procession.definitions.sources import Place, Problems, Source, open_source
 from procession.definitions.steps import Surroundings
-from procession.definitions.tasks import build_task
+from procession.definitions.tasks import build_task, check_circles
 from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
@@ -119,6 +119,7 @@ def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], lis
             assert task or source.problems.errors, f"task {name} would be lost without a word"
             if task:
                 tasks.append(task)
+    check_circles(tasks, places)
     if not places and not sources[0].problems.errors:
         Place(sources[0]).warning("defines no task yet; write one as [tasks.NAME]")
     return tasks, watches

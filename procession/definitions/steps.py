@@ -89,7 +89,7 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
         return _waiting(table, place, options, more)
     if "on_error" in table.written():
         place.at("on_error").error('is for a step that waits: { wait = "children", on_error = "ignore" }')
-    if not short and "run" not in raw:
+    if not short and "run" not in raw and "wait" not in raw:
         place.error('has no command; write run = "..."')
     python = _python(options, at_run, around)
     if "python" in options:
@@ -167,7 +167,7 @@ def check_uses(uses: tuple[tuple[str, float], ...], where: Place, around: Surrou
     for template, amount in uses:
         there = around.limits.get(template)
         if there is None and "{" not in template:
-            there = next((n for name, n in around.limits.items() if "{" in name and _could_be(name, template)), None)
+            there = next((n for name, n in around.limits.items() if "{" in name and could_be(name, template)), None)
         if there is None:
             near = get_close_matches(template, around.limits, 1)
             where.error(
@@ -178,9 +178,10 @@ def check_uses(uses: tuple[tuple[str, float], ...], where: Place, around: Surrou
             where.error(f"can never start: it takes {amount:g} of {template}, and there is {there:g}")
 
 
-def _could_be(template: str, name: str) -> bool:
-    head, _, rest = template.partition("{")
-    return name.startswith(head) and name.endswith(rest.rpartition("}")[2])
+def could_be(template: str, name: str) -> bool:
+    """Can this template come to this name?"""
+    head, brace, rest = template.partition("{")
+    return template == name if not brace else name.startswith(head) and name.endswith(rest.rpartition("}")[2])
 
 
 def check_names(steps: list[Draft]) -> None:
@@ -214,11 +215,13 @@ def _no_such_need(step: Draft, need: str, names: list[str | None]) -> None:
 
 
 def needs_of(steps: list[Draft]) -> list[tuple[int, ...]]:
-    """Ordinals that each step needs: the step before, if it does not say."""
+    """Ordinals that each step needs: the step before, if it does not say; the copying of results needs all."""
     ordinals = {step.name: number for number, step in enumerate(steps, 1)}
     found: list[tuple[int, ...]] = []
     for number, step in enumerate(steps, 1):
-        if step.needs is None:
+        if step.kind == "results":  # it copies what all of them made
+            found.append(tuple(range(1, number)))
+        elif step.needs is None:
             found.append((number - 1,) if number > 1 else ())
         else:
             found.append(tuple(sorted({ordinals[need] for need in step.needs if ordinals.get(need, number) < number})))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from procession.definitions.steps import (
     ancestors,
     check_names,
     check_uses,
+    could_be,
     draft,
     needs_of,
     plan,
@@ -26,6 +28,7 @@ from procession.model import condition
 from procession.model.command import GIVEN, Command, placeholders
 from procession.model.task import TIMETABLE, Expect, StepPlan, Task
 from procession.model.timetable import Cron
+from procession.model.wants import Uses
 from procession.model.watching import WATCH
 
 STARTS = ("every", "cron", "on", "watch")
@@ -50,9 +53,9 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
                 place.at(key).error('says nothing without watch; remove it, or write watch = "..."')
     shared = _shared_options(raw, table, place)
     steps = [draft(each, at, shared, around) for each, at in _step_tables(raw, table, place)]
+    check_names(steps)
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
-    check_names(steps[:-1] if table.results else steps)
     _check_placeholders(
         steps, around, periodic=("every" in raw or "cron" in raw) and "on" not in raw and "watch" not in raw
     )
@@ -194,15 +197,62 @@ def _no_such_output(source: str, output: str, names: list[str | None], index: in
     return f"{asked} names no earlier step; {hint}"
 
 
-def _check_cycle(own: tuple[tuple[str, float], ...], steps: list[Draft], place: Place) -> None:
-    """A task that holds a limit while a step of it waits for one of the same family could wait in a circle."""
-    held = {template.partition("{")[0]: template for template, _ in own}
+def _check_cycle(own: Uses, steps: list[Draft], place: Place) -> None:
+    """A task that holds a limit while a step of it waits for one of the same family, or for more of the same, could
+    wait in a circle."""
+    held = dict(own)
     for step in steps:
         uses, where = step.options.get("uses", ((), step.place))
-        for template, _ in uses:
-            family = template.partition("{")[0]
-            if family in held and template != held[family]:
+        for template, amount in uses:
+            if template in held:
+                if amount > held[template]:
+                    where.error(
+                        f"{amount:g} of {template} would be waited for while the task holds {held[template]:g} of it, "
+                        "and two processings could wait for each other for ever; take all of it in uses of the task"
+                    )
+            elif near := next((name for name in held if _overlap(name, template)), None):
                 where.error(
-                    f"{template} would be waited for while the task holds {held[family]}, and two processings could "
+                    f"{template} would be waited for while the task holds {near}, and two processings could "
                     "wait for each other for ever; take both in uses of the task"
                 )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Can both come to the same name, or are they two of a family?"""
+    return family(one) == family(other) or could_be(one, other) or could_be(other, one)
+
+
+def family(template: str) -> str:
+    """What all limits of a template have in common: ``satellite:`` of ``satellite:{sat}``."""
+    return template.partition("{")[0]
+
+
+def check_circles(tasks: Sequence[Task], places: Mapping[str, Place]) -> None:
+    """Refuse tasks that hold a limit from their first step to their last while a step waits for one that another of
+    them holds so: they could wait for each other for ever."""
+    waits: dict[str, dict[str, str]] = {}
+    """Family that is held → family that is waited for meanwhile → task."""
+    for task in tasks:
+        inner = {family(name) for step in task.steps for name, _ in step.uses} - {family(name) for name, _ in task.uses}
+        for name, _ in task.uses:
+            waits.setdefault(family(name), {}).update(dict.fromkeys(inner, task.name))
+    for task in tasks:
+        for start in dict.fromkeys(family(name) for name, _ in task.uses):
+            for first, whose in waits[start].items():
+                if whose == task.name and _reaches(waits, first, start):
+                    places[task.name].at("uses").error(
+                        f"a step of {task.name} waits for {first} while the task holds {start}, and another task does "
+                        "it the other way round: they could wait for each other for ever; take both in uses of the task"
+                    )
+
+
+def _reaches(waits: Mapping[str, Mapping[str, str]], start: str, goal: str) -> bool:
+    seen, ahead = {start}, [start]
+    while ahead:
+        for found in waits.get(ahead.pop(), ()):
+            if found == goal:
+                return True
+            if found not in seen:
+                seen.add(found)
+                ahead.append(found)
+    return False

@@ -125,6 +125,7 @@ def _apply(
     ready: list[Moving] = []
     concluded: list[Concluded] = []
     processing_moves: dict[str, list[Moving]] = defaultdict(list)
+    told: dict[int, dict[str, str | None]] = {pid: _told(found) for pid, found in rows.items()}
     steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
     for each in ended:
         pid, ordinal, number = each.which
@@ -137,6 +138,7 @@ def _apply(
             ordinal,
             follows,
             cancel_asked=standing[pid].cancel_asked,
+            skip_asked="skip" in told[pid],
             values=partial(values_of, tx, task, pid),
         )
         _remember(states[pid], ordinal, then)
@@ -146,8 +148,11 @@ def _apply(
         ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]
         for o, verb in then.ended:
             step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))
+        if then.verb in ("fail", "skip"):
+            told[pid].setdefault(then.verb, f"{row.name}: {then.reason}" if then.reason else None)
         if then.processing:
             reason = f"{row.name}: {then.reason}" if then.reason else None
+            reason = told[pid].get(then.processing, reason)
             processing_moves[then.processing].append(Moving(pid, now, reason=reason))
     for verb, moving in step_moves.items():
         moves.steps(tx, verb, moving, BY)
@@ -161,6 +166,17 @@ def _apply(
     processings.add_errors(tx, [{"id": pid, "n": n} for pid, n in errors.items() if n])
     notice(project, tx, concluded)
     suspend(project, tx, [standing[m.processing_id].task for m in processing_moves["fail"]])
+
+
+def _told(rows: Mapping[int, Any]) -> dict[str, str | None]:
+    """Why a step of another branch has failed, or asked to skip the rest: that is what the whole ends for."""
+    ended = [row for row in rows.values() if row.attempt > row.renewed]
+    found = {}
+    for verb in ("fail", "skip"):
+        first = next((row for row in ended if row.state == STEP.moves[verb].target), None)
+        if first is not None:
+            found[verb] = f"{first.name}: {first.reason}" if first.reason else None
+    return found
 
 
 def _count(stood: processings.Standing, verb: str, now: int) -> Count:

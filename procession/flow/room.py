@@ -61,6 +61,8 @@ def count_live(tx: Tx, host: str) -> Live:
     live = Live(cpus, count, odd, processings.running_by_task(tx), memory)
     for pid, text in processings.taking(tx):
         live.take(wants.read_opening(text).uses, pid)
+    if live.taken:  # by processings, from their first step to their last
+        live.gathering = frozenset(pid for pid, _, _ in steps.waiting_for_children(tx))
     for pid, text in steps.taking(tx):
         live.take(wants.read(text).uses, pid)
     return live

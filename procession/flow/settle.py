@@ -68,7 +68,16 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
     if end.how != "not_started":
         post.measure(end.seconds)
     return Conclusion(
-        which, ending, left, attempt_dir, end.started_at, end.finished_at, end.max_rss, end.cpu, end.log_bytes
+        which,
+        ending,
+        left,
+        attempt_dir,
+        end.started_at,
+        end.finished_at,
+        end.max_rss,
+        end.cpu,
+        end.log_bytes,
+        end.peak_tree,
     )
 
 

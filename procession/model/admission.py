@@ -4,7 +4,9 @@ The claim asks `admit` inside its transaction, with rows that nobody else can ch
 the same function with the same rows. So what people are told is what really decides, and limits are counted from live
 rows, never from counters. All that a step needs is given at once or not at all, so nobody waits while holding. A
 candidate that does not fit does not hold back another one that does, until it has waited for `Capacity.patience`: then
-what it needs is kept for it, so that many small ones never starve a large one.
+what it needs is kept for it, so that many small ones never starve a large one. What is kept is never what others need
+in order to end: first only the limits that it lacks; when it lacks none, its processors and memory too, which are held
+by running scripts alone. A processing that holds what it lacks is let through.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from procession.units import size
 
 ROUNDING = 1e-9
 """What sums of tenths of processors may be off."""
+CPUS, MEMORY = "\0cpus", "\0memory"
+"""What a host has of itself, among the names of limits; no limit is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,14 @@ class Capacity:
     now: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """So much of something is kept for this processing."""
+
+    processing_id: int
+    amount: float
+
+
 @dataclass(slots=True)
 class Live:
     """What is running, counted from rows. `admit` counts what it admits into it."""
@@ -95,8 +107,12 @@ class Live:
     """How much is taken of each limit."""
     holders: dict[str, list[int]] = field(default_factory=dict)
     """Processings that take something of each limit."""
-    kept: dict[str, Candidate] = field(default_factory=dict)
-    """What is kept for one that has waited long enough: ``cpus``, ``memory`` or a limit, and for whom."""
+    gathering: frozenset[int] = frozenset()
+    """Processings that wait for their children."""
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """What is kept for one that has waited long enough: `CPUS`, `MEMORY` or a limit."""
+    passing: set[int] = field(default_factory=set)
+    """Processings that hold what such a one lacks: nothing is kept from them, so that they end."""
 
     def take(self, uses: Uses, processing_id: int) -> None:
         """Count what a processing or step takes of limits."""
@@ -129,8 +145,7 @@ def admit(
         if obstacle := _obstacle(candidate, capacity, live, known=known):
             obstacles[candidate.processing_id, candidate.ordinal] = obstacle
             if obstacle.short and capacity.now - candidate.since >= capacity.patience:
-                for name in _needs(candidate, known=known):
-                    live.kept.setdefault(name, candidate)
+                _keep(candidate, capacity, live, known=known)
             continue
         admitted.append(candidate)
         live.cpus += candidate.cpus
@@ -153,11 +168,26 @@ def shims(capacity: Capacity, live: Live) -> int:
     return max(1, live.count if live.cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
 
 
-def _needs(candidate: Candidate, *, known: bool) -> list[str]:
-    """Names of everything scarce that it needs."""
-    names = [name for name, _ in candidate.wants.uses]
-    names += [] if known else [name for name, _ in candidate.takes]
-    return names + ["cpus"] * (candidate.cpus > 0) + ["memory"] * (candidate.memory > 0)
+def _keep(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> None:
+    """Keep for this one what it waits for, unless those who hold it need others to start before they can end."""
+    lacking = {
+        name: amount
+        for name, amount in _taking(candidate, known=known)
+        if (there := limit_of(name, capacity.limits)) is not None
+        and live.taken.get(name, 0.0) + amount > there + ROUNDING
+    }
+    holders = {pid for name in lacking for pid in live.holders.get(name, ())}
+    if holders & live.gathering:
+        return  # its children may need what would be kept
+    live.passing |= holders
+    for name, amount in lacking.items() if lacking else _needs(candidate, known=known):
+        live.kept.setdefault(name, Kept(candidate.processing_id, amount))
+
+
+def _needs(candidate: Candidate, *, known: bool) -> list[tuple[str, float]]:
+    """Everything scarce that it needs, and how much."""
+    needs = [*_taking(candidate, known=known), (CPUS, candidate.cpus), (MEMORY, float(candidate.memory))]
+    return [(name, amount) for name, amount in needs if amount > 0]
 
 
 def _obstacle(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
@@ -167,7 +197,7 @@ def _obstacle(candidate: Candidate, capacity: Capacity, live: Live, *, known: bo
         or _no_room(candidate, capacity, live)
         or _limited(candidate, capacity, live, known=known)
         or _no_disk(candidate, capacity, known=known)
-        or (_kept_back(candidate, live.kept, known=known) if live.kept else None)
+        or (_kept_back(candidate, capacity, live, known=known) if live.kept else None)
     )
 
 
@@ -267,18 +297,38 @@ def _no_disk(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obstac
         "disk",
         f"it is expected to write {size(candidate.disk)} and there is room for {size(max(0, capacity.disk))} within "
         "the budget of the disk; it starts when older directories are gone: procession disk",
-        short=True,
     )
 
 
-def _kept_back(candidate: Candidate, kept: Mapping[str, Candidate], *, known: bool) -> Obstacle | None:
-    for name in _needs(candidate, known=known):
-        if (first := kept.get(name)) is not None:
+def _kept_back(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
+    if known and candidate.processing_id in live.passing:
+        return None
+    for name, amount in _needs(candidate, known=known):
+        kept = live.kept.get(name)
+        if kept is not None and amount + kept.amount > _left(name, capacity, live) + ROUNDING:
             return Obstacle(
                 "kept",
-                f"{name} is kept for processing {first.processing_id}, which needs more and has waited longer",
+                f"{_amount_of(name, kept.amount)} is kept for processing {kept.processing_id}, which has waited longer",
+                shared=name not in (CPUS, MEMORY),
             )
     return None
+
+
+def _amount_of(name: str, amount: float) -> str:
+    """``2 cpus``, ``2 GB of memory``, ``1 of ftp``."""
+    if name == MEMORY:
+        return f"{size(int(amount))} of memory"
+    return f"room for {amount:g} cpus" if name == CPUS else f"{amount:g} of {name}"
+
+
+def _left(name: str, capacity: Capacity, live: Live) -> float:
+    """How much of it nobody has."""
+    if name == CPUS:
+        return capacity.cpus - live.cpus
+    if name == MEMORY:
+        return float("inf") if capacity.memory is None else capacity.memory - live.memory
+    there = limit_of(name, capacity.limits)
+    return float("inf") if there is None else there - live.taken.get(name, 0.0)
 
 
 def _taking(candidate: Candidate, *, known: bool) -> Uses:

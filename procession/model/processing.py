@@ -152,13 +152,15 @@ def settle(
     follows: Again | Done,
     *,
     cancel_asked: bool,
+    skip_asked: bool = False,
     values: Callable[[], Values] = lambda: NO_VALUES,
 ) -> Consequences:
     """Say what becomes of a processing when the attempt at `ordinal` has ended.
 
     `states` are the states of all its steps, this one still running. A wish to cancel wins over another try and over
-    going on, but never over the truth: a step that succeeded meanwhile has succeeded. `values` are asked for only where
-    a step has a condition.
+    going on, but never over the truth: a step that succeeded meanwhile has succeeded. `skip_asked`: a script of another
+    branch has asked to skip the rest, so whatever ends last, the whole is skipped. `values` are asked for only where a
+    step has a condition.
     """
     if isinstance(follows, Again) and not cancel_asked:
         return Consequences("again", follows.reason, follows.delay)
@@ -178,7 +180,7 @@ def settle(
         ready, passed = unfold(task, after, values)
         ended = tuple((o, "skip") for o in passed)
         after |= dict.fromkeys(passed, State.SKIPPED)
-    moved = None if ready else whole(after, verb, cancelled=cancel_asked or verb == "cancel")
+    moved = None if ready else whole(after, "skip" if skip_asked else verb, cancelled=cancel_asked or verb == "cancel")
     return Consequences(verb, follows.reason, None, ready, ended, moved)
 
 

@@ -7,6 +7,7 @@ failures is a pause that Procession itself has set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,16 +55,25 @@ class Settings:
     rows: Mapping[str, Setting] = field(default_factory=dict)
 
     def pause(self, task: str, group: str) -> Pause | None:
-        """What pauses this task, if anything does; the widest first."""
-        for name, scope in (
+        """What keeps this task from starting, if anything does: the strictest, then the widest."""
+        return min(self._pauses(task, group), key=lambda pause: pause.mode == "drain", default=None)
+
+    def skipping(self, task: str, group: str) -> Pause | None:
+        """What makes new events of this task skipped, if anything does; the widest."""
+        return next((pause for pause in self._pauses(task, group) if pause.mode == "skip"), None)
+
+    def _pauses(self, task: str, group: str) -> list[Pause]:
+        """All of them, the widest first."""
+        scopes = [
             ("pause", "the project"),
             (f"pause:group:{group}", f"group {group}"),
             (f"pause:task:{task}", f"task {task}"),
-        ):
-            row = self.rows.get(name)
-            if row is not None and (group or not name.startswith("pause:group")):
-                return Pause(scope, str(row.value), row.by, row.reason, row.at)
-        return None
+        ]
+        return [
+            Pause(scope, str(row.value), row.by, row.reason, row.at)
+            for name, scope in scopes
+            if (row := self.rows.get(name)) is not None and (group or not name.startswith("pause:group"))
+        ]
 
     def at_once(self, task: str, said: int) -> int:
         """How many processings of a task may run: as set, else as the file said."""
@@ -87,7 +97,7 @@ class Settings:
 def read_value(name: str, text: str) -> float | int:
     """What a person wrote as the value of a setting; Invalid says what it takes."""
     if name in ("memory", "keep_free", "max_total"):
-        return to_bytes(float(text) if text.replace(".", "", 1).isdigit() else text)
+        return to_bytes(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text)
     try:
         number = float(text)
     except ValueError:

@@ -126,6 +126,7 @@ class StepStanding(NamedTuple):
     renewed: int
     wants: str | None
     held_at: int | None
+    reason: str | None
 
 
 def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, StepStanding]]:
@@ -302,6 +303,7 @@ def _states(dialect: str) -> Executable:
         step.c.renewed,
         step.c.wants,
         step.c.held_at,
+        step.c.reason,
     )
     return select(*columns).select_from(given.join(step, step.c.processing_id == given.c.id)).order_by(step.c.ordinal)
 

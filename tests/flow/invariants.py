@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from procession.model.task import Task
+from procession.store import settings
 from tests.flow.driven import Driven
 
 MET = {"succeeded", "skipped"}
-ENDED_BADLY = {"failed", "timeout", "lost", "not_started", "retry"}
+ENDED_BADLY = {"failed", "timeout", "lost", "not_started", "retry", "memory"}
 
 
 def check(driven: Driven) -> None:
@@ -114,10 +115,13 @@ def limits_hold(driven: Driven) -> None:
     live = driven.rows("SELECT cpus FROM attempt WHERE outcome IS NULL")
     assert sum(row.cpus for row in live) <= driven.cpus
     definitions = {task.name: task for task in _definitions(driven).values()}  # the newest of each name
+    with driven.project.store.read() as tx:
+        set_now = settings.all_of(tx)
     for name, n in Counter(
         row.task for row in driven.rows("SELECT task FROM processing WHERE state = 'running'")
     ).items():
-        assert not definitions[name].at_once or n <= definitions[name].at_once
+        at_once = set_now.at_once(name, definitions[name].at_once)
+        assert not at_once or n <= at_once
 
 
 def ground_truth(driven: Driven, said: dict[str, int]) -> None:
