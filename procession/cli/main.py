@@ -39,6 +39,12 @@ COMMANDS = {
         "sets": ("sets", "Sets that are being collected: which pieces are there, which are missing."),
         "logs": ("steps", "What a script printed; -f follows it."),
     },
+    "Keep": {
+        "backup": ("backup", "Write everything that is needed to go on elsewhere to one file."),
+        "restore": ("backup", "Make a working project of a backup."),
+        "export": ("backup", "Write all rows of the database as lines of JSON."),
+        "import": ("backup", "Fill an empty database from an export, SQLite or PostgreSQL."),
+    },
     "Act": {
         "retry": ("processings", "Give the failed step of a processing another attempt."),
         "cancel": ("processings", "Cancel a processing; what runs of it is ended."),

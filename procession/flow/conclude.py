@@ -72,9 +72,9 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         late = (e.which for e in ended if not _is_live(rows, e.which))
         noted = [Moving(p, now, o, n, reason="late result ignored") for p, o, n in late]
         moves.note(tx, "attempt", "late", noted, BY)
-    post = project.serving
-    for each in ended:
-        tx.after(partial(post.forget, project.attempt_key(*each.which)))
+    if post := project.post:  # none where a backup is restored
+        for each in ended:
+            tx.after(partial(post.forget, project.attempt_key(*each.which)))
     if live:
         definitions = Definitions(tx)
         live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
