@@ -14,8 +14,8 @@ from functools import partial
 from procession.clock import micros
 from procession.commands import sets
 from procession.commands.birth import Newborn, bear, check_parameters
-from procession.errors import NotFound
-from procession.model.event import NewEvent, payload_hash, ranked
+from procession.errors import Invalid, NotFound
+from procession.model.event import MAX_DEPTH_OF_EVENTS, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
@@ -46,6 +46,8 @@ class _Birth:
     event_id: int = 0
     matches: tuple[tuple[int, Task], ...] = ()
     known: tuple[int, str] | None = None
+    depth: int = 0
+    """How many events led to it, one out of the other."""
 
 
 def submit(project: Project, event: NewEvent) -> Submitted:
@@ -123,6 +125,7 @@ def check(
     now = project.now()
     taking = tuple(tasks.current(tx).items()) if only is None and events else only or ()
     births = []
+    depths = _depths(tx, events)
     for event in events:
         matches = (
             taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name, event.params))
@@ -132,8 +135,22 @@ def check(
         if only is None:
             sets.check(project, event)
         params = event.params_json()
-        births.append(_Birth(event, params, payload_hash(params), matches=matches))
+        depth = 0 if event.origin_id is None else depths.get(event.origin_id, 0) + 1
+        births.append(_Birth(event, params, payload_hash(params), matches=matches, depth=depth))
     return births
+
+
+def _depths(tx: Tx, events: Sequence[NewEvent]) -> dict[int, int]:
+    """Processing id → depth of its event, for all that scripts emit; Invalid where a task keeps feeding itself."""
+    origins = {event.origin_id for event in events if event.origin_id is not None}
+    depths = store.depths(tx, origins) if origins else {}
+    for event in events:
+        if event.origin_id is not None and depths.get(event.origin_id, 0) >= MAX_DEPTH_OF_EVENTS:
+            raise Invalid(
+                f"event {event.name} would be the last of more than {MAX_DEPTH_OF_EVENTS} events, each emitted by the "
+                "processing of the one before: a task seems to feed itself; let its script emit another event, or none"
+            )
+    return depths
 
 
 def _give_ids(tx: Tx, births: list[_Birth]) -> None:
@@ -169,7 +186,7 @@ def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
                 {
                     "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title,
                     "params": b.params, "source": b.event.source, "created_at": now, "last_seen_at": now,
-                    "origin_id": b.event.origin_id,
+                    "origin_id": b.event.origin_id, "depth": b.depth,
                 }
                 for b in births
             ],

@@ -61,6 +61,6 @@ def suspend(project: Project, tx: Tx, failed: Iterable[str]) -> None:
         if setting in settings.all_of(tx).rows:
             continue  # a person, or the failure before, has done it
         times = "1 failure" if task.max_failures == 1 else f"{task.max_failures} failures in a row"
-        reason = f"{times}; when it is repaired: procession resume {task.name}"
-        settings.put(tx, setting, "stop", BY, project.now(), reason)
-        note(project, tx, [Notice("suspended", task.name, f"suspended after {reason}", signature="")])
+        settings.put(tx, setting, "stop", BY, project.now(), times)
+        said = f"suspended after {times}; when it is repaired: procession resume {task.name}"
+        note(project, tx, [Notice("suspended", task.name, said, signature="")])

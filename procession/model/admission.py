@@ -205,7 +205,7 @@ def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obst
     """What no end of another changes."""
     pause, wants = candidate.pause, candidate.wants
     if pause is not None and not (known and pause.mode == "drain"):
-        return Obstacle("paused", f"{pause.sentence}; resume it with: procession resume")
+        return Obstacle("paused", f"{pause.sentence}; to go on: {pause.resume}")
     if wants is not NOTHING:
         if missing := sorted(set(wants.labels) - capacity.labels):
             labels = " and ".join(missing)

@@ -29,6 +29,8 @@ MAX_PARAMETERS = 1_000
 MAX_TEXT = 1 << 20
 """Bytes of one event's parameters as JSON."""
 MAX_DEPTH = 32
+MAX_DEPTH_OF_EVENTS = 32
+"""So many events may lead to each other, one emitted by the processing of the other: a loop ends there (B39)."""
 MAX_KEY = 1_024
 MAX_TITLE = 1_024
 

@@ -42,6 +42,12 @@ class Pause:
     at: int
 
     @property
+    def resume(self) -> str:
+        """The command that ends it."""
+        what, _, name = self.scope.partition(" ")
+        return "procession resume " + {"task": name, "group": f"--group {name}"}.get(what, "--all")
+
+    @property
     def sentence(self) -> str:
         """For people."""
         because = f": {self.reason}" if self.reason else ""

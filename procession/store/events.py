@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, select, update
@@ -47,6 +47,11 @@ def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], 
 def count_repeats(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Count repeats and conflicts on the first event; rows: id, repeats, conflicts, at."""
     tx.write(_REPEAT, rows)
+
+
+def depths(tx: Tx, processing_ids: Iterable[int]) -> dict[int, int]:
+    """Processing id → depth of its event, for processings whose scripts emit."""
+    return dict(tx.each_tuple(_DEPTHS, [{"id": i} for i in sorted(set(processing_ids))]))
 
 
 def find(tx: Tx, event_id: int) -> Event | None:
@@ -98,6 +103,13 @@ def _repeat(dialect: str) -> Executable:
     )
 
 
+def _depths(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    joined = given.join(schema.processing, schema.processing.c.id == given.c.id)
+    return select(given.c.id, event.c.depth).select_from(joined.join(event, event.c.id == schema.processing.c.event_id))
+
+
+_DEPTHS = Statement(_depths)
 _ADD, _TAKE, _KNOWN, _REPEAT = Statement(_add), Statement(_take), Statement(_known), Statement(_repeat)
 _FIND = Statement(lambda _: select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
 _BY_KEY = Statement(

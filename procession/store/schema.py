@@ -89,6 +89,7 @@ event = Table(
     Column("conflicts", Integer, nullable=False, server_default="0"),
     Column("last_seen_at", BigInteger, nullable=False),
     Column("origin_id", Id),  # the processing whose script emitted it
+    Column("depth", Integer, nullable=False, server_default="0"),  # how many events led to it, one out of the other
     Index("ix_event_name", "name", "id"),  # events of one name, newest first
     sqlite_autoincrement=True,
 )

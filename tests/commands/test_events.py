@@ -9,6 +9,7 @@ from sqlalchemy.event import listen
 
 from procession.commands import events, processings
 from procession.errors import Invalid, NotFound
+from procession.model.event import MAX_DEPTH_OF_EVENTS
 from procession.project import Project
 from procession.store import events as store_events
 from procession.store import journal, tasks
@@ -221,3 +222,17 @@ def test_what_was_submitted_is_not_there_if_the_transaction_fails(project: Proje
     assert dump(project.store) == before
     with project.store.read() as tx:
         assert store_events.find_by_key(tx, "e", "k") is None
+
+
+@pytest.mark.feature("M36")
+def test_a_task_that_feeds_itself_is_stopped(project: Project) -> None:
+    """B39: an event may lead to another one, and so on, but not for ever."""
+    origin = None
+    for depth in range(MAX_DEPTH_OF_EVENTS + 1):
+        answer = events.submit(project, event("f", key=f"d{depth}", origin_id=origin))
+        assert rows(project, f"SELECT depth FROM event WHERE id = {answer.event_id}") == [(depth,)]
+        origin = answer.processings[0]
+    before = dump(project.store)
+    with pytest.raises(Invalid, match="feed itself"):
+        events.submit(project, event("f", key="last", origin_id=origin))
+    assert dump(project.store) == before

@@ -35,7 +35,10 @@ def upgrade() -> None:
 
 def _columns() -> None:
     added: dict[str, list[sa.Column[Any]]] = {
-        "event": [sa.Column("origin_id", ID)],
+        "event": [
+            sa.Column("origin_id", ID),
+            sa.Column("depth", sa.Integer(), nullable=False, server_default="0"),
+        ],
         "task": [sa.Column("resumed_at", sa.BigInteger())],
         "processing": [
             sa.Column("held_at", sa.BigInteger()),
