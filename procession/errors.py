@@ -13,6 +13,7 @@
     │   └── SchemaMismatch   it was written by another version of Procession
     ├── StaleState           a move found its thing in another state than expected (never shown to people)
     ├── HostError            this machine, disk or directory cannot be used as asked
+    │   └── StorageFull      too little is free on the disk to take anything in
     └── ExecutorError        an attempt could not be handed over or asked about
 
 A message says what happened, what it means and what to do, in this order, on one line. ``exit_code`` is what the
@@ -80,6 +81,10 @@ class HostError(ProcessionError):
     """This machine, disk or directory cannot be used as asked."""
 
     exit_code = 7
+
+
+class StorageFull(HostError):
+    """Too little is free on the disk: nothing is taken in and nothing starts until there is more."""
 
 
 class ExecutorError(ProcessionError):

@@ -12,6 +12,7 @@ from procession.executor import Executor, Job, Notices
 from procession.model.admission import Capacity
 from procession.model.watching import WatchPlan
 from procession.supervise.errand import Errands
+from procession.sweeper import Sweeper
 from procession.watch import Looks, Watch
 
 SHORT = 0.05
@@ -77,6 +78,8 @@ class Post:
     """Records in the spool that belong to no live attempt, and when each was first seen (monotonic seconds)."""
     closing: str = ""
     """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
+    sweeper: Sweeper = field(default_factory=Sweeper)
+    """What looks after the disk beside the loop."""
     typical: float | None = None
     """Seconds that a script takes, a moving average; None before the first."""
 

@@ -38,6 +38,7 @@ COMMANDS = {
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
         "sets": ("sets", "Sets that are being collected: which pieces are there, which are missing."),
         "logs": ("steps", "What a script printed; -f follows it."),
+        "disk": ("disk", "How full the disk is, who takes it, and what goes next."),
     },
     "Keep": {
         "backup": ("backup", "Write everything that is needed to go on elsewhere to one file."),
@@ -50,6 +51,8 @@ COMMANDS = {
         "cancel": ("processings", "Cancel a processing; what runs of it is ended."),
         "shell": ("steps", "A terminal in the directory and environment of a failed step."),
         "accept": ("steps", "Take what you did by hand as the result of a step; the chain goes on."),
+        "pin": ("disk", "Let the cleaner leave processings alone."),
+        "unpin": ("disk", "Let the cleaner treat them like any other again."),
     },
 }
 """Help section → command → (module, its line in the help)."""

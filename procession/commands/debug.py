@@ -56,13 +56,18 @@ def enter(project: Project, processing_id: int, step_name: str | None) -> Entry:
         raise Refused(f"step {step.name} of processing {processing_id} is running; wait for it, or cancel it first")
     if not step.executed:
         raise Refused(f"step {step.name} of processing {processing_id} has not run yet; there is nothing to enter")
+    processings.check_files(processing)
     number = step.executed
     attempt_dir = project.var.attempt(processing_id, step.ordinal, step.name, number)
     spec = _spec(project, attempt_dir, processing_id, step, number)
-    check_directory(Path(spec["cwd"]))
     lock = hold(project.var.work(processing_id) / ENTERED, f"{os.getpid()}\n")
     if lock is None:
         raise Refused(f"somebody is in the directory of processing {processing_id} already, in another shell")
+    try:
+        check_directory(Path(spec["cwd"]))  # now that the cleaner keeps out
+    except HostError:
+        os.close(lock)
+        raise
     return Entry(
         processing_id,
         step,

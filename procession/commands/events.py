@@ -15,6 +15,7 @@ from procession.clock import micros
 from procession.commands import sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import Invalid, NotFound
+from procession.flow.budget import refuse_if_full
 from procession.model.event import MAX_DEPTH_OF_EVENTS, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
@@ -52,13 +53,16 @@ class _Birth:
 
 def submit(project: Project, event: NewEvent) -> Submitted:
     """Store one event and everything that follows from it; the launcher is poked after the commit."""
+    event = event.check()
+    refuse_if_full(project)
     with project.store.begin() as tx:
-        (answer,) = submit_all(project, tx, [event.check()])
+        (answer,) = submit_all(project, tx, [event])
     return answer
 
 
 def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_id: int) -> Submitted:
     """Store an event for one task alone, to be processed by this foreground launcher and nobody else."""
+    refuse_if_full(project)
     with project.store.begin() as tx:
         task = next(((i, t) for i, t in tasks.current(tx).items() if t.name == task_name), None)
         if task is None:

@@ -128,11 +128,22 @@ def _retry(project: Project, tx: Tx, processing_id: int, step_name: str | None) 
         raise Refused(
             f"somebody is in the directory of processing {processing_id}, in procession shell; wait until they left"
         )
+    check_files(processing)
     reopen(tx, processing, now, by)
     moves.processings(tx, "retry", [Moving(processing_id, now)], by)
     uncount(tx, processing, now)
     tx.after(project.wake)
     return step
+
+
+def check_files(processing: Processing) -> None:
+    """Raise Refused where the working files that its steps would go on with are gone."""
+    if processing.cleaned_at is not None:
+        raise Refused(
+            f"the working files of processing {processing.id} were removed at "
+            f"{processing.cleaned_at:%Y-%m-%d %H:%M} UTC, so no step of it can go on; "
+            f"start it afresh with: procession restart {processing.id}"
+        )
 
 
 def reopen(tx: Tx, processing: Processing, now: int, by: str, *, but: int = 0) -> None:

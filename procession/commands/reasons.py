@@ -168,5 +168,5 @@ def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
     return None
 
 
-_FOR_ALL = ("paused", "disk_full", "too_many_cpus", "too_much_memory")
+_FOR_ALL = ("paused", "disk_full", "disk", "disk_unknown", "too_much_disk", "too_many_cpus", "too_much_memory")
 """Obstacles that all processings of a task meet alike."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from procession import contract
 from procession.commands import events
-from procession.commands.processings import cannot, find_step, look, reopen, standing_of, uncount
+from procession.commands.processings import cannot, check_files, find_step, look, reopen, standing_of, uncount
 from procession.errors import HostError, Invalid, Refused
 from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
@@ -45,6 +45,7 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     step = find_step(processing, step_name)
     if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
         raise Refused(cannot("be accepted", processing, step))
+    check_files(processing)
     executed = project.var.attempt(processing_id, step.ordinal, step.name, step.executed or step.attempt)
     left = _left(executed, processing, step)
     moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)

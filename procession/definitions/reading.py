@@ -19,6 +19,7 @@ from procession.definitions.schema import (
     MainFile,
     ProjectTable,
     TaskFile,
+    WorkTable,
     check_limit_name,
     read_table,
 )
@@ -28,6 +29,7 @@ from procession.definitions.tasks import build_task, check_circles
 from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
+from procession.model.retention import Keep
 from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
@@ -45,6 +47,7 @@ def read(root: Path) -> Definitions:
     project = read_table(ProjectTable, main.tables.get("project", {}), Place(main, ("project",)))
     launcher = read_table(LauncherTable, main.tables.get("launcher", {}), Place(main, ("launcher",)))
     environment = read_table(EnvironmentTable, main.tables.get("environment", {}), Place(main, ("environment",)))
+    work = read_table(WorkTable, main.tables.get("work", {}), Place(main, ("work",)))
     around = Surroundings(
         root=root,
         cpus=launcher.cpus or available_cpus(),
@@ -76,6 +79,10 @@ def read(root: Path) -> Definitions:
         queues=tuple(sorted(around.queues)),
         patience=60.0 if launcher.patience is None else launcher.patience,
         limits=tuple(around.limits.items()),
+        keep_free=work.keep_free,
+        max_total=work.max_total,
+        reserve=work.reserve,
+        keep=Keep(**work.keep.written()) if work.keep else Keep(),
         environment_set=tuple((environment.set or {}).items()),
         environment_drop=tuple(environment.drop or ()),
         tasks=tuple(tasks),

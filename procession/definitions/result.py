@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
+from procession.model.retention import Keep
 from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
@@ -50,6 +51,14 @@ class Definitions:
     alerts: tuple[str, ...] = ()
     """The command by which a person is told, as words; empty: nobody is."""
     rules: tuple[Rule, ...] = ()
+    keep_free: int | None = None
+    """Bytes of the disk that stay free."""
+    max_total: int | None = None
+    """Bytes that all work directories may take together."""
+    reserve: int | None = None
+    """Bytes below which nothing starts; None: what the disk's size says."""
+    keep: Keep = field(default_factory=Keep)
+    """How long what has ended stays."""
 
     def to_json(self) -> str:
         """Everything but the tasks, which are stored by their hashes, and the database with its password."""
@@ -72,6 +81,10 @@ class Definitions:
                 "sets": [asdict(each) for each in self.sets],
                 "alerts": self.alerts,
                 "rules": [asdict(each) for each in self.rules],
+                "keep_free": self.keep_free,
+                "max_total": self.max_total,
+                "reserve": self.reserve,
+                "keep": asdict(self.keep),
             },
             ensure_ascii=False,
         )
@@ -100,6 +113,10 @@ class Definitions:
             sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
             alerts=tuple(raw.get("alerts", ())),
             rules=tuple(Rule(**each) for each in raw.get("rules", ())),
+            keep_free=raw.get("keep_free"),
+            max_total=raw.get("max_total"),
+            reserve=raw.get("reserve"),
+            keep=Keep(**raw.get("keep", {})),
         )
 
 

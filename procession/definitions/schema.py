@@ -363,6 +363,27 @@ class LauncherTable(Table):
     patience: Duration | None = None
 
 
+class KeepTable(Table):
+    """``keep = {…}``: see `Keep`."""
+
+    succeeded: Duration | None = None
+    failed: Duration | None = None
+    cancelled: Duration | None = None
+    skipped: Duration | None = None
+    failed_at_least: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    logs: Duration | None = None
+    rows: Duration | None = None
+
+
+class WorkTable(Table):
+    """``[work]``: how much the work directories may take, and how long they stay."""
+
+    keep_free: Size | None = None
+    max_total: Size | None = None
+    reserve: Size | None = None
+    keep: KeepTable | None = None
+
+
 class EnvironmentTable(Table):
     """``[environment]``: what scripts inherit besides, and what they do not."""
 
@@ -376,6 +397,7 @@ class MainFile(Table):
     project: dict[str, Any] | None = None
     launcher: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
+    work: dict[str, Any] | None = None
     limits: dict[str, Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]] | None = None
     variables: Variables | None = None
     sets: dict[str, Any] | None = None
@@ -457,4 +479,5 @@ def _known(kind: type[Table], keys: tuple[str | int, ...]) -> list[str]:
 _INNER: dict[str, type[Table]] = {
     "retry": Retry, "soft": SoftTable, "limits": LimitsOfStep, "expect": ExpectTable, "results": ResultsTable,
     "pieces": PiecesTable,
+    "keep": KeepTable,
 }  # fmt: skip

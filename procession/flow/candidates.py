@@ -197,10 +197,16 @@ class _Reading:
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
                     row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
-                    row.created_at, self._room.expected.get(name, 0), pause,
+                    row.created_at, self._disk(task, row), pause,
                 )
             )  # fmt: skip
         return found
+
+    def _disk(self, task: Task, row: processings.Waiting) -> int | None:
+        """Bytes that it is expected to write; nothing more, if it has begun once and its files are there."""
+        if row.started_at is not None:
+            return 0
+        return self._room.expected.get(task.name) if task.disk is None else task.disk
 
     def _at_once(self, name: str, definition_id: int) -> int:
         return self._room.settings.at_once(name, self._definitions[definition_id].at_once)

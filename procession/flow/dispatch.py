@@ -17,6 +17,7 @@ from procession import code
 from procession.clock import moment
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
+from procession.flow.budget import full
 from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.flow.ordering import make_job, with_kept_code
@@ -102,6 +103,7 @@ def _choice(project: Project, tx: Tx, definitions: Definitions) -> Choice:
     if post.trouble:
         post.trouble = {pid: until for pid, until in post.trouble.items() if until > project.clock.monotonic()}
     choice = choose(tx, definitions, room, post.owned, min(BATCH, max(0, int(free)) + SPARE), post.trouble.keys())
+    post.sweeper.wanted = _wanted(choice, free)
     post.executor.slots = shims(room.capacity, room.live)
     return choice
 
@@ -110,10 +112,23 @@ def room_here(project: Project, tx: Tx, post: Post) -> Room:
     """What this launcher may use, and what is running. A foreground launcher runs its one processing whatever else is
     running and whatever is paused."""
     if post.kind == "run":
-        return Room(Capacity(post.capacity.cpus, labels=post.capacity.labels, queues=post.capacity.queues), Live())
+        capacity = Capacity(post.capacity.cpus, labels=post.capacity.labels, queues=post.capacity.queues)
+        capacity.full = full(project.var, project.settings)
+        return Room(capacity, Live())
     room = room_for(project, tx, post.host, post.capacity)
     room.capacity.ahead = post.ahead
     return room
+
+
+def _wanted(choice: Choice, free: float) -> int:
+    """Bytes that those would write which wait for the disk alone, as many as there are processors for."""
+    wanted = 0
+    for c in choice.found:
+        obstacle = choice.obstacles.get((c.processing_id, c.ordinal))
+        if obstacle is not None and obstacle.code in ("disk", "disk_unknown") and c.cpus <= free:
+            free -= c.cpus
+            wanted += max(1, c.disk or 0)
+    return wanted
 
 
 def _patience(choice: Choice, now: int) -> int | None:

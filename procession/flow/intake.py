@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from procession.clock import iso, micros, moment
 from procession.commands import events
+from procession.flow.budget import full
 from procession.model.event import NewEvent
 from procession.model.task import Task
 from procession.model.timetable import Cron, Every, Timetable
@@ -20,6 +21,7 @@ from procession.store.database import Tx
 
 WHILE_BUSY = timedelta(seconds=0.5)
 """How soon to look again whether the run before has ended."""
+WHILE_FULL = timedelta(seconds=5)
 FAR = timedelta(hours=1)
 
 
@@ -28,6 +30,8 @@ def intake(project: Project, tx: Tx) -> datetime | None:
     if project.serving.kind != "up":  # whoever runs one processing in the foreground starts nothing else
         return None
     now = project.clock.now()
+    if full(project.var, project.settings):  # what is due meanwhile is missed, as if nobody had served
+        return now + WHILE_FULL
     upcoming = now + FAR
     nominals = tasks.nominals(tx)
     for definition_id, task in tasks.current(tx).items():

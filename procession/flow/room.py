@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from procession import disk
+from procession.flow.budget import budget_of, full, limited, standing
 from procession.model import wants
 from procession.model.admission import Capacity, Live
 from procession.model.setting import Settings
 from procession.project import Project
+from procession.store import disk as store_disk
 from procession.store import processings, settings, steps
 from procession.store.database import Tx
 
@@ -27,7 +30,7 @@ class Room:
     live: Live
     settings: Settings = field(default_factory=Settings)
     expected: Mapping[str, int] = field(default_factory=dict)
-    """Task → bytes that one of its processings is expected to write."""
+    """Task → bytes that one of its processings is expected to write, of those of which anything is known."""
 
 
 def room_for(project: Project, tx: Tx, host: str, capacity: Capacity) -> Room:
@@ -41,8 +44,25 @@ def room_for(project: Project, tx: Tx, host: str, capacity: Capacity) -> Room:
         limits=now.limits(dict(said.limits)),
         patience=said.patience * 1e6,
         now=project.now(),
+        full=full(project.var, said),
     )
-    return Room(here, count_live(tx, host), now)
+    room = Room(here, count_live(tx, host), now)
+    _limit_disk(project, tx, room)
+    return room
+
+
+def _limit_disk(project: Project, tx: Tx, room: Room) -> None:
+    """Say what may be written, where there is a budget."""
+    try:
+        space = disk.space(project.var.root / "work")
+    except OSError:  # it is away; nothing can start there, and what tries says so
+        return
+    budget = budget_of(project.settings, room.settings, space)
+    if not limited(budget):
+        return
+    used = project.post.sweeper.used if project.post else store_disk.used
+    found = standing(tx, space, budget, used)
+    room.capacity.disk, room.capacity.disk_most, room.expected = found.room, found.most, found.expected
 
 
 def capacity_of(row: Any) -> Capacity:

@@ -24,6 +24,7 @@ from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.settle import settle
 from procession.flow.stop import stop
+from procession.flow.sweep import sweep
 from procession.flow.tell import tell
 from procession.launcher import closing
 from procession.launcher.journal_log import JournalLog
@@ -35,7 +36,7 @@ from procession.store.database import Tx
 log = logging.getLogger("procession")
 
 Chapter = Callable[[Project, Tx], datetime | None]
-CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, tell)
+CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, tell, sweep)
 
 NET = {"sqlite": 5.0, "postgresql": 1.0}
 """Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer
@@ -88,7 +89,7 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        self._due[stop] = self._due[gather] = self._due[dispatch] = self.project.clock.monotonic()
+        self._due.update(dict.fromkeys((stop, gather, dispatch, sweep), self.project.clock.monotonic()))
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -127,7 +128,9 @@ class Loop:
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and bool(self.post.ended)) or (chapter in (gather, dispatch, tell) and tx.wrote)
+        return (chapter is settle and bool(self.post.ended)) or (
+            (chapter in (gather, dispatch, tell) and tx.wrote) or (chapter is sweep and self.post.sweeper.wanted > 0)
+        )
 
     def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
         """The careful way: one bad chapter never stops the others, one bad ending never stops the batch."""
@@ -241,6 +244,9 @@ class Loop:
                 self.wake()
             elif word == "files":
                 self._files_at = 0.0
+            elif word == "sweep":
+                self.post.sweeper.asked = True
+                self.wake()
             elif word == "wake":
                 self.wake()
                 if self.journal and self.journal.expect():

@@ -48,6 +48,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
         with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
             give_back(project)
     finally:
+        project.post.sweeper.close()
         executor.close()
         with suppress(StoreError), project.store.begin() as tx:
             processings.release(tx, [launcher_id])  # where something went wrong: somebody else finishes it

@@ -50,8 +50,8 @@ class Candidate:
     """The text that all have which want the same; None: it wants nothing but processors and memory."""
     since: int = 0
     """Microseconds: when it could have started first."""
-    disk: int = 0
-    """Bytes that its processing is expected to write; 0, if it has begun."""
+    disk: int | None = 0
+    """Bytes that its processing is expected to write; 0, if it has begun; None: nobody knows."""
     pause: Pause | None = None
 
     @property
@@ -77,6 +77,8 @@ class Capacity:
     queues: frozenset[str] = frozenset({""})
     disk: int | None = None
     """Bytes that what begins now may write; None: as much as it likes."""
+    disk_most: int | None = None
+    """Bytes that could be written if all other directories were gone."""
     full: str | None = None
     """Why nothing at all may start: the disk is at its hard floor."""
     patience: float = 60e6
@@ -158,7 +160,7 @@ def admit(
             live.take(candidate.takes, candidate.processing_id)
             live.processings[candidate.task] = live.processings.get(candidate.task, 0) + 1
             if capacity.disk is not None:
-                capacity.disk -= candidate.disk
+                capacity.disk -= candidate.disk or 0
     return admitted, obstacles
 
 
@@ -196,7 +198,7 @@ def _obstacle(candidate: Candidate, capacity: Capacity, live: Live, *, known: bo
         or _too_many(candidate, live, known=known)
         or _no_room(candidate, capacity, live)
         or _limited(candidate, capacity, live, known=known)
-        or _no_disk(candidate, capacity, known=known)
+        or _no_disk(candidate, capacity, live, known=known)
         or (_kept_back(candidate, capacity, live, known=known) if live.kept else None)
     )
 
@@ -290,12 +292,28 @@ def _limited(candidate: Candidate, capacity: Capacity, live: Live, *, known: boo
     return None
 
 
-def _no_disk(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obstacle | None:
-    if known or capacity.disk is None or candidate.disk <= capacity.disk:
+def _no_disk(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
+    """Nothing is kept for one that lacks the disk: what is kept of processors would keep others from ending."""
+    if known or capacity.disk is None:
+        return None
+    if candidate.disk is None and live.processings.get(candidate.task):
+        return Obstacle(
+            "disk_unknown",
+            f"nothing is known yet of how much task {candidate.task} writes, so one runs at a time within the budget "
+            'of the disk; it starts when the first has ended, or say it in the task: disk = "…"',
+        )
+    expected = candidate.disk or 0
+    if capacity.disk_most is not None and expected > capacity.disk_most:
+        return Obstacle(
+            "too_much_disk",
+            f"it is expected to write {size(expected)}, and the budget of the disk leaves "
+            f"{size(max(0, capacity.disk_most))} to all together; raise [work] max_total or lower keep_free",
+        )
+    if expected <= capacity.disk:
         return None
     return Obstacle(
         "disk",
-        f"it is expected to write {size(candidate.disk)} and there is room for {size(max(0, capacity.disk))} within "
+        f"it is expected to write {size(expected)} and there is room for {size(max(0, capacity.disk))} within "
         "the budget of the disk; it starts when older directories are gone: procession disk",
     )
 

@@ -141,6 +141,8 @@ def _processing_move(move: Move, dialect: str) -> Executable:
         "reason": given["reason"],
         "finished_at": given["at"] if move.target in PROCESSING.terminal else None,
     }
+    if move.target in PROCESSING.terminal:
+        values |= {"bytes": None}  # it is measured anew
     if move.verb in ("begin", "resume", "complete"):  # what was accepted by hand has begun as well
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb in ("retry", "resume", "restart"):

@@ -160,7 +160,7 @@ processing = Table(
     Column("replaced_by", Id),  # the next version of it
     Column("code_of", Id),  # the processing whose scripts, as they were kept, it runs; null: as they are now
     Column("wants", Text),  # JSON: what it takes of limits, and what its first steps want (model/wants.py)
-    Column("bytes", BigInteger),  # of its directory, when it was last measured
+    Column("bytes", BigInteger),  # of its directory, when it was last measured; null: not yet, or nothing of it is left
     Column("cleaned_at", BigInteger),  # its working files are gone
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
@@ -206,7 +206,28 @@ processing = Table(
     Index(
         "ix_processing_unmeasured",
         "id",
-        sqlite_where=text("finished_at IS NOT NULL AND bytes IS NULL"),
+        sqlite_where=text("finished_at IS NOT NULL AND bytes IS NULL AND cleaned_at IS NULL"),
+    ),
+    # what takes the disk, and which of it goes first
+    Index(
+        "ix_processing_kept",
+        "task",
+        "state",
+        "finished_at",
+        "bytes",
+        sqlite_where=text("bytes IS NOT NULL AND cleaned_at IS NULL"),
+    ),
+    # logs that have outlived their retention
+    Index(
+        "ix_processing_logs",
+        "finished_at",
+        sqlite_where=text("cleaned_at IS NOT NULL AND bytes IS NOT NULL"),
+    ),
+    # rows that have outlived theirs
+    Index(
+        "ix_processing_cleaned",
+        "finished_at",
+        sqlite_where=text("cleaned_at IS NOT NULL"),
     ),
     # list what did not succeed, newest first
     Index(

@@ -61,6 +61,8 @@ every = 1e308
 run = "sh load.sh {dat}"
 [work]
 keep = 1
+max_totl = "1 GB"
+reserve = 0
 """
 
 LINES = """\
@@ -106,7 +108,9 @@ LINES = """\
 44: tasks."b d": is not a name
 46: tasks.given.every: 1e+308 is longer than a hundred years
 47: tasks.given.run: {dat} has no value: nobody gives a periodic task parameters; did you mean {date}?
-48: work: unknown key; known here: project, launcher, environment, limits, variables, sets, alerts, rules, tasks
+49: work.keep: must be a table
+50: work.max_totl: unknown key; did you mean max_total?
+51: work.reserve: must be more than nothing; leave it out where there is no limit
 """
 
 

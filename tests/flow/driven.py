@@ -23,6 +23,7 @@ from procession.model.processing import Processing, Step
 from procession.post import Post
 from procession.project import Project
 from procession.store import journal, launchers
+from procession.sweeper import Sweeper
 from procession.workdir import hold
 from tests.definitions.written import write
 
@@ -86,7 +87,9 @@ class Driven:
                 tx, name="test", kind=kind, host=HOST, place=project.var.place_id(), pid=os.getpid(), boot=self.boot,
                 cpus=self.cpus, at=project.now(),
             )  # fmt: skip
-        project.post = Post(self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus))
+        project.post = Post(
+            self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus), sweeper=Sweeper(apart=False)
+        )
 
     def leave(self) -> None:
         """The launcher is gone, and nobody comes in its place."""

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from procession.flow.candidates import Definitions, _Reading
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
-from procession.store import processings, steps
+from procession.store import disk, processings, steps
 from procession.store.database import Statement, Store, Tx
 from tests.store.making import NOW, born
 
@@ -29,6 +29,20 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (processings._RUNNING, {}, "ix_processing_running"),
     (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
     (processings._BUSY, {"task": "t"}, "ix_processing_running"),
+    (processings._BUSY, {"task": "t"}, "ix_processing_later"),
+    (disk._UNMEASURED, {"n": 5}, "ix_processing_unmeasured"),
+    (disk._UNMEASURED_BY_TASK, {}, "ix_processing_unmeasured"),
+    (disk._RUNNING, {}, "ix_processing_running"),
+    (disk._USED, {}, "ix_processing_kept"),
+    (
+        disk._OLDEST,
+        {"task": "t", "state": "succeeded", "n": 5, "least": 0},
+        "ix_processing_kept|ix_processing_finished",
+    ),
+    (disk._NEWEST_FAILURES, {"task": "t", "n": 5}, "ix_processing_(kept|finished|ended)"),
+    (disk._WITH_LOGS, {"n": 5}, "ix_processing_logs"),
+    (disk._CLEANED, {"n": 5}, "ix_processing_cleaned"),
+    (disk._SIZES, {"task": "t"}, "ix_processing_finished"),
     (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
     (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
     (steps._READY[False, False], {"free": 9.0, "n": 5}, "ix_step_ready"),

@@ -88,9 +88,13 @@ def _indexes() -> None:
         "ix_processing_finished", "processing", ["task", "finished_at"], **_where("finished_at IS NOT NULL")
     )
     op.create_index("ix_processing_origin", "processing", ["origin_id"], **_where("origin_id IS NOT NULL"))
-    op.create_index(
-        "ix_processing_unmeasured", "processing", ["id"], **_where("finished_at IS NOT NULL AND bytes IS NULL")
-    )
+    for name, columns, where in (
+        ("unmeasured", ["id"], "finished_at IS NOT NULL AND bytes IS NULL AND cleaned_at IS NULL"),
+        ("kept", ["task", "state", "finished_at", "bytes"], "bytes IS NOT NULL AND cleaned_at IS NULL"),
+        ("logs", ["finished_at"], "cleaned_at IS NOT NULL AND bytes IS NOT NULL"),
+        ("cleaned", ["finished_at"], "cleaned_at IS NOT NULL"),
+    ):
+        op.create_index(f"ix_processing_{name}", "processing", columns, **_where(where))
     op.drop_index("ix_step_ready", "step")
     op.create_index(
         "ix_step_ready",

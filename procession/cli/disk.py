@@ -1,0 +1,131 @@
+"""``disk``, ``pin``, ``unpin``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, clean, many, state, table
+from procession.clock import iso
+from procession.commands import disk
+from procession.commands.disk import Going, Picture
+from procession.model.retention import Kept
+from procession.project import Project
+from procession.units import size
+
+ids_argument = click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
+
+
+@click.command("disk")
+@click.option("--preview", is_flag=True, help="What the retention would delete now, and why; nothing is deleted.")
+@click.option("--clean", "cleaning", is_flag=True, help="Delete now what has outlived its retention.")
+@json_option
+def disk_command(preview: bool, cleaning: bool, as_json: bool) -> None:
+    """How full the disk is, who takes it, and what goes next."""
+    if preview and cleaning:
+        raise click.UsageError("--preview deletes nothing; leave out one of --preview and --clean")
+    with opened() as project:
+        if preview:
+            _preview(project, as_json=as_json)
+            return
+        if cleaning:
+            by_launcher = disk.clean(project)
+            click.echo("the launcher cleans now" if by_launcher else "cleaned", err=True)
+        found = disk.look(project)
+        answer(as_json, lambda: _json(found), lambda: _tell(project, found))
+
+
+def _json(found: Picture) -> dict[str, Any]:
+    now = found.standing
+    return {
+        "total": now.space.total,
+        "free": now.space.free,
+        "keep_free": now.budget.keep_free,
+        "max_total": now.budget.max_total,
+        "reserve": now.budget.reserve,
+        "full": found.full,
+        "used": found.used,
+        "committed": now.committed,
+        "expected": dict(now.expected),
+        "usage": [{"task": task, "state": str(s), "count": n, "bytes": total} for task, s, n, total in found.usage],
+        "largest": [_kept(kept) for kept in found.largest],
+        "next": [_kept(kept) for kept in found.next],
+    }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "task": kept.task,
+        "state": str(kept.state),
+        "bytes": kept.bytes,
+        "finished_at": iso(kept.finished_at),
+        "pinned": kept.pinned,
+    }
+
+
+def _tell(project: Project, found: Picture) -> None:
+    now, budget = found.standing, found.standing.budget
+    click.echo(f"free       {size(now.space.free)} of {size(now.space.total)}")
+    rules = [f"keep_free {size(budget.keep_free)}"] if budget.keep_free is not None else []
+    rules += [f"max_total {size(budget.max_total)}"] if budget.max_total is not None else []
+    click.echo(f"budget     {', '.join([*rules, f'reserve {size(budget.reserve)}'])}")
+    click.echo(f"used       {size(found.used)}")
+    if rules:
+        click.echo(f"committed  {size(now.committed)} to what runs; room for {size(max(0, now.room))}")
+    if found.full:
+        click.secho(found.full, fg="red")
+    if found.usage:
+        rows = [(task, state(s), n, size(total)) for task, s, n, total in found.usage]
+        click.echo()
+        table(("task", "state", "directories", "bytes"), rows)
+    for title, some in (("largest:", found.largest), ("these go first when space is short:", found.next)):
+        if some:
+            click.echo(f"\n{title}")
+            _table(project, [(kept, ("pinned" if kept.pinned else "")) for kept in some])
+
+
+def _preview(project: Project, *, as_json: bool) -> None:
+    found = disk.preview(project)
+    answer(as_json, lambda: _going(found), lambda: _tell_going(project, found))
+
+
+def _going(found: list[Going]) -> dict[str, Any]:
+    return {"items": [{**_kept(each.kept), "what": each.what, "why": each.why} for each in found]}
+
+
+def _tell_going(project: Project, found: list[Going]) -> None:
+    if not found:
+        click.echo("nothing would be deleted now")
+        return
+    _table(project, [(each.kept, f"{each.what}: {each.why}") for each in found])
+    total = sum(each.kept.bytes for each in found if each.what == "files")
+    click.echo(f"{many(len(found), 'processing')}, {size(total)} of working files; nothing was deleted")
+
+
+def _table(project: Project, rows: list[tuple[Kept, str]]) -> None:
+    now = project.clock.now()
+    table(
+        ("id", "task", "state", "bytes", "ended", ""),
+        [(k.id, k.task, state(k.state), size(k.bytes), age(k.finished_at, now), clean(note)) for k, note in rows],
+    )
+
+
+@click.command("pin")
+@ids_argument
+def pin_command(ids: tuple[int, ...]) -> None:
+    """Let the cleaner leave these processings alone."""
+    with opened() as project:
+        disk.pin(project, ids, pinned=True)
+    click.echo(f"pinned: {', '.join(map(str, ids))}")
+
+
+@click.command("unpin")
+@ids_argument
+def unpin_command(ids: tuple[int, ...]) -> None:
+    """Let the cleaner treat these processings like any other again."""
+    with opened() as project:
+        disk.pin(project, ids, pinned=False)
+    click.echo(f"unpinned: {', '.join(map(str, ids))}")

@@ -1,0 +1,287 @@
+"""Cleaning: one look at everything that takes the disk, and what follows from it.
+
+In: the rules and the moment. Out: ended processings measured, running ones sampled; working files, logs and rows that
+have outlived their retention gone; and as much again as the budget asks for.
+Always: what goes is decided under the lock of its row, by its state at that moment: ended, not pinned, nobody in. The
+files are moved into the trash before the row says so, in one transaction; who retries at the same moment is either
+first, and the files stay, or is told that they are gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from procession import disk
+from procession.clock import moment
+from procession.definitions import Definitions
+from procession.errors import StoreError
+from procession.flow.budget import Standing, budget_of, limited, standing
+from procession.flow.conclude import BY
+from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
+from procession.model.states import PROCESSING
+from procession.store import disk as store
+from procession.store import moves, settings, tallies
+from procession.store.database import Store, Tx
+from procession.store.moves import Moving
+from procession.store.tallies import Count
+from procession.sweeper import Sweeper
+from procession.trash import Trash
+from procession.units import size
+from procession.workdir import ENTERED, Var, is_held
+
+log = logging.getLogger("procession")
+
+LOOK = 256
+"""So many of each task and state are looked at in one go; the next look takes the next ones."""
+BATCH = 16
+"""So many are moved away in one transaction, so that it stays short."""
+AGE = "it has outlived [work] keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """One look. Used by one thread; others may look at the same time, the locks of the rows keep them apart."""
+
+    database: Store
+    var: Var
+    said: Definitions
+    sweeper: Sweeper
+    now: int
+    """The present moment in microseconds."""
+
+    def look(self, *, aged: bool, wanted: int = 0) -> bool:
+        """Measure, clean by age (if `aged`) and by the budget; `wanted` bytes are to be free for what waits.
+
+        Returns whether anything became known or free.
+        """
+        trash = Trash(self.var.root)
+        if not self.sweeper.begun:
+            self._take_up(trash)
+        trash.empty()
+        found = self._measure()
+        if limited(self.standing().budget):
+            self._sample()
+        if aged:
+            found = self._age(trash) or found
+        return self._free(trash, wanted) or found
+
+    def standing(self) -> Standing:
+        """How the budget stands now."""
+        space = disk.space(self.var.root / "work")
+        with self.database.read() as tx:
+            return standing(tx, space, budget_of(self.said, settings.all_of(tx), space), self.sweeper.used)
+
+    # ── measuring ──────────
+
+    def _measure(self) -> bool:
+        """Measure what has ended since the last look."""
+        found = False
+        while True:
+            with self.database.read() as tx:
+                ended = store.unmeasured(tx, LOOK)
+            self._write([(pid, at, disk.measure(self.var.work(pid))) for pid, at in ended])
+            found = found or bool(ended)
+            if len(ended) < LOOK:
+                return found
+
+    def _sample(self) -> None:
+        """Measure what runs: what it has written is not expected any more."""
+        with self.database.read() as tx:
+            running = store.running(tx)
+        measured = [(each, disk.measure(self.var.work(each.id))) for each in running]
+        self._write([(each.id, 0, count) for each, count in measured if count != each.bytes])
+
+    def _write(self, sizes: Sequence[tuple[int, int, int]]) -> None:
+        if sizes:
+            with self.database.begin() as tx:
+                store.set_bytes(tx, [{"id": pid, "finished_at": at, "bytes": count} for pid, at, count in sizes])
+            self.sweeper.measured(sum(count for _, at, count in sizes if at))
+
+    # ── by age ─────────
+
+    def _age(self, trash: Trash) -> bool:
+        found = False
+        for choose, act in (
+            (aged_files, self._clean_by_age),
+            (aged_logs, self._clean_logs),
+            (aged_rows, self._forget),
+        ):
+            while True:
+                with self.database.read() as tx:
+                    going = self._movable(choose(tx, self.said, self.now))
+                if not going or not act(trash, going):
+                    break
+                found = True
+        return found
+
+    def _clean_by_age(self, trash: Trash, going: Sequence[Kept]) -> int:
+        return self._clean(trash, going, AGE)
+
+    def _clean_logs(self, trash: Trash, going: Sequence[Kept]) -> int:
+        """Nothing of their directories stays."""
+
+        def act(tx: Tx, locked: Sequence[store.Locked]) -> None:
+            ids = [each.kept.id for each in locked]
+            store.set_without_logs(tx, ids)
+            reason = "logs and artifacts removed: they have outlived [work] keep.logs"
+            moves.note(tx, "processing", "clean", [Moving(pid, self.now, reason=reason) for pid in ids], BY)
+
+        return self._remove(trash, going, trash.take_all, act, cleaned=True)
+
+    def _forget(self, trash: Trash, going: Sequence[Kept]) -> int:
+        """The database forgets them; the books count them as deleted. Of a restarted one the newest version counts."""
+
+        def act(tx: Tx, locked: Sequence[store.Locked]) -> None:
+            store.forget(tx, locked)
+            counted = [each.kept for each in locked if not each.replaced]
+            counts = [Count("task", kept.task, str(kept.state), -1) for kept in counted]
+            tallies.add(tx, self.now, [*counts, *(Count("task", kept.task, "deleted") for kept in counted)])
+            for task, n in Counter(each.kept.task for each in locked).items():
+                store.note_forgotten(tx, task, n, self.now, BY)
+
+        return self._remove(trash, going, trash.take_all, act, cleaned=True)
+
+    # ── by the budget ──────
+
+    def _free(self, trash: Trash, wanted: int) -> bool:
+        """Delete the least valuable until the budget holds and what waits has room."""
+        freed = False
+        while True:
+            now = self.standing()
+            lacking = (wanted if limited(now.budget) else 0) - now.room
+            if lacking <= 0 or not (limited(now.budget) or now.space.free < now.budget.reserve):
+                return freed
+            with self.database.read() as tx:
+                going = self._movable(first_to_go(tx, self.said, self.var, lacking))
+            if not going or not self._clean(trash, going, f"{size(lacking)} were wanted within the budget of the disk"):
+                return freed
+            freed = True
+
+    def _clean(self, trash: Trash, going: Sequence[Kept], why: str) -> int:
+        """Their working files go, their logs stay."""
+
+        def act(tx: Tx, locked: Sequence[store.Locked]) -> None:
+            store.set_cleaned(tx, [each.kept.id for each in locked], self.now)
+            noted = [
+                Moving(each.kept.id, self.now, reason=f"working files removed ({size(each.kept.bytes)}): {why}")
+                for each in locked
+            ]
+            moves.note(tx, "processing", "clean", noted, BY)
+
+        return self._remove(trash, going, trash.take_files, act, cleaned=False)
+
+    # ── removing ───────────
+
+    def _remove(
+        self,
+        trash: Trash,
+        going: Sequence[Kept],
+        take: Callable[[int], None],
+        act: Callable[[Tx, Sequence[store.Locked]], None],
+        *,
+        cleaned: bool,
+    ) -> int:
+        """Move the directories into the trash and say so, a few at a time; then empty it. Returns how many it were."""
+        done = 0
+        for start in range(0, len(going), BATCH):
+            ids = [kept.id for kept in going[start : start + BATCH]]
+            try:
+                done += self._remove_batch(trash, ids, take, act, cleaned=cleaned)
+            except StoreError:  # a full disk, perhaps: what lies in the trash goes first, then it is said again
+                trash.empty()
+                done += self._remove_batch(trash, ids, take, act, cleaned=cleaned)
+            trash.empty()
+        return done
+
+    def _remove_batch(
+        self,
+        trash: Trash,
+        ids: Sequence[int],
+        take: Callable[[int], None],
+        act: Callable[[Tx, Sequence[store.Locked]], None],
+        *,
+        cleaned: bool,
+    ) -> int:
+        with ExitStack() as closed:
+            free = [pid for pid in ids if closed.enter_context(trash.closed(pid, ENTERED))]
+            with self.database.begin() as tx:
+                locked = [each for each in store.lock(tx, free) if may_go(each.kept, cleaned=cleaned)]
+                taken = [each for each in locked if self._taken(take, each.kept.id)]
+                act(tx, taken)
+                return len(taken)
+
+    def _taken(self, take: Callable[[int], None], processing_id: int) -> bool:
+        try:
+            take(processing_id)
+        except OSError as error:
+            log.error(
+                "%s cannot be cleaned (%s) and is left alone; remove it by hand",
+                self.var.work(processing_id),
+                error.strerror or errno.errorcode.get(error.errno or 0, "unknown"),
+            )
+            self.sweeper.stuck.add(processing_id)
+            return False
+        return True
+
+    def _movable(self, going: Sequence[Kept]) -> list[Kept]:
+        """Those that did not stick, and that nobody is in."""
+        return [k for k in going if k.id not in self.sweeper.stuck and not entered(self.var, k.id)]
+
+    def _take_up(self, trash: Trash) -> None:
+        """What was moved into the trash before somebody was killed, and the rows do not say so: they do now."""
+        left = sorted(trash.left())
+        with self.database.read() as tx:
+            found = store.standings(tx, left) if left else []
+        self._clean(trash, [kept for kept in found if not kept.cleaned], "the launcher was killed while it cleaned")
+        self.sweeper.begun = True
+
+
+# ── what may go ────────────────────────────────────────────────────────────────────────────────────
+
+
+def may_go(kept: Kept, *, cleaned: bool) -> bool:
+    """Has it ended, is it not pinned, and are its working files there (`cleaned`: gone)?"""
+    return kept.state in PROCESSING.terminal and not kept.pinned and kept.cleaned is cleaned
+
+
+def entered(var: Var, processing_id: int) -> bool:
+    """Is somebody in its directory?"""
+    try:
+        return is_held(var.work(processing_id) / ENTERED)
+    except OSError:  # a script has put something else there
+        return False
+
+
+def aged_files(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+    """Those whose working files have outlived their retention, oldest first."""
+    rows = store.with_files(tx, LOOK, said.keep.failed_at_least)
+    return _chosen(rows, expired(rows, said.keep, moment(now)))
+
+
+def aged_logs(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+    """Those whose logs and artifacts have."""
+    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, with_logs=True)
+    return _chosen(rows, logs_expired(rows, said.keep, moment(now)))
+
+
+def aged_rows(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+    """Those that the database may forget."""
+    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, with_logs=False)
+    return _chosen(rows, rows_expired(rows, said.keep, moment(now)))
+
+
+def first_to_go(tx: Tx, said: Definitions, var: Var, lacking: int) -> list[Kept]:
+    """Those that go to make so many bytes free, the least valuable first."""
+    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, least=0)
+    rows = [row for row in rows if not entered(var, row.id)] if lacking > 0 else []
+    return _chosen(rows, to_free(rows, said.keep, lacking))
+
+
+def _chosen(rows: Sequence[Kept], ids: Sequence[int]) -> list[Kept]:
+    known = {row.id: row for row in rows}
+    return [known[pid] for pid in ids]

@@ -1,0 +1,71 @@
+"""Used directories and old rows go, and the disk budget holds.
+
+In: the moment, and what the claim says it lacks. Out: a look (`flow/cleaning.py`) handed to the sweeper's thread, which
+pokes the launcher when there is more room than before.
+Always: nothing is measured or deleted here, and at most one look is under way.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from procession.flow.budget import limited
+from procession.flow.cleaning import Cleaner
+from procession.project import Project, poke
+from procession.store.database import Tx
+from procession.sweeper import Sweeper
+from procession.units import duration
+from procession.workdir import Var
+
+log = logging.getLogger("procession")
+
+CALM, LIMITED, HURRY = 5.0, 2.0, 0.2
+"""Seconds from one look to the next: usually; where there is a budget; while something waits for the disk alone."""
+JUMP, DISTRUST = 3600.0, 86_400.0
+"""Seconds: by so much the wall clock may be moved; for so long its word about ages does not count after more."""
+AGED = 60.0
+"""Seconds between two looks for what has outlived its retention."""
+
+
+def sweep(project: Project, tx: Tx) -> datetime | None:
+    """Have a look handed over if it is time; say when the next one is."""
+    post, now = project.serving, project.clock.monotonic()
+    sweeper = post.sweeper
+    if post.kind != "up":
+        return None
+    _distrust_jumps(project, sweeper)
+    if not sweeper.busy and (sweeper.asked or now >= sweeper.next_at or (sweeper.wanted and now >= sweeper.hurry_at)):
+        aged = sweeper.asked or now >= sweeper.aged_at
+        cleaner = Cleaner(project.store, project.var, project.settings, sweeper, project.now())
+        wanted = sweeper.wanted
+        tx.after(lambda: sweeper.do(lambda: _look(cleaner, project.var, aged=aged, wanted=wanted)))
+        said = project.settings
+        calm = LIMITED if said.keep_free is not None or said.max_total is not None else CALM
+        sweeper.asked, sweeper.next_at, sweeper.hurry_at = False, now + calm, now + HURRY
+        sweeper.aged_at = now + AGED if aged else sweeper.aged_at
+    due = sweeper.hurry_at if sweeper.wanted or sweeper.busy else sweeper.next_at
+    return project.clock.now() + timedelta(seconds=max(HURRY / 4, due - now))
+
+
+def _distrust_jumps(project: Project, sweeper: Sweeper) -> None:
+    """A wall clock that was moved far makes everything look old: for a day nothing is deleted for its age."""
+    now = project.clock.monotonic()
+    offset = project.clock.now().timestamp() - now
+    if sweeper.offset is not None and abs(offset - sweeper.offset) > JUMP:
+        moved = duration(abs(offset - sweeper.offset))
+        log.warning("the clock was moved by %s: nothing is deleted for its age for a day", moved)
+        sweeper.aged_at = now + DISTRUST
+    sweeper.offset = offset
+
+
+def _look(cleaner: Cleaner, var: Var, *, aged: bool, wanted: int) -> None:
+    """In the sweeper's thread: look, and let the claim look again if that changed anything for it."""
+    if cleaner.look(aged=aged, wanted=wanted) and (wanted or limited(cleaner.standing().budget)):
+        poke(var.wake, "wake")
+
+
+def clean_now(project: Project) -> None:
+    """One whole look, here and now: for when no launcher serves."""
+    sweeper = Sweeper(apart=False)
+    Cleaner(project.store, project.var, project.settings, sweeper, project.now()).look(aged=True)

@@ -1,0 +1,317 @@
+"""Statements about what processings take of the disk: measured, kept, cleaned, forgotten.
+
+`bytes` is what the directory of a processing took when it was last measured: while it runs (where a budget is set) and
+once after its end. It stays after the working files are gone, because the sizes of the last ones tell what the next one
+will write; only when the logs go as well it is emptied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.sql.base import Executable
+
+from procession.clock import moment
+from procession.model.retention import LEARN_FROM, Kept
+from procession.model.states import PROCESSING, State
+from procession.store import schema
+from procession.store.database import Statement, Tx
+from procession.store.dialect import Given, given_rows, unindexed
+
+_p = schema.processing.c
+LOOK_BACK = 10 * LEARN_FROM
+"""So many of the last ended ones of a task are looked at for those whose size is known."""
+
+
+# ── measuring ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def unmeasured(tx: Tx, limit: int) -> list[tuple[int, int]]:
+    """Processings that have ended and were not measured since: id, and when they ended."""
+    return [(pid, at) for pid, at in tx.tuples(_UNMEASURED, n=limit)]
+
+
+def unmeasured_by_task(tx: Tx) -> dict[str, int]:
+    """Task → how many of it wait to be measured."""
+    return dict(tx.tuples(_UNMEASURED_BY_TASK))
+
+
+class Running(NamedTuple):
+    """A processing that runs, as far as the disk is concerned."""
+
+    id: int
+    task: str
+    definition_id: int
+    bytes: int | None
+
+
+def running(tx: Tx) -> list[Running]:
+    """All that run."""
+    return [Running(*row) for row in tx.tuples(_RUNNING)]
+
+
+def set_bytes(tx: Tx, rows: Sequence[Mapping[str, int]]) -> None:
+    """Write sizes; rows: id, finished_at (0 while it runs), bytes.
+
+    One that has ended, or began again, since it was measured keeps what it has.
+    """
+    tx.write(_SET_BYTES, rows)
+
+
+def sizes(tx: Tx, task: str) -> list[int]:
+    """What the last ended ones of a task took, newest first; those that never began are not among them."""
+    return [found for (found,) in tx.tuples(_SIZES, task=task)]
+
+
+def used(tx: Tx) -> int:
+    """Bytes of all directories whose working files are there."""
+    ((total,),) = tx.tuples(_USED)
+    return int(total)
+
+
+def usage(tx: Tx) -> list[tuple[str, State, int, int]]:
+    """Task, state, how many directories with working files, and their bytes."""
+    return [(task, State(state), n, int(total)) for task, state, n, total in tx.tuples(_USAGE)]
+
+
+def largest(tx: Tx, limit: int) -> list[Kept]:
+    """The largest directories with working files."""
+    return [_kept(row) for row in tx.tuples(_LARGEST, n=limit)]
+
+
+# ── what may go ────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_files(tx: Tx, limit: int, failures: int, *, least: int = -1) -> list[Kept]:
+    """Of each task and state the oldest that have ended and still have their working files, of more than `least` bytes;
+    and, so that they are known, as many of the newest failures of each task as always stay."""
+    found: dict[int, Kept] = {}
+    for (task,) in tx.tuples(_TASKS):
+        for state in PROCESSING.terminal:
+            n = limit + failures if state is State.FAILED else limit
+            rows = tx.tuples(_OLDEST, task=task, state=str(state), n=n, least=least)
+            found.update((row[0], _kept(row)) for row in rows)
+        found.update(newest_failures(tx, task, failures))
+    return list(found.values())
+
+
+def newest_failures(tx: Tx, task: str, limit: int) -> dict[int, Kept]:
+    """The newest failures of a task that have their working files."""
+    rows = tx.tuples(_NEWEST_FAILURES, task=task, n=limit) if limit > 0 else []
+    return {row[0]: _kept(row) for row in rows}
+
+
+def cleaned(tx: Tx, limit: int, failures: int, *, with_logs: bool) -> list[Kept]:
+    """The oldest without working files (`with_logs`: whose logs are there), and the newest failures of their tasks."""
+    rows = [_kept(row) for row in tx.tuples(_WITH_LOGS if with_logs else _CLEANED, n=limit)]
+    found = {row.id: row for row in rows}
+    for task in {row.task for row in rows if row.state is State.FAILED}:
+        found.update(newest_failures(tx, task, failures))
+    return list(found.values())
+
+
+class Locked(NamedTuple):
+    """A processing, locked against everybody else until the transaction ends."""
+
+    kept: Kept
+    event_id: int
+    replaced: bool
+
+
+def lock(tx: Tx, ids: Iterable[int]) -> list[Locked]:
+    """Lock these processings and say how they stand."""
+    rows = tx.each_tuple(_LOCK, [{"id": i} for i in sorted(set(ids))])
+    return [Locked(_kept(row[:7]), row[7], row[8] is not None) for row in rows]
+
+
+def standings(tx: Tx, ids: Iterable[int]) -> list[Kept]:
+    """How these stand, not locked."""
+    return [_kept(row[:7]) for row in tx.each_tuple(_LOOK, [{"id": i} for i in sorted(set(ids))])]
+
+
+def set_cleaned(tx: Tx, ids: Sequence[int], at: int) -> None:
+    """Their working files are gone."""
+    tx.write(_SET_CLEANED, [{"id": i, "at": at} for i in ids])
+
+
+def set_without_logs(tx: Tx, ids: Sequence[int]) -> None:
+    """Nothing is left of their directories."""
+    tx.write(_SET_WITHOUT_LOGS, [{"id": i} for i in ids])
+
+
+def set_pinned(tx: Tx, ids: Sequence[int], at: int | None) -> None:
+    """The cleaner leaves them alone from this moment on; None: no longer."""
+    tx.write(_SET_PINNED, [{"id": i, "at": at} for i in ids])
+
+
+def forget(tx: Tx, found: Sequence[Locked]) -> None:
+    """Delete everything that the database knows of these processings, and their events where nothing else is left of
+    them. The names and keys of the events stay, so that a repeat is known."""
+    rows = [{"id": each.kept.id} for each in found]
+    for statement in _FORGET:
+        tx.write(statement, rows)
+    tx.write(_FORGET_EVENTS, [{"id": i} for i in sorted({each.event_id for each in found})])
+
+
+def note_forgotten(tx: Tx, task: str, n: int, at: int, by: str) -> None:
+    """One line of the journal for all of a task that were forgotten: their own lines are gone with them."""
+    reason = f"{n} of task {task}: older than [work] keep.rows"
+    tx.run(_NOTE_FORGOTTEN, at=at, by=by, reason=reason)
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    pid, task, state, finished_at, size, pinned_at, cleaned_at = row
+    return Kept(
+        pid, task, State(state), None if finished_at is None else moment(finished_at), size or 0,
+        pinned=pinned_at is not None, cleaned=cleaned_at is not None,
+    )  # fmt: skip
+
+
+_ROW = (_p.id, _p.task, _p.state, _p.finished_at, _p.bytes, _p.pinned_at, _p.cleaned_at)
+_n, _task = bindparam("n", type_=Integer()), bindparam("task", type_=Text())
+_WITH_FILES = (_p.bytes.is_not(None), _p.cleaned_at.is_(None))
+_UNMEASURED_ONES = (_p.finished_at.is_not(None), _p.bytes.is_(None), _p.cleaned_at.is_(None))
+_IS_RUNNING: Any = literal_column("processing.state = 'running'")
+
+_UNMEASURED = Statement(lambda _: select(_p.id, _p.finished_at).where(*_UNMEASURED_ONES).order_by(_p.id).limit(_n))
+_UNMEASURED_BY_TASK = Statement(  # grouped past the indexes, or SQLite would read one of all that have ended
+    lambda dialect: (
+        select(unindexed(dialect, _p.task), func.count()).where(*_UNMEASURED_ONES).group_by(unindexed(dialect, _p.task))
+    )
+)
+_RUNNING = Statement(lambda _: select(_p.id, _p.task, _p.definition_id, _p.bytes).where(_IS_RUNNING))
+
+
+def _set_bytes(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger(), "finished_at": BigInteger(), "bytes": BigInteger()})
+    return (
+        update(schema.processing)
+        .values(bytes=given["bytes"])
+        .where(
+            _p.id == given["id"],
+            func.coalesce(_p.finished_at, literal_column("0")) == given["finished_at"],
+            _p.cleaned_at.is_(None),
+        )
+    )
+
+
+def _sizes(_: str) -> Executable:
+    last = (
+        select(_p.bytes, _p.started_at, _p.finished_at)
+        .where(_p.task == _task, _p.finished_at.is_not(None))
+        .order_by(_p.finished_at.desc())
+        .limit(literal_column(str(LOOK_BACK)))
+        .subquery()
+    )
+    return (
+        select(last.c.bytes)
+        .where(last.c.bytes.is_not(None), last.c.started_at.is_not(None))
+        .order_by(last.c.finished_at.desc())
+        .limit(literal_column(str(LEARN_FROM)))
+    )
+
+
+_SET_BYTES, _SIZES = Statement(_set_bytes), Statement(_sizes)
+_sum: Any = func.coalesce(func.sum(_p.bytes), literal_column("0"))
+_USED = Statement(lambda _: select(_sum).where(*_WITH_FILES))
+_USAGE = Statement(
+    lambda _: (
+        select(_p.task, _p.state, func.count(), func.sum(_p.bytes))
+        .where(*_WITH_FILES)
+        .group_by(_p.task, _p.state)
+        .order_by(func.sum(_p.bytes).desc())
+    )
+)
+_LARGEST = Statement(lambda _: select(*_ROW).where(*_WITH_FILES).order_by(_p.bytes.desc(), _p.id).limit(_n))
+_TASKS = Statement(lambda _: select(schema.task.c.name))
+
+
+def _ended(state: Any) -> Select[Any]:
+    return select(*_ROW).where(_p.task == _task, _p.state == state, _p.finished_at.is_not(None), *_WITH_FILES)
+
+
+_OLDEST = Statement(
+    lambda _: (
+        _ended(bindparam("state", type_=Text()))
+        .where(_p.pinned_at.is_(None), _p.bytes > bindparam("least", type_=BigInteger()))
+        .order_by(_p.finished_at)
+        .limit(_n)
+    )
+)
+_NEWEST_FAILURES = Statement(lambda _: _ended(literal_column("'failed'")).order_by(_p.finished_at.desc()).limit(_n))
+_CLEANED = Statement(
+    lambda _: select(*_ROW).where(_p.cleaned_at.is_not(None), _p.pinned_at.is_(None)).order_by(_p.finished_at).limit(_n)
+)
+_WITH_LOGS = Statement(
+    lambda _: (
+        select(*_ROW)
+        .where(_p.cleaned_at.is_not(None), _p.bytes.is_not(None), _p.pinned_at.is_(None))
+        .order_by(_p.finished_at)
+        .limit(_n)
+    )
+)
+
+
+def _lock(dialect: str, *, locking: bool = True) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    query = (
+        select(*_ROW, _p.event_id, _p.replaced_by)
+        .select_from(given.join(schema.processing, _p.id == given.c.id))
+        .order_by(_p.id)
+    )
+    return query if dialect == "sqlite" or not locking else query.with_for_update(of=schema.processing)
+
+
+def _set(dialect: str, **values: str | None) -> Executable:
+    given = Given(dialect, {"id": BigInteger(), "at": BigInteger()} if any(values.values()) else {"id": BigInteger()})
+    set_to = {name: None if of is None else given[of] for name, of in values.items()}
+    return update(schema.processing).values(set_to).where(_p.id == given["id"])
+
+
+def _delete(table: Any, column: str) -> Statement:
+    def build(dialect: str) -> Executable:
+        return delete(table).where(table.c[column] == Given(dialect, {"id": BigInteger()})["id"])
+
+    return Statement(build)
+
+
+def _forget_events(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger()})
+    of_it: Select[Any] = (
+        select(literal_column("1")).select_from(schema.processing).where(_p.event_id == schema.event.c.id)
+    )
+    return delete(schema.event).where(schema.event.c.id == given["id"], ~of_it.exists())
+
+
+_LOCK = Statement(_lock)
+_LOOK = Statement(lambda dialect: _lock(dialect, locking=False))
+_SET_CLEANED = Statement(lambda dialect: _set(dialect, cleaned_at="at"))
+_SET_WITHOUT_LOGS = Statement(lambda dialect: _set(dialect, bytes=None))
+_SET_PINNED = Statement(lambda dialect: _set(dialect, pinned_at="at"))
+_FORGET = (
+    *(_delete(table, "processing_id") for table in (schema.output, schema.attempt, schema.step, schema.journal)),
+    _delete(schema.processing, "id"),
+)
+_FORGET_EVENTS = Statement(_forget_events)
+_NOTE_FORGOTTEN = Statement(
+    lambda _: schema.journal.insert().values(
+        at=bindparam("at", type_=BigInteger()),
+        noun=literal_column("'processing'"),
+        verb=literal_column("'forget'"),
+        by=bindparam("by", type_=Text()),
+        reason=bindparam("reason", type_=Text()),
+    )
+)
