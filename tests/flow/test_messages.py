@@ -240,6 +240,7 @@ def test_the_alert_command_is_run_once_for_a_message_and_once_for_its_end(
     d.crash()
     settle_alerts(d)
     assert told(d) == [("broken", "occurs")], "however often it occurs, and over a restart"
+    d.clock.advance(1)
     ended(d)
     settle_alerts(d)
     d.after(60)
