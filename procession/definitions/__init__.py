@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from procession.definitions.files import FILE, Whereabouts, find, fingerprint, names, whereabouts
+from procession.definitions.files import FILE, Whereabouts, find, fingerprint, name_for, names, whereabouts
 from procession.definitions.result import Definitions
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Whereabouts",
     "find",
     "fingerprint",
+    "name_for",
     "names",
     "read",
     "whereabouts",
