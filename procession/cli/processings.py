@@ -63,7 +63,7 @@ def _table(found: list[Processing], following: int | None, now: datetime, *, cho
             p.id,
             p.task,
             clean(p.title or p.key or ""),
-            state(p.state),
+            state(p.state, p.errors),
             " ".join(_chip(s) for s in p.steps),
             age(p.created_at, now),
         )
@@ -113,7 +113,7 @@ def show_command(processing_id: int, as_json: bool) -> None:
 
 def _show(project: Project, found: Processing, why: str, children: list[tuple[int, State]]) -> None:
     now = project.clock.now()
-    click.echo(f"processing {found.id} of task {found.task}  {state(found.state)}")
+    click.echo(f"processing {found.id} of task {found.task}  {state(found.state, found.errors)}")
     for name, value in (
         ("title", found.title),
         ("event", f"{found.event_id} {found.event}" + (f", key {found.key}" if found.key else "")),
@@ -131,7 +131,8 @@ def _show(project: Project, found: Processing, why: str, children: list[tuple[in
         for one in step.attempts or (None,):
             taken = present.seconds(one) if one else None
             rows.append((
-                step.name, one.number if one else "", state(one.outcome or "running") if one else state(step.state),
+                step.name, one.number if one else "",
+                state(one.outcome or "running", one.errors) if one else state(step.state),
                 duration(taken) if taken is not None else "", size(one.max_rss) if one and one.max_rss else "",
                 clean((one.reason or one.note or "") if one else ""),
             ))  # fmt: skip

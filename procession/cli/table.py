@@ -21,6 +21,7 @@ MARKS = {
     "timeout": ("✖", "red"),
     "lost": ("✖", "red"),
     "not_started": ("✖", "red"),
+    "memory": ("✖", "red"),
     "void": ("–", None),
     "skipped": ("–", "yellow"),
 }
@@ -42,10 +43,13 @@ def many(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def state(name: str) -> str:
-    """A state or outcome with its mark, coloured on a terminal."""
+def state(name: str, errors: int = 0) -> str:
+    """A state or outcome with its mark, coloured on a terminal; with recorded errors a success is amber."""
     mark, colour = MARKS.get(name, ("?", None))
-    return click.style(f"{mark} {name}", fg=colour) if sys.stdout.isatty() else name
+    said = f"{name}, {many(errors, 'error')}" if errors else name
+    if errors and name == "succeeded":
+        mark, colour = "△", "yellow"
+    return click.style(f"{mark} {said}", fg=colour) if sys.stdout.isatty() else said
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -105,7 +105,9 @@ def _ended(processing: Processing, now: datetime) -> str:
         else ""
     )
     because = f": {processing.reason}" if processing.reason else ""
-    return f"it {_ENDED[processing.state]} {when}{because}".strip()
+    noun = "error" if processing.errors == 1 else "errors"
+    amber = f" with {processing.errors} recorded {noun}" if processing.errors else ""
+    return f"it {_ENDED[processing.state]} {when}{amber}{because}".strip()
 
 
 _ENDED = {
