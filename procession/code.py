@@ -45,7 +45,9 @@ def _write(target: Path, text: bytes) -> None:
     if target.exists():
         return
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(
+        part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o700
+    )  # a version that runs it again executes it
     with os.fdopen(descriptor, "wb") as file:
         file.write(text)
     part.replace(target)

@@ -7,6 +7,7 @@ programs can rely on it. `docs/reference/json.md` lists the fields.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from procession import contract
@@ -18,11 +19,18 @@ from procession.model.event import Event
 from procession.model.journal import Entry
 from procession.model.message import Message
 from procession.model.processing import Attempt, Processing, Step
+from procession.model.setting import Pause
 from procession.model.states import PROCESSING, STEP, State
+from procession.model.term import MARKS
 from procession.store.watches import Stand
 from procession.workdir import Var
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a command does not use it does not load
+    from procession.commands.books import Account
+    from procession.commands.bulk import Answer
+    from procession.commands.processings import Cancelled
+    from procession.commands.settings import Held
+    from procession.commands.statistics import Durations, OfTask
     from procession.doctor import Finding
 
 
@@ -47,14 +55,29 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "started_at": iso(found.started_at),
         "finished_at": iso(found.finished_at),
         "cancel_requested_at": iso(found.cancel_requested_at),
-        "held_at": None,
+        "held_at": iso(found.held_at),
+        "pinned_at": iso(found.pinned_at),
+        "marks": marks(found),
+        "backfill": found.backfill,
+        "origin": found.origin_id,
+        "replaced_by": found.replaced_by,
+        "code_of": found.code_of,
         "why": None if why is None else obstacle(why),
         "offers": PROCESSING.offers(found.state),
-        "origin": found.origin_id,
         "definition": found.definition,
         "work": str(var.files(found.id)),
         "steps": [step(found, each, var) for each in found.steps],
     }
+
+
+def marks(found: Processing) -> list[str]:
+    """What stands beside its state: of ``amber``, ``held``, ``pinned``."""
+    said = {
+        "amber": found.state is State.SUCCEEDED and found.errors > 0,
+        "held": found.held_at is not None or any(each.held_at is not None for each in found.steps),
+        "pinned": found.pinned_at is not None,
+    }
+    return [mark for mark in MARKS if said[mark]]
 
 
 def step(found: Processing, each: Step, var: Var) -> dict[str, Any]:
@@ -65,6 +88,7 @@ def step(found: Processing, each: Step, var: Var) -> dict[str, Any]:
         "state": str(each.state),
         "reason": each.reason,
         "due_at": iso(each.due_at),
+        "held_at": iso(each.held_at),
         "started_at": iso(each.started_at),
         "finished_at": iso(each.finished_at),
         "progress": progress(found, each, var),
@@ -146,6 +170,76 @@ def submitted(answer: Submitted, stored: Event) -> dict[str, Any]:
 def children(found: Sequence[tuple[int, State]]) -> list[dict[str, Any]]:
     """The newest versions of the processings of the events that one emitted."""
     return [{"id": child, "state": str(state)} for child, state in found]
+
+
+def cancelled(processing_id: int, done: Cancelled) -> dict[str, Any]:
+    """The answer to the cancel of one."""
+    return {"id": processing_id, "answer": "accepted" if done.accepted else "too_late", "state": str(done.state)}
+
+
+def answered(one: Answer) -> dict[str, Any]:
+    """What came of one, where many were meant."""
+    return {"id": one.id, "done": one.done is not None, "now": one.done.id if one.done else None, "text": one.text}
+
+
+def answers(found: Sequence[Answer], *, dry_run: bool) -> dict[str, Any]:
+    """What came of all."""
+    return {
+        "dry_run": dry_run,
+        "done": [answered(one) for one in found if one.done],
+        "refused": [answered(one) for one in found if not one.done],
+    }
+
+
+def setting(held: Held) -> dict[str, Any]:
+    """A value that can be set: what the file says, and what holds."""
+    row = held.row
+    return {
+        "name": held.name,
+        "file": held.file,
+        "value": held.value,
+        "by": None if row is None else row.by,
+        "reason": None if row is None else row.reason,
+        "at": None if row is None else iso(moment(row.at)),
+    }
+
+
+def pause(found: Pause) -> dict[str, Any]:
+    """Something that starts nothing."""
+    return {
+        "scope": found.scope,
+        "mode": found.mode,
+        "by": found.by,
+        "reason": found.reason,
+        "at": iso(moment(found.at)),
+    }
+
+
+def account(found: Account) -> dict[str, Any]:
+    """A line of the books."""
+    return {"name": found.name, "came": found.came, "parts": dict(found.parts), "balanced": found.balanced}
+
+
+def durations(found: Durations | None) -> dict[str, Any] | None:
+    """How long something took, in seconds."""
+    return None if found is None else asdict(found)
+
+
+def statistics(found: OfTask) -> dict[str, Any]:
+    """The statistics of a task."""
+    return {
+        "task": found.name,
+        "now": counts({found.name: found.now})[found.name],
+        "ended": found.ended,
+        "success": found.success,
+        "days": found.days,
+        "hours": found.hours,
+        "durations": durations(found.durations),
+        "steps": [
+            {"name": s.name, "outcomes": s.outcomes, "success": s.success, "durations": durations(s.durations)}
+            for s in found.steps
+        ],
+    }
 
 
 def obstacle(why: Obstacle) -> dict[str, str]:

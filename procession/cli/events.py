@@ -1,19 +1,23 @@
-"""``emit``."""
+"""``emit``, ``events``, ``event``."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, clean, plain, state, table
 from procession.commands import events
 from procession.contract import strict_json
 from procession.errors import Invalid, NotFound
-from procession.model.event import NewEvent
+from procession.model.event import Event, NewEvent, read_moment
+from procession.model.processing import Processing
 from procession.project import person
 from procession.store import events as store
+from procession.store import processings
 
 
 def parameters(words: tuple[str, ...]) -> dict[str, Any]:
@@ -44,13 +48,18 @@ def _json(name: str, text: str) -> Any:
 @click.option("--key", help="Makes the event unique: the same name and key again is a repeat, not a new event.")
 @click.option("--title", default="", help="What people see.")
 @click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--backfill", is_flag=True, help="Old data: after everything that is fresh.")
+@click.option("--not-before", metavar="WHEN", help="Nothing of it begins earlier: 2026-03-01T06:00 (UTC), or +10min.")
 @json_option
 def emit_command(
-    event: str, params: tuple[str, ...], key: str | None, title: str, priority: int | None, as_json: bool
-) -> None:
+    event: str, params: tuple[str, ...], key: str | None, title: str, priority: int | None, backfill: bool,
+    not_before: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Submit an event; every task that takes it makes a processing of it."""
-    new = NewEvent(event, parameters(params), key, title, f"cli:{person()}", priority)
+    given = parameters(params)
     with opened() as project:
+        at = None if not_before is None else read_moment("--not-before", not_before, project.clock.now())
+        new = NewEvent(event, given, key, title, f"cli:{person()}", priority, backfill, at)
         done = events.submit(project, new)
         with project.store.read() as tx:
             stored = store.find(tx, done.event_id)
@@ -69,3 +78,66 @@ def _tell(done: events.Submitted, name: str) -> None:
         click.echo(f"event {done.event_id}: processing {ids}")
     else:
         click.echo(f"event {done.event_id}: stored, but no task takes events named {name!r}")
+
+
+@click.command("events")
+@click.option("--name", help="Only of this name.")
+@click.option("--unmatched", is_flag=True, help="Only those that no task took.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@json_option
+def events_command(name: str | None, unmatched: bool, limit: int, before: int | None, as_json: bool) -> None:
+    """Events, newest first: how often each came again, and what became of it."""
+    with opened() as project, project.store.read() as tx:
+        found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
+        found, rest = found[:limit], found[limit:]
+        born = processings.of_events(tx, [each.id for each in found])
+        now = project.clock.now()
+    following = found[-1].id if rest else None
+
+    def text() -> None:
+        rows = [
+            (e.id, clean(e.name), clean(e.title or e.key or ""), e.repeats or "",
+             ", ".join(map(str, born.get(e.id, ()))) or "no task takes it", age(e.created_at, now))
+            for e in found
+        ]  # fmt: skip
+        table(("id", "event", "title", "repeats", "processings", "came"), rows)
+        if following:
+            click.echo(f"more: procession events --before {following}")
+
+    answer(as_json, lambda: present.page([present.event(e, born.get(e.id, [])) for e in found], following), text)
+
+
+@click.command("event")
+@click.argument("event_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@json_option
+def event_command(event_id: int, as_json: bool) -> None:
+    """Everything about one event: its parameters, its repeats, and the processings that came of it."""
+    with opened() as project, project.store.read() as tx:
+        found = store.find(tx, event_id)
+        if found is None:
+            raise NotFound(f"there is no event {event_id}; see: procession events")
+        ids = processings.of_events(tx, [event_id]).get(event_id, [])
+        born = [each for each in (processings.find(tx, pid) for pid in ids) if each is not None]
+        now = project.clock.now()
+    answer(as_json, lambda: present.event(found, ids), lambda: _show(found, born, now))
+
+
+def _show(found: Event, born: list[Processing], now: datetime) -> None:
+    click.echo(f"event {found.id} {clean(found.name)}")
+    for name, value in (
+        ("key", found.key),
+        ("title", found.title),
+        ("source", found.source),
+        ("came", age(found.created_at, now)),
+        ("repeats", f"{found.repeats}, the last {age(found.last_seen_at, now)}" if found.repeats else ""),
+        ("conflicts", f"{found.conflicts} with other parameters" if found.conflicts else ""),
+        *((f"param {name}", value) for name, value in found.params.items()),
+    ):
+        if value not in ("", None):
+            click.echo(f"  {name:<12} {clean(plain(value))}")
+    if not born:
+        click.echo("no task took it")
+        return
+    click.echo()
+    table(("id", "task", "version", "state"), [(p.id, p.task, p.version, state(p.state)) for p in born])

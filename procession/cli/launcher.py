@@ -12,7 +12,7 @@ import click
 from procession import present
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, bar, clean, many, state, table
-from procession.clock import iso
+from procession.clock import iso, moment
 from procession.commands import launchers
 from procession.errors import HostError
 from procession.model.processing import Processing
@@ -131,6 +131,7 @@ def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
             "started_at": iso(serving.started_at),
             "closing": serving.closing,
         },
+        "paused": [present.pause(each) for each in found.pauses],
         "problem": found.problem,
         "tasks": present.counts(found.counts),
         "running": [present.processing(p, project.var) for p in found.running],
@@ -150,6 +151,9 @@ def _tell(project: Project, found: launchers.Status) -> None:
         )
     else:
         click.secho(f"{project.settings.name}: nobody serves it; start with: procession up", fg="yellow")
+    for each in found.pauses:
+        mode = "" if each.mode == "stop" else f" ({each.mode})"
+        click.secho(f"{clean(each.sentence)}{mode}, since {age(moment(each.at), now)}", fg="yellow")
     _tell_messages(found)
     if not found.counts:
         click.echo("no processings yet")

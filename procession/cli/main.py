@@ -31,9 +31,20 @@ COMMANDS = {
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
         "messages": ("messages", "What people should know: errors, failures, silence."),
         "read": ("messages", "Say that messages have been read."),
+        "pause": ("settings", "Let a task, a group or everything start nothing."),
+        "resume": ("settings", "Let it start again."),
+        "set": ("settings", "Change a limit while it runs; it holds over the file until it is reset."),
+        "reset": ("settings", "Let what the file says hold again."),
+        "settings": ("settings", "What holds now, and what the file says."),
+    },
+    "Count": {
+        "stats": ("counting", "How much came, how it ended, how long it took."),
+        "books": ("counting", "Everything that came, and where it is: both sides balance."),
     },
     "Events and processings": {
         "emit": ("events", "Submit an event."),
+        "events": ("events", "Events, newest first."),
+        "event": ("events", "Everything about one event."),
         "list": ("processings", "Processings, newest first."),
         "show": ("processings", "Everything about one processing."),
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
@@ -48,8 +59,13 @@ COMMANDS = {
         "import": ("backup", "Fill an empty database from an export, SQLite or PostgreSQL."),
     },
     "Act": {
-        "retry": ("processings", "Give the failed step of a processing another attempt."),
-        "cancel": ("processings", "Cancel a processing; what runs of it is ended."),
+        "retry": ("acting", "Give the failed step of a processing another attempt."),
+        "restart": ("acting", "Run again what has ended, from a step on or as a new version."),
+        "cancel": ("acting", "Cancel a processing; what runs of it is ended."),
+        "hold": ("acting", "Let nothing more of it start until it is released; it keeps its place."),
+        "release": ("acting", "Let what is held go on."),
+        "run-now": ("acting", "Wait for no moment: start as soon as there is room."),
+        "delete": ("acting", "Delete what has ended; its event stays known."),
         "shell": ("steps", "A terminal in the directory and environment of a failed step."),
         "accept": ("steps", "Take what you did by hand as the result of a step; the chain goes on."),
         "pin": ("disk", "Let the cleaner leave processings alone."),
@@ -69,7 +85,7 @@ class Lazy(click.Group):
         for section in COMMANDS.values():
             if cmd_name in section:
                 module = importlib.import_module(f"procession.cli.{section[cmd_name][0]}")
-                command: click.Command = getattr(module, f"{cmd_name}_command")
+                command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
                 return command
         return None
 

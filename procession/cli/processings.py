@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``why``, ``retry``, ``cancel``."""
+"""``list``, ``show``, ``why``."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ import click
 from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.table import age, bar, clean, plain, state, table
-from procession.commands import processings, reasons
-from procession.commands.events import unknown_task
-from procession.errors import NotFound, Refused
+from procession.commands import bulk, processings, reasons
 from procession.model.processing import Processing, Step
-from procession.model.states import PROCESSING, State
+from procession.model.states import State
+from procession.model.term import STATES
 from procession.project import Project
-from procession.store import journal, steps, tasks
-from procession.store import processings as store
+from procession.store import journal, queries, steps
+from procession.store import processings as rows
 from procession.store.database import Tx
 from procession.units import duration, size
 
 
 @click.command("list")
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
 @click.option("--task", help="Only of this task.")
-@click.option(
-    "--state", "state_name", type=click.Choice([str(s) for s in PROCESSING.states]), help="Only in this state."
-)
+@click.option("--state", "state_name", type=click.Choice(STATES), help="Only in this state, or with this mark.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
-def list_command(task: str | None, state_name: str | None, limit: int, before: int | None, as_json: bool) -> None:
-    """Processings, newest first."""
+def list_command(
+    words: tuple[str, ...], task: str | None, state_name: str | None, limit: int, before: int | None, as_json: bool
+) -> None:
+    """Processings, newest first. A query says which: task:scene state:failed after:-1d"""
+    more = [f'task:"{task}"'] if task else []
+    more += [f"state:{state_name}"] if state_name else []
     with opened() as project:
+        query = bulk.read(project, [*words, *more])
         with project.store.read() as tx:
-            if task is not None and task not in (names := tasks.names(tx)) and not store.known_task(tx, task):
-                raise NotFound(unknown_task(task, names))
-            found = store.newest(tx, task=task, state=state_name, before=before, limit=limit + 1)
+            found = queries.find(tx, query, before=before, limit=limit + 1)
             found, rest = found[:limit], found[limit:]
             found = [replace(p, steps=steps.of(tx, p.id), outputs=o) for p, o in _with_outputs(tx, found)]
             whys = reasons.explain_all(project, tx, found) if as_json else {}
@@ -44,7 +45,7 @@ def list_command(task: str | None, state_name: str | None, limit: int, before: i
         answer(
             as_json,
             lambda: present.page([present.processing(p, project.var, whys[p.id]) for p in found], following),
-            lambda: _table(found, following, project.clock.now(), chosen=task is not None or state_name is not None),
+            lambda: _table(found, following, project.clock.now(), chosen=not query.everything),
         )
 
 
@@ -63,7 +64,7 @@ def _table(found: list[Processing], following: int | None, now: datetime, *, cho
             p.id,
             p.task,
             clean(p.title or p.key or ""),
-            state(p.state, p.errors),
+            state(p.state, p.errors) + "".join(f" {mark}" for mark in present.marks(p) if mark != "amber"),
             " ".join(_chip(s) for s in p.steps),
             age(p.created_at, now),
         )
@@ -99,7 +100,7 @@ def show_command(processing_id: int, as_json: bool) -> None:
             found = processings.look(tx, processing_id)
             why = reasons.explain(project, tx, found)
             story = journal.of(tx, processing_id)
-            children = store.children(tx, processing_id)
+            children = rows.children(tx, processing_id)
         answer(
             as_json,
             lambda: {
@@ -113,13 +114,17 @@ def show_command(processing_id: int, as_json: bool) -> None:
 
 def _show(project: Project, found: Processing, why: str, children: list[tuple[int, State]]) -> None:
     now = project.clock.now()
-    click.echo(f"processing {found.id} of task {found.task}  {state(found.state, found.errors)}")
+    marks = "".join(f" {mark}" for mark in present.marks(found) if mark != "amber")
+    version = f" (version {found.version})" if found.version > 1 else ""
+    click.echo(f"processing {found.id} of task {found.task}{version}  {state(found.state, found.errors)}{marks}")
     for name, value in (
         ("title", found.title),
         ("event", f"{found.event_id} {found.event}" + (f", key {found.key}" if found.key else "")),
         ("why", why),
         ("origin", f"processing {found.origin_id}" if found.origin_id else ""),
         ("children", _children(children)),
+        ("replaced by", f"processing {found.replaced_by}" if found.replaced_by else ""),
+        ("code", f"as processing {found.code_of} ran it" if found.code_of else ""),
         ("created", age(found.created_at, now)),
         ("directory", project.var.files(found.id)),
         *((f"param {name}", value) for name, value in found.params.items()),
@@ -159,39 +164,3 @@ def why_command(processing_id: int, as_json: bool) -> None:
     with opened() as project:
         why = reasons.why(project, processing_id)
     answer(as_json, lambda: present.obstacle(why), lambda: click.echo(clean(why.sentence)))
-
-
-@click.command("retry")
-@id_argument
-@click.argument("step", required=False)
-@json_option
-def retry_command(processing_id: int, step: str | None, as_json: bool) -> None:
-    """Give the failed step another attempt: same directory, tries counted anew."""
-    with opened() as project:
-        tried = processings.retry(project, processing_id, step)
-        found = processings.get(project, processing_id)
-        answer(
-            as_json,
-            lambda: present.processing(found, project.var),
-            lambda: click.echo(f"step {tried.name} of processing {processing_id} gets another attempt"),
-        )
-
-
-@click.command("cancel")
-@id_argument
-@json_option
-def cancel_command(processing_id: int, as_json: bool) -> None:
-    """Cancel a processing: no step of it starts any more, what runs of it is ended."""
-    with opened() as project:
-        done = processings.cancel(project, processing_id)
-    answered = "accepted" if done.accepted else "too_late"
-    answer(
-        as_json,
-        lambda: {"id": processing_id, "answer": answered, "state": str(done.state)},
-        lambda: click.echo(f"processing {processing_id}: {'its cancel is accepted' if done.accepted else 'too late'}"),
-    )
-    if not done.accepted:
-        raise Refused(f"processing {processing_id} had already {_HAD[done.state]}")
-
-
-_HAD = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled", "skipped": "been skipped"}

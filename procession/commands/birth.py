@@ -41,6 +41,7 @@ class Newborn:
     origin_id: int | None = None
     launcher_id: int | None = None
     version: int = 1
+    first_id: int | None = None
     code_of: int | None = None
     id: int = 0
 
@@ -94,7 +95,7 @@ def _rows(
         "version": born.version, "state": str(State.SKIPPED if skipped else State.WAITING), "priority": born.rank,
         "launcher_id": born.launcher_id, "created_at": now, "due_at": None if skipped else born.due_at,
         "finished_at": now if skipped else None, "reason": skipped, "origin_id": born.origin_id,
-        "code_of": born.code_of, "wants": entry.to_json(),
+        "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
     }  # fmt: skip
     steps = [
         {

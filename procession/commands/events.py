@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 
 from procession.clock import micros
@@ -16,13 +17,19 @@ from procession.commands import sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import Invalid, NotFound
 from procession.flow.budget import refuse_if_full
-from procession.model.event import MAX_DEPTH_OF_EVENTS, NewEvent, payload_hash, ranked
+from procession.model.event import MAX_DEPTH_OF_EVENTS, NAME, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
-from procession.store import processings, tallies, tasks
+from procession.store import moves, processings, tallies, tasks
 from procession.store.database import Tx
 from procession.store.tallies import Count
+from procession.units import MAX_SECONDS
+
+MAX_WAIT = int(MAX_SECONDS * 1e6)
+"""Microseconds; a moment before which nothing shall begin is at most so far away (B42)."""
+UNNAMED = "?"
+"""In the books: what was refused because its name can be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +60,25 @@ class _Birth:
 
 def submit(project: Project, event: NewEvent) -> Submitted:
     """Store one event and everything that follows from it; the launcher is poked after the commit."""
-    event = event.check()
-    refuse_if_full(project)
-    with project.store.begin() as tx:
-        (answer,) = submit_all(project, tx, [event])
+    try:
+        event = event.check()
+        refuse_if_full(project)
+        with project.store.begin() as tx:
+            (answer,) = submit_all(project, tx, [event])
+    except Invalid as error:
+        _count_refused(project, event, str(error))
+        raise
     return answer
+
+
+def _count_refused(project: Project, event: NewEvent, why: str) -> None:
+    """What came and could not be taken stands in the books, and in the journal with the reason."""
+    name = event.name if isinstance(event.name, str) and NAME.fullmatch(event.name) else UNNAMED
+    by = event.source.encode("ascii", "backslashreplace").decode().replace("\0", "")[:200] or "somebody"
+    now = project.now()
+    with project.store.begin() as tx:
+        tallies.add(tx, now, [Count("event", name, "received"), Count("event", name, "refused")])
+        moves.tell(tx, "event", "refuse", now, by, f"{name}: {why}")
 
 
 def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_id: int) -> Submitted:
@@ -73,7 +94,9 @@ def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_
 
 def unknown_task(name: str, names: Sequence[str]) -> str:
     """What to say when there is no such task."""
-    return f"there is no task {name!r}; the tasks are: {', '.join(names) or 'none yet'}"
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no task {name[:60]!r}; {hint}the tasks are: {', '.join(names) or 'none yet'}"
 
 
 def submit_all(
@@ -97,7 +120,8 @@ def submit_all(
     _write_events(tx, fresh, now)
     _count_known(tx, [b for b in births if b.known is not None], now)
     known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
-    made = _bear(project, tx, [*fresh, *_untaken(births, known, {b.event_id for b in fresh})], now, launcher_id)
+    late = _untaken(tx, births, known)
+    made = _bear(project, tx, [*fresh, *late], now, launcher_id)
     tallies.add(tx, now, _counts(births))
     if only is None:
         sets.collect(project, tx, [(b.event_id, b.event) for b in fresh], partial(submit_one, project, tx))
@@ -109,17 +133,19 @@ def submit_one(project: Project, tx: Tx, event: NewEvent) -> int:
     return submit_all(project, tx, [event])[0].event_id
 
 
-def _untaken(births: Sequence[_Birth], known: Mapping[int, list[int]], fresh: set[int]) -> list[_Birth]:
-    """Repeats of events that no task took when they came first, and that some task takes now."""
+def _untaken(tx: Tx, births: Sequence[_Birth], known: Mapping[int, list[int]]) -> list[_Birth]:
+    """Repeats of events that no task took when they came, and that some task takes now; from now on they are taken.
+
+    An event whose processings were deleted was taken all the same: a repeat does not bring them back.
+    """
     found: dict[int, _Birth] = {}
     for birth in births:
-        if birth.known is None or not birth.matches:
-            continue
-        event_id, payload = birth.known
-        if payload == birth.payload and event_id not in fresh and not known.get(event_id):
-            birth.event_id = event_id
-            found.setdefault(event_id, birth)
-    return list(found.values())
+        if birth.known is not None and birth.matches and birth.known[1] == birth.payload:
+            found.setdefault(birth.known[0], birth)
+    taken = store.take_late(tx, [event_id for event_id in found if not known.get(event_id)])
+    for event_id in taken:
+        found[event_id].event_id = event_id
+    return [found[event_id] for event_id in taken]
 
 
 def check(
@@ -190,7 +216,7 @@ def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
                 {
                     "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title,
                     "params": b.params, "source": b.event.source, "created_at": now, "last_seen_at": now,
-                    "origin_id": b.event.origin_id, "depth": b.depth,
+                    "origin_id": b.event.origin_id, "depth": b.depth, "taken": int(bool(b.matches)),
                 }
                 for b in births
             ],
@@ -213,7 +239,7 @@ def _newborn(b: _Birth, definition_id: int, task: Task, now: int, launcher_id: i
     priority = task.priority if event.priority is None else event.priority
     due = now + int(task.delay * 1e6)
     if event.not_before is not None:
-        due = max(due, micros(event.not_before))
+        due = max(due, min(micros(event.not_before), now + MAX_WAIT))
     return Newborn(
         b.event_id, event.key, event.params, definition_id, task, ranked(priority, backfill=event.backfill),
         due if due > now and launcher_id is None else None, event.origin_id, launcher_id,

@@ -10,8 +10,9 @@ from procession.clock import moment
 from procession.errors import Refused
 from procession.model.message import Message
 from procession.model.processing import Processing
+from procession.model.setting import Pause
 from procession.project import Project, poke
-from procession.store import launchers, messages, processings, steps, watches
+from procession.store import launchers, messages, processings, settings, steps, watches
 from procession.store.watches import Stand
 from procession.workdir import is_held
 
@@ -43,6 +44,8 @@ class Status:
     """The newest running processings, with their steps."""
     failed: tuple[Processing, ...]
     """The newest failed ones, with their steps."""
+    pauses: tuple[Pause, ...]
+    """What starts nothing, by whose word."""
     problem: str | None
     """What is wrong with the definition files as they are now."""
     messages: tuple[Message, ...]
@@ -68,7 +71,8 @@ def status(project: Project, limit: int = 10) -> Status:
         counts = processings.counts(tx)
         waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
         watched = tuple(watches.all_of(tx).values())
-    return Status(serving, counts, found["running"], found["failed"], project.file_problem, waiting, watched)
+        pauses = settings.all_of(tx).pauses
+    return Status(serving, counts, found["running"], found["failed"], pauses, project.file_problem, waiting, watched)
 
 
 @dataclass(frozen=True, slots=True)

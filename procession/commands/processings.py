@@ -6,17 +6,19 @@ Always: a verb that the machine does not allow is refused with the state that st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+from procession.clock import micros
+from procession.commands.asked import Asked, Done, asked
 from procession.errors import NotFound, Refused
-from procession.model.processing import Processing, Step
+from procession.model.processing import Processing, Step, next_ready
 from procession.model.states import PROCESSING, STEP, State
-from procession.project import Project, person
-from procession.store import moves, processings, steps, tallies
+from procession.project import Project
+from procession.store import moves, processings, steps, tallies, tasks, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import Count
+from procession.store.tallies import ended
 from procession.supervise import spool
 from procession.workdir import ENTERED, is_held
 
@@ -29,9 +31,17 @@ def get(project: Project, processing_id: int) -> Processing:
 
 def look(tx: Tx, processing_id: int) -> Processing:
     """A processing with its steps, attempts and outputs, in the open transaction."""
-    found = processings.find(tx, processing_id)
+    found = there(tx, processing_id)
     if found is None:
         raise NotFound(f"there is no processing {processing_id}; see: procession list")
+    return found
+
+
+def there(tx: Tx, processing_id: int) -> Processing | None:
+    """As `look`; None if there is none."""
+    found = processings.find(tx, processing_id)
+    if found is None:
+        return None
     outputs = steps.outputs(tx, [processing_id]).get(processing_id, {})
     return replace(found, steps=steps.of(tx, processing_id), outputs=outputs)
 
@@ -64,29 +74,40 @@ class Cancelled:
     """Its state now; where it was too late, the state in which it had ended."""
 
 
-def cancel(project: Project, processing_id: int) -> Cancelled:
+def cancel(project: Project, processing_id: int, reason: str | None = None) -> Cancelled:
     """Cancel a processing: at once where nothing of it runs; otherwise its running tree is told to end."""
-    return project.store.change(lambda tx: _cancel(project, tx, processing_id))
+    who = asked(reason)
+    return project.store.change(lambda tx: _cancel(project, tx, processing_id, who))
 
 
-def _cancel(project: Project, tx: Tx, processing_id: int) -> Cancelled:
-    now, by = project.now(), person()
+def cancel_one(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
+    """As `cancel`, in the open transaction; Refused where it is too late."""
     standing = standing_of(tx, processing_id)
     if standing.state in PROCESSING.terminal:
-        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="too late")], by)
+        raise Refused(f"processing {processing_id} has already ended: it is {standing.state}")
+    _cancel(project, tx, processing_id, who)
+    return Done(processing_id, "its cancel is accepted")
+
+
+def _cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancelled:
+    now = project.now()
+    standing = standing_of(tx, processing_id)
+    if standing.state in PROCESSING.terminal:
+        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="too late")], who.by)
         return Cancelled(False, standing.state)
     rows = steps.states(tx, [processing_id])[processing_id].values()
     idle = [Moving(processing_id, now, r.ordinal, r.attempt) for r in rows if r.state in _IDLE]
-    moves.steps(tx, "cancel", idle, by, quiet=True)
+    moves.steps(tx, "cancel", idle, who.by, quiet=True)
     live = [project.attempt_key(processing_id, r.ordinal, r.attempt) for r in rows if r.state == State.RUNNING]
     if live:
         processings.ask_cancel(tx, processing_id, now)
-        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason="asked")], by)
-        tx.after(lambda: _end(project, live, by))
+        why = f"asked: {who.reason}" if who.reason else "asked"
+        moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason=why)], who.by)
+        tx.after(lambda: _end(project, live, who.by))
         tx.after(project.wake)
         return Cancelled(True, standing.state)
-    moves.processings(tx, "cancel", [Moving(processing_id, now)], by)
-    tallies.add(tx, now, [Count("task", standing.task, "cancelled")])
+    moves.processings(tx, "cancel", [Moving(processing_id, now, reason=who.reason)], who.by)
+    tallies.add(tx, now, [ended(standing.task, State.CANCELLED, standing.started_at, now)])
     tx.after(project.wake)
     return Cancelled(True, State.CANCELLED)
 
@@ -112,28 +133,27 @@ def standing_of(tx: Tx, processing_id: int) -> processings.Standing:
     return found
 
 
-def retry(project: Project, processing_id: int, step_name: str | None = None) -> Step:
+def retry(project: Project, processing_id: int, step_name: str | None = None, reason: str | None = None) -> Done:
     """Give the failed step of a processing another attempt, in the same directory, with its budget renewed."""
-    return project.store.change(lambda tx: _retry(project, tx, processing_id, step_name))
+    who = asked(reason)
+    return project.store.change(lambda tx: retry_one(project, tx, processing_id, who, step_name))
 
 
-def _retry(project: Project, tx: Tx, processing_id: int, step_name: str | None) -> Step:
-    now, by = project.now(), person()
+def retry_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str | None = None) -> Done:
+    """As `retry`, in the open transaction."""
+    now = project.now()
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
     step = find_step(processing, step_name)
     if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
         raise Refused(cannot("be tried again", processing, step))
-    if is_held(project.var.work(processing_id) / ENTERED):
-        raise Refused(
-            f"somebody is in the directory of processing {processing_id}, in procession shell; wait until they left"
-        )
-    check_files(processing)
-    reopen(tx, processing, now, by)
-    moves.processings(tx, "retry", [Moving(processing_id, now)], by)
+    refuse_unfit(project, processing, {s.ordinal for s in processing.steps if s.state is not State.SUCCEEDED})
+    reopen(tx, processing, now, who)
+    moves.processings(tx, "retry", [Moving(processing_id, now, why=who.reason)], who.by)
     uncount(tx, processing, now)
+    keep_held(tx, processing_id)
     tx.after(project.wake)
-    return step
+    return Done(processing_id, f"step {step.name} gets another attempt")
 
 
 def check_files(processing: Processing) -> None:
@@ -146,15 +166,46 @@ def check_files(processing: Processing) -> None:
         )
 
 
-def reopen(tx: Tx, processing: Processing, now: int, by: str, *, but: int = 0) -> None:
-    """Put every step that failed or was cancelled back to where it waits for its turn (not step `but`)."""
-    closed = [s for s in processing.steps if STEP.allows("retry", s.state) and s.ordinal != but]
-    moves.steps(tx, "retry", [Moving(processing.id, now, s.ordinal, s.attempt) for s in closed], by)
+def refuse_unfit(project: Project, processing: Processing, again: Set[int]) -> None:
+    """Raise Refused where an ended processing cannot go on, though its state would let it; `again` are the ordinals of
+    the steps that will run."""
+    if processing.replaced_by is not None:
+        raise Refused(
+            f"processing {processing.id} was replaced by processing {processing.replaced_by}, "
+            "a newer version; ask that one"
+        )
+    if is_held(project.var.work(processing.id) / ENTERED):
+        raise Refused(
+            f"somebody is in the directory of processing {processing.id}, in procession shell; wait until they left"
+        )
+    if any(s.executed and s.ordinal not in again for s in processing.steps):
+        check_files(processing)
 
 
-def uncount(tx: Tx, processing: Processing, now: int) -> None:
-    """It has left the state in which it had ended: so many fewer are in it."""
-    tallies.add(tx, now, [Count("task", processing.task, str(processing.state), -1)])
+def reopen(tx: Tx, processing: Processing, now: int, who: Asked, *, but: Set[int] = frozenset()) -> None:
+    """Put every step that failed or was cancelled back to where it waits for its turn (but for those in `but`)."""
+    closed = [s for s in processing.steps if STEP.allows("retry", s.state) and s.ordinal not in but]
+    moves.steps(tx, "retry", [Moving(processing.id, now, s.ordinal, s.attempt, why=who.reason) for s in closed], who.by)
+
+
+def keep_held(tx: Tx, processing_id: int) -> None:
+    """Hold the whole where all its next steps are held."""
+    processing = look(tx, processing_id)
+    if processing.state is not State.WAITING or processing.held_at is not None:
+        return
+    standing = processings.standings(tx, [processing_id])[processing_id]
+    states = {step.ordinal: step.state for step in processing.steps}
+    turn = next_ready(tasks.get(tx, standing.definition_id), states)
+    held = [at for o in turn if (at := processing.steps[o - 1].held_at) is not None]
+    if turn and len(held) == len(turn):
+        wishes.hold(tx, processing_id, micros(min(held)))
+
+
+def uncount(tx: Tx, processing: Processing, now: int, n: int = 1) -> None:
+    """It has left the state in which it had ended: so many fewer are in it (-1: it is in it again)."""
+    started = None if processing.started_at is None else micros(processing.started_at)
+    finished = now if processing.finished_at is None else micros(processing.finished_at)
+    tallies.add(tx, now, [ended(processing.task, processing.state, started, finished, -n)])
 
 
 def cannot(what: str, processing: Processing, step: Step) -> str:

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from procession import contract
+from procession.clock import micros
 from procession.commands import events
+from procession.commands.asked import Asked, asked
 from procession.commands.processings import cannot, check_files, find_step, look, reopen, standing_of, uncount
 from procession.errors import HostError, Invalid, Refused
 from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
-from procession.project import Project, person
+from procession.project import Project
 from procession.store import moves, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import Count
+from procession.store.tallies import ended
 
 RERUN_LOG = "rerun.log"
 """What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
@@ -35,17 +37,22 @@ MAX_RERUN_LOG = 64 << 20
 
 def accept(project: Project, processing_id: int, step_name: str | None, note: str) -> Step:
     """Record the person's result of a step as a succeeded attempt; the chain goes on."""
-    return project.store.change(lambda tx: _accept(project, tx, processing_id, step_name, note))
+    who = asked()
+    return project.store.change(lambda tx: _accept(project, tx, processing_id, step_name, note, who))
 
 
-def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None, note: str) -> Step:
-    now, by = project.now(), person()
+def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None, note: str, who: Asked) -> Step:
+    now, by = project.now(), who.by
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
     step = find_step(processing, step_name)
     if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
         raise Refused(cannot("be accepted", processing, step))
     check_files(processing)
+    if processing.replaced_by is not None:
+        raise Refused(
+            f"processing {processing_id} was replaced by processing {processing.replaced_by}; its result is of no use"
+        )
     executed = project.var.attempt(processing_id, step.ordinal, step.name, step.executed or step.attempt)
     left = _left(executed, processing, step)
     moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
@@ -56,13 +63,14 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     ]
     steps.set_outputs(tx, rows)
     events.submit_all(project, tx, left.events)
-    reopen(tx, processing, now, by, but=step.ordinal)
+    reopen(tx, processing, now, who, but={step.ordinal})
     states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
     verb = "complete" if all(state in MET for state in states.values()) else "resume"
     moves.processings(tx, verb, [Moving(processing_id, now)], by)
     uncount(tx, processing, now)
     if verb == "complete":
-        tallies.add(tx, now, [Count("task", processing.task, "succeeded")])
+        started = now if processing.started_at is None else micros(processing.started_at)
+        tallies.add(tx, now, [ended(processing.task, State.SUCCEEDED, started, now)])
     accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
     tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
     tx.after(project.wake)
@@ -88,7 +96,7 @@ def _left(attempt_dir: Path, processing: Processing, step: Step) -> contract.Lef
     names = contract.present(attempt_dir)
     try:
         return contract.read_left(
-            attempt_dir, names, f"{processing.id}-{step.ordinal}-", f"accepted:{processing.id}", processing.id
+            attempt_dir, names, f"{processing.root}-{step.ordinal}-", f"accepted:{processing.id}", processing.root
         )
     except (Invalid, OSError) as error:
         raise Refused(

@@ -121,6 +121,7 @@ class _Reading:
         self._chosen: set[tuple[int, int]] = set()
         self.passed: dict[int, tuple[int, ...]] = {}
         self.empty: dict[int, None] = {}
+        self._held: frozenset[int] | None = None
 
     def forget(self, admitted: Sequence[Candidate]) -> None:
         """What was admitted is not read again."""
@@ -165,7 +166,13 @@ class _Reading:
         if wanted > 1:
             rows = processings.waiting(self._tx, name, self._owned, wanted, passing)
         rows = [row for row in rows if self._definitions.readable(row.definition_id)]
-        looked = [r.id for r in rows if r.started_at is not None or self._definitions[r.definition_id].whens]
+        if rows and self._held is None:
+            self._held = steps.held(self._tx)
+        looked = [
+            r.id
+            for r in rows
+            if r.started_at is not None or self._definitions[r.definition_id].whens or r.id in (self._held or ())
+        ]
         begun_before = steps.states(self._tx, looked)
         return [c for row in rows for c in self._candidates_waiting(name, row, begun_before.get(row.id))]
 

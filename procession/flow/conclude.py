@@ -29,7 +29,7 @@ from procession.project import Project
 from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import Count
+from procession.store.tallies import ended as ended_so
 
 BY = "procession"
 """Who moves, in the journal, when nobody asked."""
@@ -159,7 +159,8 @@ def _apply(
     moves.steps(tx, "ready", ready, BY, quiet=True)
     for verb, moving in processing_moves.items():
         moves.processings(tx, verb, moving, BY)
-        tallies.add(tx, now, [_count(standing[m.processing_id], verb, now) for m in moving])
+        stood = [standing[m.processing_id] for m in moving]
+        tallies.add(tx, now, [ended_so(s.task, PROCESSING.moves[verb].target, s.started_at, now) for s in stood])
     errors = Counter({e.which[0]: 0 for e in ended})
     for each in ended:
         errors[each.which[0]] += len(each.left.errors)
@@ -177,12 +178,6 @@ def _told(rows: Mapping[int, Any]) -> dict[str, str | None]:
         if first is not None:
             found[verb] = f"{first.name}: {first.reason}" if first.reason else None
     return found
-
-
-def _count(stood: processings.Standing, verb: str, now: int) -> Count:
-    """One more of its task has ended so, after so many seconds."""
-    seconds = (now - stood.started_at) / 1e6 if stood.started_at is not None else 0.0
-    return Count("task", stood.task, str(PROCESSING.moves[verb].target), 1, seconds)
 
 
 def _remember(states: dict[int, State], ordinal: int, then: Consequences) -> None:

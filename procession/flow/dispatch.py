@@ -9,8 +9,9 @@ from its values fails at once and holds up nobody.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from procession import code
@@ -31,7 +32,7 @@ from procession.project import Project
 from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import Count
+from procession.store.tallies import ended
 
 log = logging.getLogger("procession")
 
@@ -147,7 +148,8 @@ def _finish(tx: Tx, definitions: Definitions, choice: Choice, now: int) -> None:
         moves.processings(tx, "begin", [Moving(pid, now)], BY)
         verb = whole(states, "succeed", cancelled=False) or "fail"
         moves.processings(tx, verb, [Moving(pid, now)], BY)
-        tallies.add(tx, now, [Count("task", standing.task, str(PROCESSING.moves[verb].target))])
+        state = PROCESSING.moves[verb].target
+        tallies.add(tx, now, [ended(standing.task, state, standing.started_at, now)])
 
 
 def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
@@ -155,6 +157,8 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
     claimed as well, but by nobody: it holds nothing, and `flow/gather.py` ends it."""
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
+    orders = steps.orders(tx, [c.processing_id for c in admitted])
+    kept = _kept(tx, orders, admitted)
     steps.add_attempts(
         tx,
         [
@@ -162,13 +166,14 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
                 "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
                 "cpus": c.cpus, "memory": c.memory, "claimed_at": now, "surroundings": None,
-                "code": code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None,
+                "code": kept.get((c.processing_id, c.ordinal))
+                or (code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None),
             }
             for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
     running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind != "wait"]
-    jobs, unfit = _jobs(project, tx, definitions, running) if running else ([], [])
+    jobs, unfit = _jobs(project, tx, definitions, running, orders, kept) if running else ([], [])
     if unfit:
         conclude(project, tx, unfit)
     tx.after(lambda: _send(project.serving, jobs))
@@ -199,22 +204,35 @@ def _send(post: Post, jobs: Sequence[Job]) -> None:
 # ── what is sent ───────────────────────────────────────────────────────────────────────────────────
 
 
+def _kept(tx: Tx, orders: Mapping[int, steps.Order], claimed: Sequence[Candidate]) -> dict[tuple[int, int], str]:
+    """The scripts, as they were kept, of the claims that run those of another version: hashes by path, as JSON."""
+    found = {}
+    for c in claimed:
+        code_of = orders[c.processing_id].code_of
+        if code_of is not None and (text := steps.code_of(tx, code_of, c.ordinal)):
+            found[c.processing_id, c.ordinal] = json.dumps(text, ensure_ascii=False)
+    return found
+
+
 def _jobs(
-    project: Project, tx: Tx, definitions: Definitions, claimed: Sequence[Candidate]
+    project: Project,
+    tx: Tx,
+    definitions: Definitions,
+    claimed: Sequence[Candidate],
+    orders: Mapping[int, steps.Order],
+    kept: Mapping[tuple[int, int], str],
 ) -> tuple[list[Job], list[Conclusion]]:
     """A job for every claim; an ending for every claim whose command cannot be made."""
-    orders = steps.orders(tx, [c.processing_id for c in claimed])
     asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
     outputs = steps.outputs(tx, asking) if asking else {}
-    old = {c.processing_id: code_of for c in claimed if (code_of := orders[c.processing_id].code_of)}
     jobs: list[Job] = []
     unfit: list[Conclusion] = []
     for c in claimed:
         task, order = definitions[c.definition_id], orders[c.processing_id]
         try:
             job = make_job(project, task, c.ordinal, c.attempt + 1, order, outputs.get(c.processing_id, {}))
-            kept = steps.code_of(tx, old[c.processing_id], c.ordinal) if c.processing_id in old else {}
-            jobs.append(with_kept_code(project, job, kept) if kept else job)
+            text = kept.get((c.processing_id, c.ordinal))
+            jobs.append(with_kept_code(project, job, json.loads(text)) if text else job)
         except Invalid as error:
             unfit.append(Conclusion((c.processing_id, c.ordinal, c.attempt + 1), Ending(Outcome.FAILED, str(error))))
     return jobs, unfit

@@ -43,7 +43,7 @@ def gather(project: Project, tx: Tx) -> datetime | None:
         if stood.cancel_asked:
             ended.append(Conclusion((pid, ordinal, number), Ending(Outcome.CANCELLED, "cancelled while it waited")))
             continue
-        children = processings.children(tx, pid)
+        children = processings.children(tx, stood.root)
         if all(state in PROCESSING.terminal for _, state in children):
             plan = definitions[stood.definition_id].step(ordinal)
             ending, outputs = _ending(children, plan.on_error)

@@ -7,8 +7,11 @@ values. Always: the same attempt gives the same job.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from procession import contract
@@ -70,10 +73,19 @@ def make_job(
 
 
 def with_kept_code(project: Project, job: Job, kept: Mapping[str, str]) -> Job:
-    """The same job, with the scripts as they were kept by hash instead of those that lie in the project now."""
+    """The same job, with the scripts as they were kept by hash instead of those that lie in the project now.
+
+    What they import from beside them is found where it lies now.
+    """
     places = {path: str(project.var.code / digest) for path, digest in kept.items()}
     argv = [places.get(word, word) for word in job.argv]
-    return replace(job, argv=argv, program=places.get(job.program, job.program))
+    if job.program in places:
+        with suppress(OSError):  # then its start says what is wrong
+            Path(places[job.program]).chmod(0o700)
+    beside = dict.fromkeys(os.path.dirname(path) for path in kept if path.endswith(".py"))  # noqa: PTH120
+    before = job.env_set.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    python = {"PYTHONPATH": os.pathsep.join(filter(None, (*beside, before)))} if beside else {}
+    return replace(job, argv=argv, program=places.get(job.program, job.program), env_set={**job.env_set, **python})
 
 
 def _cwd(plan: StepPlan, files: str, step_dir: str, number: int) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 from procession import contract
 from procession.errors import Invalid
 from procession.executor import Ended
-from procession.flow.conclude import Conclusion, Which, conclude
+from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
+from procession.store import processings
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -31,7 +32,7 @@ def settle(project: Project, tx: Tx) -> datetime | None:
     keys = list(post.ended)[:BATCH]
     concluded: list[Conclusion] = []
     for key in keys:
-        found = conclusion(project, key)
+        found = conclusion(project, tx, key)
         if found is None:
             post.ended.pop(key, None)
         else:
@@ -43,7 +44,7 @@ def settle(project: Project, tx: Tx) -> datetime | None:
     return project.clock.now() if len(post.ended) > len(keys) else None
 
 
-def conclusion(project: Project, key: str) -> Conclusion | None:
+def conclusion(project: Project, tx: Tx, key: str) -> Conclusion | None:
     """What the exit record of this attempt says; None if it is not one of ours, or has not ended."""
     post = project.serving
     which = project.read_key(key)
@@ -60,7 +61,10 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
     left = contract.Left()
     if end.left and ending.outcome is Outcome.SUCCEEDED:
         try:
-            left = contract.read_left(attempt_dir, frozenset(end.left), _default_key(which), f"attempt:{key}", which[0])
+            # events without a key of their own get one that is the same for every attempt and version of the step
+            root = processings.root(tx, which[0]) if "events" in end.left else which[0]
+            keyed = f"{root}-{which[1]}-"
+            left = contract.read_left(attempt_dir, frozenset(end.left), keyed, f"attempt:{key}", root)
         except (Invalid, OSError) as error:
             ending = Ending(Outcome.FAILED, f"what it left cannot be used: {error}", 0)
     elif "errors" in end.left:
@@ -79,11 +83,6 @@ def conclusion(project: Project, key: str) -> Conclusion | None:
         end.log_bytes,
         end.peak_tree,
     )
-
-
-def _default_key(which: Which) -> str:
-    """Events without a key of their own get one that is the same for every attempt of the step."""
-    return f"{which[0]}-{which[1]}-"
 
 
 def _put_away(project: Project, done: list[tuple[str, str]]) -> None:

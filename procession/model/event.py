@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from procession.errors import Invalid
+from procession.units import to_seconds
 
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -170,3 +171,16 @@ def _check_value(name: str, value: Any, depth: int) -> None:
             _check_value(name, item, depth + 1)
     elif isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         raise Invalid(f"parameter {name!r} is a whole number of more than 64 bits; pass it as text")
+
+
+def read_moment(what: str, text: str, now: datetime) -> datetime:
+    """A moment as a person writes it: a date or time (UTC where nothing else is said), or ``+10min`` from now."""
+    if text.startswith("+"):
+        return now + timedelta(seconds=to_seconds(text[1:]))
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"{what} {text[:40]!r} is no moment; write e.g. 2026-03-01T06:00 (UTC), or +10min from now"
+        ) from None

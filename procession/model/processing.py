@@ -118,7 +118,9 @@ class Processing:
     backfill: bool = False
     """It comes after everything that is fresh."""
     origin_id: int | None = None
-    """The processing whose script emitted its event."""
+    """The processing whose script emitted its event (its first version)."""
+    first_id: int | None = None
+    """Its first version; None: it is the first."""
     replaced_by: int | None = None
     """Its next version."""
     code_of: int | None = None
@@ -126,6 +128,11 @@ class Processing:
     """What its directory took when it was last measured."""
     cleaned_at: datetime | None = None
     wants: str | None = None
+
+    @property
+    def root(self) -> int:
+        """Its first version: what any of its versions emits is known by it, so that no version emits anything twice."""
+        return self.first_id or self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ _READERS: dict[str, _Reader] = {
     "reason": lambda field, raw, negated, now: Words(field, _one(field, raw), negated),
     "id": lambda field, raw, negated, now: Ids(_ranges(raw), negated),
     "version": lambda field, raw, negated, now: Versions(
-        tuple(sorted({_whole(each, "a version", MAX_VERSION) for each in _many(field, raw)})), negated
+        tuple(sorted({whole(each, "a version", MAX_VERSION) for each in _many(field, raw)})), negated
     ),
 }
 
@@ -156,7 +156,7 @@ def _ranges(raw: str) -> tuple[tuple[int, int], ...]:
     ranges = []
     for each in raw.split(","):
         first, _, last = each.partition("-")
-        ranges.append((_whole(first, "an id", MAX_ID), _whole(last or first, "an id", MAX_ID)))
+        ranges.append((whole(first, "an id", MAX_ID), whole(last or first, "an id", MAX_ID)))
         if ranges[-1][0] > ranges[-1][1]:
             raise Invalid(f"the ids {each[:40]} end before they begin; write the smaller number first")
     return _merged(ranges)
@@ -172,7 +172,8 @@ def _merged(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(merged)
 
 
-def _whole(text: str, what: str, most: int) -> int:
+def whole(text: str, what: str = "an id", most: int = MAX_ID) -> int:
+    """The number that a person wrote; Invalid if it can be none."""
     if not re.fullmatch(r"[0-9]{1,19}", text) or not 1 <= int(text) <= most:
         raise Invalid(f"{text[:40]!r} is not {what}; it is a whole number from 1 to {most}")
     return int(text)

@@ -81,6 +81,15 @@ class Settings:
             if (row := self.rows.get(name)) is not None and (group or not name.startswith("pause:group"))
         ]
 
+    @property
+    def pauses(self) -> tuple[Pause, ...]:
+        """All of them, the widest first."""
+        rows = [row for name, row in sorted(self.rows.items()) if name == "pause" or name.startswith("pause:")]
+        return tuple(
+            Pause(row.name[6:].replace(":", " ", 1) or "the project", str(row.value), row.by, row.reason, row.at)
+            for row in rows
+        )
+
     def at_once(self, task: str, said: int) -> int:
         """How many processings of a task may run: as set, else as the file said."""
         return int(self._value(f"at_once:{task}", said))

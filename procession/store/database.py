@@ -145,6 +145,22 @@ class Tx:
         if self.dialect == "postgresql":
             self.connection.exec_driver_sql(_dialect.CLAIM_POSTGRESQL)
 
+    def steady(self) -> None:
+        """Read one picture from here on, in however many statements. SQLite does so anyway; say it first."""
+        if self.dialect == "postgresql":
+            self.connection.exec_driver_sql(_dialect.STEADY_POSTGRESQL)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What this block does is undone if it raises; the transaction goes on."""
+        asked = len(self._after)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self._after[asked:]
+            raise
+
     def after(self, act: Callable[[], object]) -> None:
         """Do this when the transaction has been committed; never if it is rolled back."""
         self._after.append(act)

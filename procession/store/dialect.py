@@ -6,17 +6,20 @@ ids are reserved, how claiming is made exclusive, how a connection is set up, an
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     FromClause,
     Select,
     Text,
     bindparam,
+    case,
     cast,
     column,
     func,
@@ -102,6 +105,37 @@ def unindexed(dialect: str, column: Column[Any]) -> ColumnElement[Any]:
     return literal_column(f"+{column}") if dialect == "sqlite" else column
 
 
+def like(dialect: str, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Is a text such as this pattern, in which ``*`` stands for any characters? Capital letters count."""
+    if dialect == "sqlite":  # its LIKE does not tell capital letters apart
+        return column.op("GLOB", return_type=Boolean())(re.sub(r"[\[?]", r"[\g<0>]", pattern))
+    return column.like(_escaped(pattern).replace("*", "%"), escape="\\")
+
+
+def contains(dialect: str, column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    """Is this a part of a text? Capital letters do not count."""
+    pattern = f"%{_escaped(part)}%"
+    return column.like(pattern, escape="\\") if dialect == "sqlite" else column.ilike(pattern, escape="\\")
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\%_]", r"\\\g<0>", text)
+
+
+def json_value(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """The value of a name in a JSON object that is kept as text: a text as it is, any other value as JSON."""
+    if dialect == "sqlite":
+        path = f'$."{name}"'
+        text = func.json_extract(column, path)
+        return case((func.json_type(column, path) == "text", text), else_=column.op("->", return_type=Text())(path))
+    from sqlalchemy.dialects.postgresql import JSON  # noqa: PLC0415  40 ms, only where it is used
+
+    # JSON and not JSONB: it keeps the text as it was written
+    value: ColumnElement[Any] = cast(column, JSON).op("->")(name)
+    plain: ColumnElement[Any] = cast(column, JSON).op("->>", return_type=Text())(name)
+    return case((func.json_typeof(value) == "string", plain), else_=cast(value, Text))
+
+
 def patiently(act: Callable[[], object]) -> None:
     """Do this, again and again while SQLite says that somebody else has the file, for as long as `BUSY_SECONDS`."""
     until, pause = time.monotonic() + BUSY_SECONDS, 0.0002
@@ -137,6 +171,7 @@ PREPARE_SQLITE = (
     " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :table)"
 )
 RESERVE_POSTGRESQL = "SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(n)s)"
+STEADY_POSTGRESQL = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 CLAIM_POSTGRESQL = f"SELECT pg_advisory_xact_lock({CLAIM_LOCK})"
 
 BUSY_SECONDS = 10.0

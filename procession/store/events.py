@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, literal_column, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
@@ -54,10 +54,30 @@ def depths(tx: Tx, processing_ids: Iterable[int]) -> dict[int, int]:
     return dict(tx.each_tuple(_DEPTHS, [{"id": i} for i in sorted(set(processing_ids))]))
 
 
+def take_late(tx: Tx, event_ids: Iterable[int]) -> list[int]:
+    """Which of these are events that no task has taken; they are taken from now on."""
+    asked = [{"id": i} for i in event_ids]
+    found = [row.id for row in tx.each(_UNTAKEN, asked)] if asked else []
+    tx.write(_TAKEN, [{"id": i} for i in found])
+    return found
+
+
 def find(tx: Tx, event_id: int) -> Event | None:
     """The event with this id, or None (it may have been cleaned away)."""
     row = tx.row(_FIND, id=event_id)
     return None if row is None else picture(row)
+
+
+def newest(tx: Tx, *, name: str | None, untaken: bool, before: int | None, limit: int) -> list[Event]:
+    """Events, newest first; `untaken` are those that no task took; `before` is the id to go on from."""
+    asked = select(event).order_by(event.c.id.desc()).limit(limit)
+    if name is not None:
+        asked = asked.where(event.c.name == name)
+    if untaken:
+        asked = asked.where(literal_column("event.taken = 0"))
+    if before is not None:
+        asked = asked.where(event.c.id < before)
+    return [picture(row) for row in tx.connection.execute(asked)]
 
 
 def find_by_key(tx: Tx, name: str, key: str) -> int | None:
@@ -110,6 +130,21 @@ def _depths(dialect: str) -> Executable:
 
 
 _DEPTHS = Statement(_depths)
+
+
+def _untaken(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    query = (
+        select(event.c.id).select_from(given.join(event, event.c.id == given.c.id)).where(event.c.taken == 0)
+    ).order_by(event.c.id)
+    return query if dialect == "sqlite" else query.with_for_update(of=event)
+
+
+def _taken(dialect: str) -> Executable:
+    return update(event).values(taken=1).where(event.c.id == Given(dialect, {"id": BigInteger()})["id"])
+
+
+_UNTAKEN, _TAKEN = Statement(_untaken), Statement(_taken)
 _ADD, _TAKE, _KNOWN, _REPEAT = Statement(_add), Statement(_take), Statement(_known), Statement(_repeat)
 _FIND = Statement(lambda _: select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
 _BY_KEY = Statement(

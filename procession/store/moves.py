@@ -47,6 +47,9 @@ class Moving:
     """Steps: the number of the latest attempt as the mover saw it."""
     due_at: int | None = None
     reason: str | None = None
+    """Why, kept in the row and in the journal."""
+    why: str | None = None
+    """Why a person asked for it, for the journal alone."""
 
     def row(self) -> dict[str, Any]:
         """As a row to write with."""
@@ -75,6 +78,12 @@ def note(tx: Tx, noun: str, verb: str, noted: Sequence[Moving], by: str, state: 
     tx.write(_NOTE, [_line(m, noun, verb, state, by, m.attempt) for m in noted])
 
 
+def tell(tx: Tx, noun: str, verb: str, at: int, by: str, reason: str | None) -> None:
+    """Write a journal line for what concerns no processing: a pause, a setting, an event that was refused."""
+    line = dict.fromkeys(_LINE) | {"at": at, "noun": noun, "verb": verb, "by": by, "reason": reason}
+    tx.write(_NOTE, [line])
+
+
 def _move(tx: Tx, machine: Machine, verb: str, moving: Sequence[Moving], by: str, quiet: bool) -> None:
     if tx.write(_MOVES[machine.noun, verb], [m.row() for m in moving]) != len(moving):
         which = ", ".join(f"{m.processing_id}/{m.ordinal}" if m.ordinal else str(m.processing_id) for m in moving[:5])
@@ -96,7 +105,7 @@ def _line(m: Moving, noun: str, verb: str, state: str | None, by: str, attempt: 
         "verb": verb,
         "state": state,
         "by": by,
-        "reason": m.reason,
+        "reason": m.why or m.reason,
     }
 
 
@@ -146,7 +155,7 @@ def _processing_move(move: Move, dialect: str) -> Executable:
     if move.verb in ("begin", "resume", "complete"):  # what was accepted by hand has begun as well
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb in ("retry", "resume", "restart"):
-        values |= {"cancel_requested_at": None, "launcher_id": None}
+        values |= {"cancel_requested_at": None, "launcher_id": None, "bytes": None, "cleaned_at": None}
     return (
         update(schema.processing)
         .values(values)

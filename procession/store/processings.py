@@ -29,8 +29,8 @@ from sqlalchemy.sql.base import Executable
 from procession.clock import moment
 from procession.model.event import ranked, unranked
 from procession.model.processing import Processing
-from procession.model.states import State
-from procession.store import schema
+from procession.model.states import PROCESSING, State
+from procession.store import schema, tallies
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, given_texts, unindexed
 
@@ -40,7 +40,7 @@ _NEW = {
     name: BigInteger() if name.endswith("id") else processing.c[name].type
     for name in (
         "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
-        "due_at", "finished_at", "reason", "origin_id", "code_of", "wants",
+        "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants",
     )
 }  # fmt: skip
 _NEW_STEP = {
@@ -66,14 +66,20 @@ class Standing:
     cancel_asked: bool
     launcher_id: int | None
     started_at: int | None = None
+    first_id: int | None = None
+
+    @property
+    def root(self) -> int:
+        """Its first version."""
+        return self.first_id or self.id
 
 
 def standings(tx: Tx, ids: Iterable[int]) -> dict[int, Standing]:
     """How these processings stand, locked against everybody else until this transaction ends."""
     rows = tx.each_tuple(_STANDING, [{"id": i} for i in sorted(set(ids))])
     return {
-        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id, started_at)
-        for i, task, definition_id, state, asked_at, launcher_id, started_at in rows
+        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id, started_at, first_id)
+        for i, task, definition_id, state, asked_at, launcher_id, started_at, first_id in rows
     }
 
 
@@ -167,8 +173,15 @@ def rank(found: Processing) -> int:
 
 
 def children(tx: Tx, processing_id: int) -> list[tuple[int, State]]:
-    """The newest versions of the processings of the events that this one emitted: id and state, oldest first."""
+    """The newest versions of the processings of the events that this one (a first version) and its later versions
+    emitted: id and state, oldest first."""
     return [(pid, State(state)) for pid, state in tx.tuples(_CHILDREN, id=processing_id)]
+
+
+def root(tx: Tx, processing_id: int) -> int:
+    """The first version of this processing."""
+    row = tx.row(_ROOT, id=processing_id)
+    return processing_id if row is None or row.first_id is None else int(row.first_id)
 
 
 def add_errors(tx: Tx, rows: Sequence[dict[str, int]]) -> None:
@@ -198,7 +211,7 @@ def of_events(tx: Tx, event_ids: Iterable[int]) -> dict[int, list[int]]:
 
 def newest(tx: Tx, *, task: str | None, state: str | None, before: int | None, limit: int) -> list[Processing]:
     """Processings, newest first; `before` is the id to go on from."""
-    query = _PICTURE.order_by(processing.c.id.desc()).limit(limit)
+    query = PICTURE.order_by(processing.c.id.desc()).limit(limit)
     if task is not None:
         query = query.where(processing.c.task == task)
     if state is not None:
@@ -214,16 +227,19 @@ def known_task(tx: Tx, task: str) -> bool:
 
 
 def counts(tx: Tx) -> dict[str, dict[str, int]]:
-    """Task → state → how many; states that none is in are left out.
+    """Task → state → how many, newest versions only; states that none is in are left out.
 
-    Everything but the successes is counted by short partial indexes, the successes are what is left of all.
+    What waits and runs is counted by short partial indexes; how the others ended was tallied when they did.
     """
-    found: dict[str, dict[str, int]] = {row.task: {str(State.SUCCEEDED): row.n} for row in tx.rows(_TOTALS)}
-    for row in tx.rows(_OTHERS):
-        states = found[row.task]
-        states[row.state] = states.get(row.state, 0) + row.n
-        states[str(State.SUCCEEDED)] -= row.n
-    return {task: {state: n for state, n in states.items() if n} for task, states in found.items()}
+    found: dict[str, dict[str, int]] = {}
+    for task, what, n in [
+        *((task, what, n) for task, whats in tallies.totals(tx, "task").items() for what, n in whats.items()),
+        *tx.tuples(_ALIVE),
+    ]:
+        if what in PROCESSING.states and n:
+            states = found.setdefault(task, {})
+            states[what] = states.get(what, 0) + n
+    return found
 
 
 MOST_COUNTED = 1000
@@ -246,8 +262,8 @@ def picture(row: Row[Any]) -> Processing:
         row.version, *unranked(row.priority)[:1], moment(row.created_at), at(row.due_at), at(row.started_at),
         at(row.finished_at), at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
         held_at=at(row.held_at), pinned_at=at(row.pinned_at), errors=row.errors, backfill=unranked(row.priority)[1],
-        origin_id=row.origin_id, replaced_by=row.replaced_by, code_of=row.code_of, bytes=row.bytes,
-        cleaned_at=at(row.cleaned_at), wants=row.wants,
+        origin_id=row.origin_id, first_id=row.first_id, replaced_by=row.replaced_by, code_of=row.code_of,
+        bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants,
     )  # fmt: skip
 
 
@@ -270,6 +286,7 @@ def _standing(dialect: str) -> Executable:
             processing.c.cancel_requested_at,
             processing.c.launcher_id,
             processing.c.started_at,
+            processing.c.first_id,
         )
         .select_from(given.join(processing, processing.c.id == given.c.id))
         .order_by(processing.c.id)
@@ -452,30 +469,29 @@ _CANCELS = Statement(
         )
     )
 )
-_PICTURE: Select[Any] = select(
+PICTURE: Select[Any] = select(
     processing, event.c.name.label("event_name"), event.c.key, event.c.title, event.c.params, definition.c.hash
 ).select_from(
     processing.join(event, event.c.id == processing.c.event_id).join(
         definition, definition.c.id == processing.c.definition_id
     )
 )
-_FIND = Statement(lambda _: _PICTURE.where(processing.c.id == _param("id")))
+_ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == _param("id")))
+_FIND = Statement(lambda _: PICTURE.where(processing.c.id == _param("id")))
 _OF_EVENTS = Statement(_of_events)
-_count = func.count().label("n")
-_TOTALS = Statement(lambda _: select(processing.c.task, _count).group_by(processing.c.task))
-_OTHERS = Statement(
+_ALIVE = Statement(
     lambda _: union_all(
         *(
-            select(processing.c.task, processing.c.state, _count)
-            .where(literal_column(f"processing.state IN ({states})"))
+            select(processing.c.task, processing.c.state, func.count())
+            .where(so)
             .group_by(processing.c.task, processing.c.state)
-            for states in ("'running'", "'failed', 'cancelled', 'skipped'")
+            for so in (_is("processing", "running"),)
         ),
         *(
-            _by(index, select(processing.c.task, processing.c.state, _count))
-            .where(waiting_so)
+            _by(index, select(processing.c.task, processing.c.state, func.count()))
+            .where(so)
             .group_by(processing.c.task, processing.c.state)
-            for index, waiting_so in (("ix_processing_waiting", _RUNNABLE), ("ix_processing_later", _LATER))
+            for index, so in (("ix_processing_waiting", _RUNNABLE), ("ix_processing_later", _LATER))
         ),
     )
 )

@@ -90,7 +90,14 @@ event = Table(
     Column("last_seen_at", BigInteger, nullable=False),
     Column("origin_id", Id),  # the processing whose script emitted it
     Column("depth", Integer, nullable=False, server_default="0"),  # how many events led to it, one out of the other
+    Column("taken", Integer, nullable=False, server_default="0"),  # 1: a task took it, when it came or later
     Index("ix_event_name", "name", "id"),  # events of one name, newest first
+    # events that no task took, newest first
+    Index(
+        "ix_event_untaken",
+        "id",
+        sqlite_where=text("taken = 0"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -157,6 +164,7 @@ processing = Table(
     Column("pinned_at", BigInteger),  # the cleaner leaves it alone
     Column("errors", Integer, nullable=False, server_default="0"),  # recorded by its scripts: succeeded, but amber
     Column("origin_id", Id),  # the processing that emitted its event
+    Column("first_id", Id),  # its first version, by which what it emits is known; null: this is the first
     Column("replaced_by", Id),  # the next version of it
     Column("code_of", Id),  # the processing whose scripts, as they were kept, it runs; null: as they are now
     Column("wants", Text),  # JSON: what it takes of limits, and what its first steps want (model/wants.py)
@@ -285,6 +293,12 @@ step = Table(
         "ix_step_taking",
         "wants",
         sqlite_where=text("state = 'running' AND wants IS NOT NULL"),
+    ),
+    # held by a person
+    Index(
+        "ix_step_held",
+        "processing_id",
+        sqlite_where=text("held_at IS NOT NULL"),
     ),
     # retries whose time comes
     Index(

@@ -110,6 +110,11 @@ def live(tx: Tx, host: str) -> tuple[float, int, int, int]:
     return float(total), count, odd, int(memory)
 
 
+def held(tx: Tx) -> frozenset[int]:
+    """Ids of the processings of which a step is held."""
+    return frozenset(pid for (pid,) in tx.tuples(_HELD))
+
+
 def taking(tx: Tx) -> list[tuple[int, str]]:
     """Running steps that want something: the id of the processing and what they want, as text."""
     return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]
@@ -381,6 +386,7 @@ def _ready_steps(owned: bool, passing: bool) -> Statement:
 
 
 _READY = {(owned, passing): _ready_steps(owned, passing) for owned in (False, True) for passing in (False, True)}
+_HELD = Statement(lambda _: select(step.c.processing_id).where(step.c.held_at.is_not(None)))
 _TAKING = Statement(
     lambda _: select(step.c.processing_id, step.c.wants).where(
         literal_column("step.state = 'running'"), step.c.wants.is_not(None)

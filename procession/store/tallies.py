@@ -49,6 +49,12 @@ class Tallied:
     seconds: float
 
 
+def ended(task: str, state: str, started_at: int | None, finished_at: int, n: int = 1) -> Count:
+    """A processing of this task has ended so (or, with -1, has left that state again); moments in microseconds."""
+    seconds = 0.0 if started_at is None else (finished_at - started_at) / 1e6
+    return Count("task", task, str(state), n, n * seconds)
+
+
 def add(tx: Tx, at: int, counts: Iterable[Count]) -> None:
     """Count these at this moment."""
     sums: dict[tuple[str, str, str], list[float]] = {}

@@ -25,7 +25,7 @@ NOW = micros(AT)
 PLAIN = ("/bin/true",)
 
 
-LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "code_of", "wants"))
+LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants"))
 """Of a new processing, what is said only of some."""
 
 
@@ -108,7 +108,7 @@ def born(
         tx,
         [
             {"id": i, "name": "e", "key": None, "title": "", "params": "{}", "source": "s", "created_at": NOW,
-             "last_seen_at": NOW, "origin_id": None, "depth": 0}
+             "last_seen_at": NOW, "origin_id": None, "depth": 0, "taken": 1}
             for i in event_ids
         ],
     )  # fmt: skip

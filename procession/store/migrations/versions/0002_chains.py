@@ -31,6 +31,7 @@ def upgrade() -> None:
     _setting_and_tally()
     _message()
     _sets()
+    _count_what_is_there()
 
 
 def _columns() -> None:
@@ -38,6 +39,7 @@ def _columns() -> None:
         "event": [
             sa.Column("origin_id", ID),
             sa.Column("depth", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("taken", sa.Integer(), nullable=False, server_default="0"),
         ],
         "task": [sa.Column("resumed_at", sa.BigInteger())],
         "processing": [
@@ -45,6 +47,7 @@ def _columns() -> None:
             sa.Column("pinned_at", sa.BigInteger()),
             _count(),
             sa.Column("origin_id", ID),
+            sa.Column("first_id", ID),
             sa.Column("replaced_by", ID),
             sa.Column("code_of", ID),
             sa.Column("wants", sa.Text()),
@@ -102,6 +105,8 @@ def _indexes() -> None:
         [sa.text("priority DESC"), "processing_id", "ordinal"],
         **_where("state = 'ready' AND due_at IS NULL AND held_at IS NULL"),
     )
+    op.create_index("ix_event_untaken", "event", ["id"], **_where("taken = 0"))
+    op.create_index("ix_step_held", "step", ["processing_id"], **_where("held_at IS NOT NULL"))
     op.create_index("ix_step_taking", "step", ["wants"], **_where("state = 'running' AND wants IS NOT NULL"))
 
 
@@ -204,4 +209,27 @@ def _sets() -> None:
         sa.Column("event_id", ID, nullable=False),
         sa.PrimaryKeyConstraint("slot_id", "name", name=op.f("pk_piece")),
         sqlite_with_rowid=False,
+    )
+
+
+def _count_what_is_there() -> None:
+    """What came before counts were kept is counted from the rows, in the hour in which it came or ended."""
+    op.execute(
+        "UPDATE event SET taken = 1 WHERE EXISTS (SELECT 1 FROM processing WHERE processing.event_id = event.id)"
+    )
+
+    def hour(column: str) -> str:
+        return f"{column} - {column} % 3600000000"
+
+    add = "INSERT INTO tally (hour, noun, name, what, n, seconds) SELECT"
+    for what, n in (("events", "count(*)"), ("repeats", "sum(repeats)"), ("received", "count(*) + sum(repeats)")):
+        op.execute(
+            f"{add} {hour('created_at')}, 'event', name, '{what}', {n}, 0 FROM event GROUP BY 1, name HAVING {n} > 0"
+        )
+    op.execute(f"{add} {hour('created_at')}, 'task', task, 'matched', count(*), 0 FROM processing GROUP BY 1, task")
+    seconds = "coalesce(sum(finished_at - started_at), 0) / 1000000.0"
+    op.execute(
+        f"{add} {hour('finished_at')}, 'task', task, state, count(*), {seconds} FROM processing"
+        " WHERE finished_at IS NOT NULL AND state IN ('succeeded', 'failed', 'cancelled', 'skipped')"
+        " GROUP BY 1, task, state"
     )

@@ -1,0 +1,140 @@
+"""``pause``, ``resume``, ``set``, ``reset``, ``settings``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from procession import present
+from procession.cli.acting import reason_option
+from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, clean, table
+from procession.clock import moment
+from procession.commands import settings
+from procession.commands.asked import asked
+from procession.commands.settings import Held, Scope
+from procession.project import Project
+from procession.units import size
+
+group_option = click.option("--group", help="All tasks of this group.")
+all_option = click.option("--all", "everything", is_flag=True, help="The whole project.")
+
+
+def scope_of(task: str | None, group: str | None, everything: bool) -> Scope:
+    """Exactly one of the three."""
+    if sum((task is not None, group is not None, everything)) != 1:
+        raise click.UsageError("name one: a task, --group GROUP, or --all for the whole project")
+    return Scope(task, group)
+
+
+@click.command("pause")
+@click.argument("task", required=False)
+@group_option
+@all_option
+@click.option("--drain", "mode", flag_value="drain", help="What has begun goes on; nothing new begins.")
+@click.option("--skip", "mode", flag_value="skip", help="What comes meanwhile is born skipped.")
+@reason_option
+@json_option
+def pause_command(
+    task: str | None, group: str | None, everything: bool, mode: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Let a task, a group or everything start nothing. What runs goes on to the end of its step."""
+    scope = scope_of(task, group, everything)
+    with opened() as project:
+        row = settings.pause(project, scope, mode or "stop", asked(reason))
+    held = Held(row.name, None, row.value, row)
+    answer(as_json, lambda: present.setting(held), lambda: click.echo(f"{scope.text} is paused ({row.value})"))
+
+
+@click.command("resume")
+@click.argument("task", required=False)
+@group_option
+@all_option
+@reason_option
+@json_option
+def resume_command(task: str | None, group: str | None, everything: bool, reason: str | None, as_json: bool) -> None:
+    """Let it start again, also where failures in a row had suspended it."""
+    scope = scope_of(task, group, everything)
+    with opened() as project:
+        settings.resume(project, scope, asked(reason))
+    held = Held(scope.row, None, None, None)
+    answer(as_json, lambda: present.setting(held), lambda: click.echo(f"{scope.text} goes on"))
+
+
+def named(words: Sequence[str], *, valued: bool) -> list[tuple[str, str]]:
+    """Names and values of ``TASK at_once=8``, ``limit ftp=1``, ``cpus=4``."""
+    of: str | None = None
+    found: list[tuple[str, str]] = []
+    for n, word in enumerate(words):
+        name, equals, text = word.partition("=")
+        if n == 0 and len(words) > 1 and not equals and name not in settings.WHOLE:
+            of = name
+        elif bool(equals) != valued or not name or (valued and not text):
+            wanted = "TASK at_once=8, limit NAME=2 or cpus=4" if valued else "TASK at_once, limit NAME or cpus"
+            raise click.UsageError(f"{word!r} cannot be meant here; write {wanted}")
+        elif of is None:
+            found.append((name, text))
+        else:
+            found.append((f"limit:{name}" if of == "limit" else f"{name}:{of}", text))
+    if not found:
+        raise click.UsageError("name what: TASK at_once, limit NAME, cpus, memory, keep_free or max_total")
+    return found
+
+
+@click.command("set")
+@click.argument("words", nargs=-1, metavar="[TASK | limit] [NAME=VALUE]...")
+@reason_option
+@json_option
+def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+    """Change a value while it runs: TASK at_once=8, limit NAME=2, cpus=4, memory=32GB. Without words: what holds."""
+    with opened() as project:
+        who = asked(reason)
+        for name, text in named(words, valued=True) if words else ():
+            settings.change(project, name, text, who)
+        _answer(project, as_json)
+
+
+@click.command("reset")
+@click.argument("words", nargs=-1, required=True, metavar="[TASK | limit] NAME...")
+@reason_option
+@json_option
+def reset_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+    """Let what the file says hold again: TASK at_once, limit NAME, cpus."""
+    with opened() as project:
+        who = asked(reason)
+        for name, _ in named(words, valued=False):
+            settings.reset(project, name, who)
+        _answer(project, as_json)
+
+
+@click.command("settings")
+@json_option
+def settings_command(as_json: bool) -> None:
+    """What holds now beside what the file says, and who set it."""
+    with opened() as project:
+        _answer(project, as_json)
+
+
+def _answer(project: Project, as_json: bool) -> None:
+    found = settings.list_all(project)
+    answer(as_json, lambda: {"items": [present.setting(held) for held in found]}, lambda: _table(project, found))
+
+
+def _table(project: Project, found: Sequence[Held]) -> None:
+    now = project.clock.now()
+
+    def said(held: Held, value: Any) -> str:
+        if value is None:
+            return "–"
+        return size(value) if held.name in ("memory", "keep_free", "max_total") else f"{value}"
+
+    rows = [
+        (
+            held.name, said(held, held.file), said(held, held.value), held.row.by if held.row else "",
+            age(moment(held.row.at), now) if held.row else "", clean(held.row.reason or "") if held.row else "",
+        )
+        for held in found
+    ]  # fmt: skip
+    table(("name", "file", "now", "set by", "since", "reason"), rows)

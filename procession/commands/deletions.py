@@ -1,0 +1,92 @@
+"""Delete: an ended processing, its steps, attempts, outputs and directory are gone; its event and its journal stay.
+
+In: an ended processing. Out: no rows of it but in the journal; its directory out of the way in the same moment, removed
+after the commit. With `again` the same event gets a new processing at once.
+Always: an event whose processing was deleted stays known, so a repeat does not bring it back. If an older version is
+left, it is the newest again.
+"""
+
+from __future__ import annotations
+
+from procession.commands.asked import Asked, Done
+from procession.commands.processings import look, standing_of, uncount
+from procession.commands.restarts import Anew, bear_again
+from procession.errors import Refused
+from procession.model.processing import Processing
+from procession.model.states import PROCESSING
+from procession.project import Project
+from procession.store import moves, tallies, wishes
+from procession.store.database import Tx
+from procession.store.moves import Moving
+from procession.store.tallies import Count
+from procession.workdir import ENTERED, is_held
+
+MOST_CHILDREN = 100_000
+"""One transaction deletes no more."""
+
+
+def delete_one(
+    project: Project, tx: Tx, processing_id: int, who: Asked, *, children: bool = False, again: bool = False
+) -> Done:
+    """Delete one; with its children (and theirs), or so that its event gets a new processing at once."""
+    processing = _deletable(project, tx, processing_id)
+    below = _descendants(project, tx, processing) if children else []
+    if again and processing.replaced_by is not None:
+        raise Refused(f"processing {processing_id} has a newer version, processing {processing.replaced_by}")
+    for each in reversed(below):
+        _remove(project, tx, each.id, who)
+    new_id = 0
+    if again:
+        new_id = bear_again(project, tx, processing, standing_of(tx, processing_id), who, Anew(fresh=True))
+        uncount(tx, processing, project.now())
+        wishes.replace(tx, processing_id, new_id)
+    _remove(project, tx, processing_id, who)
+    with_them = f" with {len(below)} processings that came of it" if below else ""
+    if again:
+        return Done(new_id, f"is deleted{with_them}; its event is processed anew as processing {new_id}")
+    return Done(processing_id, f"is deleted{with_them}")
+
+
+def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:
+    standing_of(tx, processing_id)
+    processing = look(tx, processing_id)
+    if processing.state not in PROCESSING.terminal:
+        raise Refused(f"processing {processing_id} cannot be deleted: it is {processing.state}; cancel it first")
+    if processing.pinned_at is not None:
+        raise Refused(f"processing {processing_id} cannot be deleted: it is pinned; unpin it first")
+    if is_held(project.var.work(processing_id) / ENTERED):
+        raise Refused(f"somebody is in the directory of processing {processing_id}, in procession shell")
+    if (user := wishes.runs_code_of(tx, processing)) is not None:
+        raise Refused(
+            f"processing {processing_id} cannot be deleted: processing {user} runs its scripts as they were kept; "
+            "delete that one first"
+        )
+    return processing
+
+
+def _descendants(project: Project, tx: Tx, top: Processing) -> list[Processing]:
+    """All that came of it, each before what came of it in turn; Refused where one of them cannot be deleted."""
+    found: dict[int, Processing] = {}
+    upcoming = [top]
+    while upcoming:
+        for child_id in wishes.born_of(tx, upcoming.pop(0).root):
+            if child_id not in found and child_id != top.id:
+                found[child_id] = _deletable(project, tx, child_id)
+                upcoming.append(found[child_id])
+        if len(found) > MOST_CHILDREN:
+            raise Refused(f"more than {MOST_CHILDREN} processings came of {top.id}; delete these first, by a query")
+    return list(found.values())
+
+
+def _remove(project: Project, tx: Tx, processing_id: int, who: Asked) -> None:
+    """Take the rows away, keep the books, and have the directory removed after the commit."""
+    now, processing = project.now(), look(tx, processing_id)
+    older = wishes.remove(tx, processing)
+    if processing.replaced_by is None:  # an older version was counted off when it was replaced
+        uncount(tx, processing, now)
+        if older is None:
+            tallies.add(tx, now, [Count("task", processing.task, "deleted")])
+        else:
+            uncount(tx, look(tx, older), now, -1)
+    moves.note(tx, "processing", "delete", [Moving(processing.id, now, why=who.reason)], who.by)
+    tx.after(lambda: project.var.discard(processing.id))

@@ -1,0 +1,152 @@
+"""Pause, resume, set, reset: what a person changes while it runs. It holds over the file until it is reset.
+
+In: a scope or a name, and a value. Out: a row of `setting`, a line in the journal, and the launcher is poked, so that
+it holds at once. Always: what there is not cannot be paused or set, and near misses are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from procession.commands.asked import Asked
+from procession.commands.events import unknown_task
+from procession.errors import Invalid, NotFound, Refused
+from procession.model.setting import MODES, Setting, read_value
+from procession.project import Project
+from procession.store import moves, settings, tasks
+from procession.store.database import Tx
+
+WHOLE = ("cpus", "memory", "keep_free", "max_total")
+"""What can be set for the whole project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is paused: a task, a group, or (with neither) the project."""
+
+    task: str | None = None
+    group: str | None = None
+
+    @property
+    def row(self) -> str:
+        """Name of the setting."""
+        return f"pause:task:{self.task}" if self.task else f"pause:group:{self.group}" if self.group else "pause"
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"task {self.task}" if self.task else f"group {self.group}" if self.group else "the project"
+
+
+def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
+    """Let it start nothing; `mode` is one of `MODES`. Once more changes the mode and the reason."""
+    if mode not in MODES:
+        raise Invalid(f"{mode!r} is no way to pause; there are {', '.join(MODES)}")
+    with project.store.begin() as tx:
+        _check_scope(tx, scope)
+        settings.put(tx, scope.row, mode, who.by, project.now(), who.reason)
+        _tell(project, tx, "pause", f"{scope.text}, {mode}", who)
+        return settings.all_of(tx).rows[scope.row]
+
+
+def resume(project: Project, scope: Scope, who: Asked) -> None:
+    """Let it start again, also where failures had suspended it: those before this moment no longer count."""
+    with project.store.begin() as tx:
+        _check_scope(tx, scope)
+        if not settings.remove(tx, scope.row):
+            wider = settings.all_of(tx).pause(scope.task or "", _group(tx, scope.task) or scope.group or "")
+            rest = f", but {wider.sentence}" if wider else ""
+            raise Refused(f"{scope.text} is not paused{rest}")
+        if scope.task:
+            tasks.set_resumed(tx, scope.task, project.now())
+        _tell(project, tx, "resume", scope.text, who)
+
+
+def change(project: Project, name: str, text: str, who: Asked) -> Setting:
+    """Set a value by its name (``at_once:TASK``, ``limit:NAME``, or one of `WHOLE`) as a person wrote it."""
+    with project.store.begin() as tx:
+        _check_name(project, tx, name)
+        value = read_value(name, text)
+        settings.put(tx, name, value, who.by, project.now(), who.reason)
+        _tell(project, tx, "set", f"{name}={value:g}", who)
+        return settings.all_of(tx).rows[name]
+
+
+def reset(project: Project, name: str, who: Asked) -> None:
+    """What the file says holds again."""
+    with project.store.begin() as tx:
+        if not settings.remove(tx, name):
+            _check_name(project, tx, name)
+            raise Refused(f"{name} is not set; what the file says holds")
+        _tell(project, tx, "reset", name, who)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One value: what the file says, and what holds."""
+
+    name: str
+    file: Any
+    """None: the file says nothing."""
+    value: Any
+    row: Setting | None
+    """Who set it; None: the file holds."""
+
+
+def list_all(project: Project) -> list[Held]:
+    """Every value that can be set, and every pause, by name."""
+    with project.store.read() as tx:
+        rows = dict(settings.all_of(tx).rows)
+        said = _said(project, tx)
+    names = sorted({*said, *rows}, key=lambda name: (":" in name, name))
+    return [
+        Held(name, said.get(name), rows[name].value if name in rows else said.get(name), rows.get(name))
+        for name in names
+    ]
+
+
+def _said(project: Project, tx: Tx) -> dict[str, Any]:
+    """What the files say."""
+    whole = {name: getattr(project.settings, name, None) for name in WHOLE}
+    limits = {f"limit:{name}": amount for name, amount in project.settings.limits}
+    return {**whole, **limits, **{f"at_once:{task.name}": task.at_once for task in tasks.current(tx).values()}}
+
+
+def _check_scope(tx: Tx, scope: Scope) -> None:
+    if scope.task and scope.task not in (names := tasks.names(tx)):
+        raise NotFound(unknown_task(scope.task, names))
+    groups = sorted({task.group for task in tasks.current(tx).values() if task.group})
+    if scope.group and scope.group not in groups:
+        raise NotFound(_unknown("group", scope.group, groups))
+
+
+def _check_name(project: Project, tx: Tx, name: str) -> None:
+    kind, colon, of = name.partition(":")
+    if kind == "at_once" and colon:
+        return _check_scope(tx, Scope(task=of))
+    if kind == "limit" and colon:
+        limits = [known for known, _ in project.settings.limits]
+        if of not in limits:
+            raise NotFound(_unknown("limit", of, limits))
+    elif name not in WHOLE:
+        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit")))
+    return None
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no {what} {name[:60]!r}; {hint}there are: {', '.join(known) or 'none'}"
+
+
+def _group(tx: Tx, task_name: str | None) -> str:
+    return next((task.group for task in tasks.current(tx).values() if task.name == task_name), "")
+
+
+def _tell(project: Project, tx: Tx, verb: str, what: str, who: Asked) -> None:
+    because = f": {who.reason}" if who.reason else ""
+    moves.tell(tx, "setting", verb, project.now(), who.by, what + because)
+    tx.after(project.wake)
