@@ -116,7 +116,9 @@ def newest_failures(tx: Tx, task: str, limit: int) -> dict[int, Kept]:
 
 def cleaned(tx: Tx, limit: int, failures: int, *, with_logs: bool) -> list[Kept]:
     """The oldest without working files (`with_logs`: whose logs are there), and the newest failures of their tasks."""
-    rows = [_kept(row) for row in tx.tuples(_WITH_LOGS if with_logs else _CLEANED, n=limit)]
+    rows = [_kept(row) for row in tx.tuples(_WITH_LOGS, n=limit)]
+    if not with_logs:
+        rows += [_kept(row) for row in tx.tuples(_CLEANED, n=limit)]
     found = {row.id: row for row in rows}
     for task in {row.task for row in rows if row.state is State.FAILED}:
         found.update(newest_failures(tx, task, failures))
@@ -253,7 +255,12 @@ _OLDEST = Statement(
 )
 _NEWEST_FAILURES = Statement(lambda _: _ended(literal_column("'failed'")).order_by(_p.finished_at.desc()).limit(_n))
 _CLEANED = Statement(
-    lambda _: select(*_ROW).where(_p.cleaned_at.is_not(None), _p.pinned_at.is_(None)).order_by(_p.finished_at).limit(_n)
+    lambda _: (
+        select(*_ROW)
+        .where(_p.cleaned_at.is_not(None), _p.bytes.is_(None), _p.pinned_at.is_(None))
+        .order_by(_p.finished_at)
+        .limit(_n)
+    )
 )
 _WITH_LOGS = Statement(
     lambda _: (

@@ -235,7 +235,7 @@ processing = Table(
     Index(
         "ix_processing_cleaned",
         "finished_at",
-        sqlite_where=text("cleaned_at IS NOT NULL"),
+        sqlite_where=text("cleaned_at IS NOT NULL AND bytes IS NULL"),
     ),
     # list what did not succeed, newest first
     Index(

@@ -354,6 +354,19 @@ def test_below_the_reserve_nothing_starts_nothing_is_taken_in_and_ends_are_recor
     assert d.state(waits) == "running"
 
 
+def test_a_preview_says_what_a_smaller_budget_deletes(drive: Drive) -> None:
+    """M76"""
+    d = drive(SAID)
+    good, bad, worse = did(d, size=200_000), did(d, 1, size=200_000), did(d, 1, size=200_000)
+    d.after(6)
+    set_to(d, "max_total", 300_000)
+    going = preview(d.project)
+    assert [each.kept.id for each in going] == [good, bad]
+    assert "too much" in going[0].why
+    d.after(3)
+    assert files(d, good, bad, worse) == [False, False, True]
+
+
 def test_a_pass_can_be_asked_for(drive: Drive) -> None:
     d = drive(ONE)
     good = did(d)

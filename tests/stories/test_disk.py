@@ -154,7 +154,7 @@ def test_a_directory_that_a_person_is_in_stays_however_full_the_disk_is(site: Si
         """\
         [work]
         keep_free = "60 MB"
-        keep = { failed_at_least = 0 }
+        keep = { failed = "1 s", failed_at_least = 0 }
         [tasks.t]
         on = "e"
         disk = "20 MB"
@@ -172,13 +172,12 @@ def test_a_directory_that_a_person_is_in_stays_however_full_the_disk_is(site: Si
     for _ in range(4):
         other = site.emit("e", code=0)
         eventually(lambda other=other: site.get(other).state == "succeeded", timeout=30)  # type: ignore[misc]
+    site.run("disk", "--clean")
     assert (site.project.var.files(bad) / "data").stat().st_size == 19_000_000
     assert site.get(bad).cleaned_at is None
     site.open("out")
     assert person.wait(20) == 0
-    other = site.emit("e", code=0)
-    eventually(lambda: site.get(other).state == "succeeded", timeout=30)
-    site.emit("e", code=0)
+    site.run("disk", "--clean")
     eventually(lambda: site.get(bad).cleaned_at is not None, timeout=30, what="it goes when the person has left")
     assert not site.project.var.files(bad).exists()
 
@@ -332,7 +331,6 @@ def test_people_see_pin_and_preview(site: Site) -> None:
     assert "nothing would be deleted" in site.run("disk", "--preview").stdout
     with site.project.store.begin() as tx:
         settings.put(tx, "max_total", 4_000_000, "test", site.project.now())
-    assert [each["id"] for each in site.json("disk", "--preview")["items"]] == [two]
     eventually(lambda: site.get(two).cleaned_at, timeout=30, what="the setting holds at once")
     assert site.get(one).cleaned_at is None
     site.run("unpin", str(one))

@@ -95,7 +95,7 @@ def _indexes() -> None:
         ("unmeasured", ["id"], "finished_at IS NOT NULL AND bytes IS NULL AND cleaned_at IS NULL"),
         ("kept", ["task", "state", "finished_at", "bytes"], "bytes IS NOT NULL AND cleaned_at IS NULL"),
         ("logs", ["finished_at"], "cleaned_at IS NOT NULL AND bytes IS NOT NULL"),
-        ("cleaned", ["finished_at"], "cleaned_at IS NOT NULL"),
+        ("cleaned", ["finished_at"], "cleaned_at IS NOT NULL AND bytes IS NULL"),
     ):
         op.create_index(f"ix_processing_{name}", "processing", columns, **_where(where))
     op.drop_index("ix_step_ready", "step")
