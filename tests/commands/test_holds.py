@@ -163,8 +163,9 @@ def test_run_now_clears_the_moment_before_which_it_would_not_begin(d: Driven) ->
     assert "processing run-now" in d.verbs(pid)
 
 
-@pytest.mark.feature("M18", "B42")
+@pytest.mark.feature("M18")
 def test_a_moment_that_nobody_can_mean_is_clamped(d: Driven) -> None:
+    """B42."""
     long_ago, never = d.clock.now().replace(year=1970), d.clock.now().replace(year=9999)
     (past,) = events.submit(d.project, NewEvent("e", source="test", not_before=long_ago)).processings
     (far,) = events.submit(d.project, NewEvent("e", source="test", not_before=never)).processings

@@ -19,7 +19,6 @@ import pytest
 from procession import contract, definitions, errors, present, units
 from procession.cli import events as cli_events
 from procession.cli import launcher as cli_launcher
-from procession.cli import processings as cli_processings
 from procession.cli import tasks as cli_tasks
 from procession.cli.main import group
 from procession.commands import reasons
@@ -198,7 +197,13 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("status", cli_launcher._json),
         ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),
-        ("cancel", cli_processings.cancel_command.callback),
+        ("cancel", present.cancelled),
+        ("answer", present.answered),
+        ("answers", present.answers),
+        ("setting", present.setting),
+        ("pause", present.pause),
+        ("account", present.account),
+        ("statistics", present.statistics),
     ],
 )
 def test_every_field_of_an_answer_has_a_line(heading: str, function: Any) -> None:
