@@ -23,6 +23,21 @@ def keep(place: Path, paths: tuple[str, ...]) -> str:
     return json.dumps({path: digest for path in paths if (digest := _digest(place, path))}, ensure_ascii=False)
 
 
+def keep_text(place: Path, text: bytes) -> str:
+    """Keep a text that is no file; return its hash."""
+    digest = hashlib.sha256(text).hexdigest()
+    _write(place / digest, text)
+    return digest
+
+
+def text_of(place: Path, digest: str) -> str | None:
+    """A text that was kept; None if it was too large, or is gone."""
+    try:
+        return (place / digest).read_text("utf-8", "replace")
+    except OSError:
+        return None
+
+
 def _digest(place: Path, path: str) -> str | None:
     try:
         found = os.stat(path)  # noqa: PTH116  on the hot path

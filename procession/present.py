@@ -28,6 +28,7 @@ from procession.workdir import Var
 if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.books import Account
     from procession.commands.bulk import Answer
+    from procession.commands.changes import Change, Comparison
     from procession.commands.processings import Cancelled
     from procession.commands.settings import Held
     from procession.commands.statistics import Durations, OfTask
@@ -126,6 +127,7 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "log_bytes": one.log_bytes,
         "host": one.host,
         "code": dict(one.code),
+        "surroundings": None if one.surroundings is None else dict(one.surroundings),
         "metrics": dict(one.metrics),
         "errors": one.errors,
         "log": str(directory / "log"),
@@ -239,6 +241,29 @@ def statistics(found: OfTask) -> dict[str, Any]:
             {"name": s.name, "outcomes": s.outcomes, "success": s.success, "durations": durations(s.durations)}
             for s in found.steps
         ],
+    }
+
+
+def comparison(found: Comparison) -> dict[str, Any]:
+    """A failed attempt beside the last good one."""
+    return {
+        "step": found.step,
+        "attempt": found.attempt,
+        "compared_with": None if found.good is None else {"processing": found.good[0], "attempt": found.good[1]},
+        "changes": [change(each) for each in found.changes],
+        "missing": list(found.missing),
+    }
+
+
+def change(each: Change) -> dict[str, Any]:
+    """One difference."""
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "before": each.before,
+        "after": each.after,
+        "text": each.sentence,
+        "diff": each.diff,
     }
 
 

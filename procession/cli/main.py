@@ -48,6 +48,7 @@ COMMANDS = {
         "list": ("processings", "Processings, newest first."),
         "show": ("processings", "Everything about one processing."),
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
+        "changes": ("changes", "What is different from the last time that a step went well."),
         "sets": ("sets", "Sets that are being collected: which pieces are there, which are missing."),
         "logs": ("steps", "What a script printed; -f follows it."),
         "disk": ("disk", "How full the disk is, who takes it, and what goes next."),

@@ -10,7 +10,8 @@ import click
 from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.table import age, bar, clean, plain, state, table
-from procession.commands import bulk, processings, reasons
+from procession.commands import bulk, changes, processings, reasons
+from procession.commands.changes import Comparison
 from procession.model.processing import Processing, Step
 from procession.model.states import State
 from procession.model.term import STATES
@@ -19,6 +20,9 @@ from procession.store import journal, queries, steps
 from procession.store import processings as rows
 from procession.store.database import Tx
 from procession.units import duration, size
+
+FIRST = 3
+"""So many of the things that changed are shown with a failed processing."""
 
 
 @click.command("list")
@@ -101,6 +105,7 @@ def show_command(processing_id: int, as_json: bool) -> None:
             why = reasons.explain(project, tx, found)
             story = journal.of(tx, processing_id)
             children = rows.children(tx, processing_id)
+        compared = changes.of_failed(project, found) if not as_json else None
         answer(
             as_json,
             lambda: {
@@ -108,11 +113,13 @@ def show_command(processing_id: int, as_json: bool) -> None:
                 "journal": [present.entry(e) for e in story],
                 "children": present.children(children),
             },
-            lambda: _show(project, found, why.sentence, children),
+            lambda: _show(project, found, why.sentence, children, compared),
         )
 
 
-def _show(project: Project, found: Processing, why: str, children: list[tuple[int, State]]) -> None:
+def _show(
+    project: Project, found: Processing, why: str, children: list[tuple[int, State]], compared: Comparison | None
+) -> None:
     now = project.clock.now()
     marks = "".join(f" {mark}" for mark in present.marks(found) if mark != "amber")
     version = f" (version {found.version})" if found.version > 1 else ""
@@ -152,6 +159,10 @@ def _show(project: Project, found: Processing, why: str, children: list[tuple[in
         click.echo(f"  {clean(name)} = {clean(plain(value))}")
     if found.state == "failed":
         failed = processings.find_step(found, None).name
+        if compared and compared.changes:
+            click.echo(f"\nchanged since it went well (procession changes {found.id} {failed}):")
+            for change in compared.changes[:FIRST]:
+                click.echo(f"  {clean(change.sentence)}")
         click.echo(f"\nlog:    procession logs {found.id} {failed}\nenter:  procession shell {found.id} {failed}")
         click.echo(f"again:  procession retry {found.id}")
 

@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from procession import code
 from procession.clock import moment
@@ -27,12 +28,15 @@ from procession.model.admission import Candidate, Capacity, Live, shims
 from procession.model.outcome import Ending, Outcome
 from procession.model.processing import whole
 from procession.model.states import PROCESSING, State
+from procession.model.task import StepPlan
 from procession.post import Post
 from procession.project import Project
 from procession.store import moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.steps import Order
 from procession.store.tallies import ended
+from procession.surroundings import Look
 
 log = logging.getLogger("procession")
 
@@ -159,24 +163,33 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
     orders = steps.orders(tx, [c.processing_id for c in admitted])
     kept = _kept(tx, orders, admitted)
+    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind != "wait"]
+    look = Look(str(project.root), partial(code.keep_text, project.var.code))
     steps.add_attempts(
         tx,
         [
             {
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
                 "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
-                "cpus": c.cpus, "memory": c.memory, "claimed_at": now, "surroundings": None,
+                "cpus": c.cpus, "memory": c.memory, "claimed_at": now,
+                "surroundings": None if plan.kind == "wait" else _around(look, plan, orders.get(c.processing_id)),
                 "code": kept.get((c.processing_id, c.ordinal))
                 or (code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None),
             }
             for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
-    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind != "wait"]
     jobs, unfit = _jobs(project, tx, definitions, running, orders, kept) if running else ([], [])
     if unfit:
         conclude(project, tx, unfit)
     tx.after(lambda: _send(project.serving, jobs))
+
+
+def _around(look: Look, plan: StepPlan, order: Order | None) -> str | None:
+    """What the attempt is started in; nothing for a step that only waits."""
+    if order is None or not plan.command.words:
+        return None
+    return look.at(plan.command.words[0], {} if order.params == "{}" else json.loads(order.params))
 
 
 def _begin(tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int) -> None:

@@ -167,6 +167,13 @@ def code_of(tx: Tx, processing_id: int, ordinal: int) -> dict[str, str]:
     return {} if row is None else json.loads(row.code)
 
 
+def last_good(tx: Tx, task: str, name: str, before: int, number: int) -> tuple[int, int, int] | None:
+    """The newest attempt of a step that a script did well, not later than processing `before` and not its attempt
+    `number`: processing id, ordinal, number."""
+    row = tx.row(_LAST_GOOD, task=task, name=name, before=before, number=number)
+    return None if row is None else (row.processing_id, row.ordinal, row.number)
+
+
 def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Order]:
     """Processing id → what its scripts are told."""
     return {row[0]: Order(*row) for row in tx.each_tuple(_ORDERS, [{"id": i} for i in set(processing_ids)])}
@@ -424,6 +431,23 @@ _CODE_OF = Statement(
             attempt.c.code.is_not(None),
         )
         .order_by(attempt.c.number.desc())
+        .limit(literal_column("1"))
+    )
+)
+_LAST_GOOD = Statement(
+    lambda _: (
+        select(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
+        .join_from(processing, step, step.c.processing_id == processing.c.id)
+        .join(attempt, _same(step, attempt, "processing_id", "ordinal"))
+        .where(
+            processing.c.task == _param("task", Text),
+            processing.c.id <= _param("before"),
+            step.c.name == _param("name", Text),
+            literal_column("attempt.outcome = 'succeeded'"),
+            attempt.c.made_by.is_(None),
+            or_(processing.c.id != _param("before"), attempt.c.number != _param("number", Integer)),
+        )
+        .order_by(processing.c.id.desc(), attempt.c.number.desc())
         .limit(literal_column("1"))
     )
 )

@@ -39,6 +39,11 @@ def get(tx: Tx, definition_id: int) -> Task:
     return _parsed(tx.run(_GET, id=definition_id).scalar_one())
 
 
+def by_hash(tx: Tx, digest: str) -> Task:
+    """The definition with this hash."""
+    return _parsed(tx.run(_BODY_OF, hash=digest).scalar_one())
+
+
 def names(tx: Tx) -> list[str]:
     """The names of all tasks in the file."""
     return [task.name for task in current(tx).values()]
@@ -91,6 +96,7 @@ _name, _at = bindparam("name", type_=Text()), bindparam("at", type_=BigInteger()
 _definition_id = bindparam("definition_id", type_=BigInteger())
 _ADD_DEFINITION = Statement(_add_definition)
 _BY_HASH = Statement(lambda _: select(definition.c.id).where(definition.c.hash == bindparam("hash", type_=Text())))
+_BODY_OF = Statement(lambda _: select(definition.c.body).where(definition.c.hash == bindparam("hash", type_=Text())))
 _GET = Statement(lambda _: select(definition.c.body).where(definition.c.id == bindparam("id", type_=BigInteger())))
 _CURRENT = Statement(
     lambda _: (

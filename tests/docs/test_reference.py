@@ -191,6 +191,8 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("event", present.event),
         ("submitted", present.submitted),
         ("obstacle", present.obstacle),
+        ("comparison", present.comparison),
+        ("change", present.change),
         ("entry", present.entry),
         ("page", present.page),
         ("findings", present.findings),

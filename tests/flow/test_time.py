@@ -30,11 +30,15 @@ def nominals(d: Driven) -> list[tuple[datetime, bool]]:
 
 def serve(d: Driven) -> None:
     """Take turns and end what runs, until nothing is due."""
+    before = None
     for _ in range(300):
-        d.turn()
-        if not d.executor.queue:
+        d.turn(2)  # the end of one is taken in after the timetables were asked
+        ((nominal,),) = d.rows("SELECT nominal_at FROM task")
+        if not d.executor.queue and nominal == before:
             return
-        d.end(d.claimed()[0])
+        before = nominal
+        if d.executor.queue:
+            d.end(d.claimed()[0])
     raise AssertionError("it never comes to rest")
 
 
@@ -85,14 +89,18 @@ def test_what_was_missed_while_nobody_served_is_one_run_or_all_or_none(drive: Dr
 def test_a_period_from_the_end_begins_when_the_run_before_has_ended(drive: Drive) -> None:
     d = drive('[tasks.t]\nevery = "10 min"\nfrom = "end"\nrun = "./one.sh"\n')
     d.turn()
+    d.begin()
     d.after(3600)
-    d.end(d.claimed()[0])
+    d.executor.end(d.key(1))
+    d.turn(2)
     d.after(599)
     assert len(nominals(d)) == 1
     d.after(2)
     assert len(nominals(d)) == 2
+    d.begin()
     d.crash()
-    d.end(d.claimed()[0])
+    d.executor.end(d.key(2))
+    d.turn(2)
     d.after(300)
     assert len(nominals(d)) == 2
     d.after(301)
@@ -102,7 +110,7 @@ def test_a_period_from_the_end_begins_when_the_run_before_has_ended(drive: Drive
 JUMPS = st.lists(st.sampled_from([60.0, 700.0, 3600.0, -3600.0, 86_400.0, -90.0, 0.0, 5000.0]), max_size=6)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(jumps=JUMPS, crashes=st.sets(st.integers(0, 6)), catch_up=st.sampled_from(["one", "all", "skip"]))
 def test_whatever_the_clock_does_no_nominal_time_has_two_events_and_the_timetable_goes_on(
     drive: Drive, jumps: list[float], crashes: set[int], catch_up: str
@@ -121,6 +129,7 @@ def test_whatever_the_clock_does_no_nominal_time_has_two_events_and_the_timetabl
     before, ahead = len(found), max([*found, d.clock.now()])
     set_to(d, ahead)
     serve(d)
-    d.after(601)
-    serve(d)
+    for _ in range(12):
+        d.clock.advance(59)
+        serve(d)
     assert len(nominals(d)) > before, "it is silenced by no jump for longer than the clock is behind"

@@ -1,0 +1,235 @@
+"""What changed: a failed attempt beside the last good one of the same task and step, the most telling first (N10).
+
+In: an attempt that has ended. Out: what is different, in a fixed order: code, parameters and arguments, environment,
+inputs, interpreter and packages, commit, host, limits, duration, memory. Always: rows and what lies beside the logs are
+read, nothing is executed; what was cleaned away is left out and said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from procession import code
+from procession.commands import processings
+from procession.errors import NotFound
+from procession.model.processing import Attempt, Processing, Step
+from procession.model.states import State
+from procession.project import Project
+from procession.store import steps, tasks
+from procession.store.database import Tx
+from procession.supervise import spool
+from procession.units import duration, size
+
+SHOWN = 60
+"""Characters of a value in a line."""
+SECRET = re.compile(r"(?i)pass|secret|token|key|credential")
+OURS = "PROCESSION_"
+APART = 1.5
+"""So many times longer, or more memory, is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference."""
+
+    kind: str
+    """``code``, ``parameter``, ``argument``, ``environment``, ``input``, ``interpreter``, ``package``, ``commit``,
+    ``host``, ``limit``, ``duration`` or ``memory``."""
+    name: str
+    before: str | None
+    """In the good attempt; None: it was not there."""
+    after: str | None
+    diff: str | None = None
+    """Of a script whose text changed, if both texts are kept."""
+
+    @property
+    def sentence(self) -> str:
+        """For people: one line."""
+        subject = f"{self.kind} {self.name}" if self.name else self.kind
+        if self.kind == "code" and self.before and self.after:
+            return f"{subject} has changed"
+        if self.before is None:
+            return f"{subject} is new: {_short(self.after)}"
+        if self.after is None:
+            return f"{subject} is gone; it was {_short(self.before)}"
+        return f"{subject}: {_short(self.before)} → {_short(self.after)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of comparing one attempt with a good one."""
+
+    step: str
+    attempt: int
+    good: tuple[int, int] | None
+    """Processing and number of the attempt it is compared with; None: none has succeeded before."""
+    changes: tuple[Change, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What could not be compared, because it is not kept any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One attempt with everything that is known of it."""
+
+    processing: Processing
+    attempt: Attempt
+    spec: Mapping[str, Any]
+    limits: Mapping[str, str]
+    work: str
+
+
+def changes(project: Project, processing_id: int, step_name: str | None = None) -> Comparison:
+    """Compare the latest attempt of a step (the failed one, if none is named) with the last good one before it."""
+    with project.store.read() as tx:
+        found = processings.look(tx, processing_id)
+        return compare(project, tx, found, processings.find_step(found, step_name))
+
+
+def of_failed(project: Project, found: Processing) -> Comparison | None:
+    """The same for a failed processing; None where it has not failed, or never ran."""
+    if found.state is not State.FAILED:
+        return None
+    with project.store.read() as tx, contextlib.suppress(NotFound):
+        return compare(project, tx, found, processings.find_step(found, None))
+    return None
+
+
+def compare(project: Project, tx: Tx, found: Processing, step: Step) -> Comparison:
+    """What `changes` does, in the caller's transaction. NotFound if nothing of this step has run."""
+    attempt = next((a for a in reversed(step.attempts) if a.claimed_at is not None and a.made_by is None), None)
+    if attempt is None:
+        raise NotFound(f"step {step.name} of processing {found.id} has not run yet; there is nothing to compare")
+    which = steps.last_good(tx, found.task, step.name, found.id, attempt.number)
+    if which is None:
+        return Comparison(step.name, attempt.number, None)
+    other = processings.look(tx, which[0])
+    good = next(each for each in other.steps if each.ordinal == which[1])
+    before = _side(project, tx, other, good, next(a for a in good.attempts if a.number == which[2]))
+    after = _side(project, tx, found, step, attempt)
+    missing = () if before.spec and after.spec else ("arguments and environment: a record was cleaned away",)
+    return Comparison(
+        step.name, attempt.number, (which[0], which[2]), tuple(_differences(project, before, after)), missing
+    )
+
+
+def _side(project: Project, tx: Tx, found: Processing, step: Step, attempt: Attempt) -> _Side:
+    directory = project.var.attempt(found.id, step.ordinal, step.name, attempt.number)
+    record = spool.archived(directory)
+    if record is None:
+        seen = spool.look(project.var.spool, project.attempt_key(found.id, step.ordinal, attempt.number))
+        record = getattr(seen, "record", None)
+    plan = tasks.by_hash(tx, found.definition).step(step.ordinal)
+    limits = {"timeout": plan.timeout, "memory": plan.memory, "cpus": plan.cpus, "cpu": plan.caps.cpu,
+              "files": plan.caps.files, "no_output": plan.caps.quiet, "log": plan.caps.log}  # fmt: skip
+    said = {name: f"{value:g}" for name, value in limits.items() if value}
+    return _Side(found, attempt, record.spec if record else {}, said, str(project.var.work(found.id)))
+
+
+# ── the differences, in the order in which they tell most ──────────────────────────────────────────
+
+
+def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Change]:
+    yield from _code(project, before.attempt.code, after.attempt.code)
+    parameters = list(_each("parameter", _texts(before.processing.params), _texts(after.processing.params)))
+    yield from parameters
+    if before.spec and after.spec:
+        if not parameters:  # else the arguments follow from them
+            yield from _arguments(before, after)
+        yield from _each("environment", _environment(before), _environment(after))
+    one, other = before.attempt.surroundings or {}, after.attempt.surroundings or {}
+    yield from _inputs(one.get("inputs", {}), other.get("inputs", {}))
+    yield from _interpreter(project, one, other)
+    yield from _pair("commit", "", one.get("commit"), other.get("commit"))
+    yield from _pair("host", "", before.attempt.host, after.attempt.host)
+    yield from _each("limit", before.limits, after.limits)
+    yield from _measured(before.attempt, after.attempt)
+
+
+def _code(project: Project, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for change in _each("code", before, after):
+        diff = None
+        if change.before and change.after:
+            one, other = (code.text_of(project.var.code, digest) for digest in (change.before, change.after))
+            if one is not None and other is not None:
+                lines = one.splitlines(keepends=True), other.splitlines(keepends=True)
+                diff = "".join(difflib.unified_diff(lines[0], lines[1], f"good{change.name}", f"now{change.name}"))
+        yield Change(change.kind, change.name, change.before, change.after, diff)
+
+
+def _arguments(before: _Side, after: _Side) -> Iterator[Change]:
+    """Words of the command, but for the directory of the processing, which is always another."""
+    one, other = ([w.replace(s.work, "{work}") for w in s.spec.get("argv", ())] for s in (before, after))
+    for place in range(max(len(one), len(other))):
+        words = [argv[place] if place < len(argv) else None for argv in (one, other)]
+        yield from _pair("argument", str(place), *words)
+
+
+def _environment(side: _Side) -> dict[str, str]:
+    found = {**side.spec.get("env_base", {}), **side.spec.get("env_set", {})}
+    return {name: str(value) for name, value in found.items() if not name.startswith(OURS)}
+
+
+def _inputs(before: Mapping[str, list[int]], after: Mapping[str, list[int]]) -> Iterator[Change]:
+    def said(found: Mapping[str, list[int]]) -> dict[str, str]:
+        return {name: size(each[0]) for name, each in found.items()}
+
+    sizes = list(_each("input", said(before), said(after)))
+    yield from sizes
+    known = {change.name for change in sizes}
+    for name in sorted(before.keys() & after.keys()):
+        if name not in known and before[name] != after[name]:
+            yield Change("input", name, "as it was", "written anew since, of about the same size")
+
+
+def _interpreter(project: Project, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    yield from _pair("interpreter", "", before.get("interpreter"), after.get("interpreter"))
+    yield from _pair("interpreter", "version", before.get("version"), after.get("version"))
+    if before.get("interpreter") == after.get("interpreter") and before.get("changed") != after.get("changed"):
+        yield Change("interpreter", str(after.get("interpreter")), "as it was", "replaced since")
+    one, other = before.get("packages"), after.get("packages")
+    if one != other and one and other:
+        texts = [code.text_of(project.var.code, digest) or "" for digest in (one, other)]
+        listed = (dict(line.rsplit(" ", 1) for line in text.splitlines()) for text in texts)
+        yield from _each("package", *listed)
+
+
+def _measured(before: Attempt, after: Attempt) -> Iterator[Change]:
+    both = (before, after)
+    spans = [(a.finished_at - a.started_at).total_seconds() if a.started_at and a.finished_at else 0.0 for a in both]
+    if spans[0] and spans[1] and not 1 / APART <= spans[1] / spans[0] <= APART and max(spans) >= 1:
+        yield Change("duration", "", duration(spans[0]), duration(spans[1]))
+    used = [a.peak_tree or a.max_rss or 0 for a in both]
+    if all(used) and not 1 / APART <= used[1] / used[0] <= APART:
+        yield Change("memory", "", size(used[0]), size(used[1]))
+
+
+def _each(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for name in sorted(before.keys() | after.keys()):
+        yield from _pair(kind, name, before.get(name), after.get(name))
+
+
+def _pair(kind: str, name: str, before: str | None, after: str | None) -> Iterator[Change]:
+    if before == after:
+        return
+    if kind == "environment" and SECRET.search(name):  # that it changed is told, not what it is
+        before, after = before and "(a secret)", after and "(another secret)"
+    yield Change(kind, name, before, after)
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in params.items()
+    }
+
+
+def _short(value: str | None) -> str:
+    text = "" if value is None else " ".join(value.split())
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

@@ -1,0 +1,183 @@
+"""What an attempt is started in: interpreter, packages, commit, inputs; written down at the claim (N10).
+
+In: the program of a step, the parameters of its event. Out: JSON for the row of the attempt. Always: nothing is
+executed for it and no content is read that was read before: what is known of an interpreter holds as long as its
+directories of packages do not change. What cannot be found out is left out. Whether the working tree of the commit was
+changed is not known: the texts of the scripts are kept beside it by their hash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MOST_INPUTS = 20
+_PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
+_DISTRIBUTION = re.compile(r"(.+?)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+
+Keep = Callable[[bytes], str]
+"""Keeps a text and returns its hash."""
+
+_interpreters: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+_commits: dict[str, tuple[tuple[Any, ...], str | None]] = {}
+
+
+class Look:
+    """One look at the surroundings: everything is looked at once at most, so that a batch of claims costs one."""
+
+    def __init__(self, root: str, keep: Keep) -> None:
+        self._root = root
+        self._keep = keep
+        self._shared: dict[str, dict[str, Any]] = {}
+
+    def at(self, program: str, params: Mapping[str, Any]) -> str:
+        """What is around an attempt of this program, as JSON."""
+        shared = self._shared.get(program)
+        if shared is None:
+            shared = self._shared[program] = self._around(program)
+        inputs = inputs_of(self._root, params)
+        return json.dumps({**shared, "inputs": inputs} if inputs else shared, ensure_ascii=False)
+
+    def _around(self, program: str) -> dict[str, Any]:
+        found = dict(interpreter(program, self._keep))
+        if head := commit(self._root):
+            found["commit"] = head
+        return found
+
+
+def inputs_of(root: str, params: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Parameter → size and moment of change (microseconds) of the file that it names, if it names one."""
+    found: dict[str, list[int]] = {}
+    for name, value in params.items():
+        if not isinstance(value, str) or not ("/" in value or "." in value) or len(value) > 4096:
+            continue
+        try:
+            stat = os.stat(os.path.join(root, value))  # noqa: PTH116,PTH118  on the hot path
+        except (OSError, ValueError):
+            continue
+        found[name] = [stat.st_size, stat.st_mtime_ns // 1000]
+        if len(found) == MOST_INPUTS:
+            break
+    return found
+
+
+# ── interpreters ───────────────────────────────────────────────────────────────────────────────────
+
+
+def interpreter(program: str, keep: Keep) -> dict[str, Any]:
+    """Which program it is, and of a Python its version and the hash of the list of its packages."""
+    if not _PYTHON.fullmatch(os.path.basename(program)):  # noqa: PTH119  on the hot path
+        return {"interpreter": program, "changed": _stamp(program)}
+    prefix = os.path.dirname(os.path.dirname(program))  # noqa: PTH120
+    known = _interpreters.get(program)
+    if known is not None and known[0] == _stamps(program, known[1]["places"]):
+        return _without_places(known[1])
+    places = [str(path) for path in _places(Path(prefix))]
+    found: dict[str, Any] = {"interpreter": program, "version": version(program, prefix), "places": places}
+    stamps = _stamps(program, places)
+    found["packages"] = keep("".join(f"{line}\n" for line in packages(places)).encode())
+    _interpreters[program] = (stamps, found)
+    return _without_places(found)
+
+
+def _without_places(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name != "places"}
+
+
+def _places(prefix: Path) -> list[Path]:
+    """Where this Python looks for what was installed."""
+    return sorted(
+        path
+        for pattern in ("lib/python3*/site-packages", "lib/python3*/dist-packages", "local/lib/python3*/dist-packages")
+        for path in prefix.glob(pattern)
+    )
+
+
+def packages(places: list[str]) -> list[str]:
+    """Names and versions of everything that is installed there, sorted."""
+    found: set[str] = set()
+    for place in places:
+        try:
+            names = os.listdir(place)  # noqa: PTH208
+        except OSError:
+            continue
+        found.update(f"{match[1]} {match[2]}" for name in names if (match := _DISTRIBUTION.fullmatch(name)))
+    return sorted(found)
+
+
+def version(program: str, prefix: str) -> str | None:
+    """Of a Python, without asking it: what its environment says, else what it is called."""
+    try:
+        text = Path(prefix, "pyvenv.cfg").read_text("utf-8", "replace")
+        if match := re.search(r"^version(?:_info)?\s*=\s*(\d+(?:\.\d+)*)", text, re.MULTILINE):
+            return match[1]
+    except OSError:
+        pass
+    match = re.search(r"python(\d+\.\d+)", os.path.realpath(program))
+    return match[1] if match else None
+
+
+def _stamp(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns // 1000  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _stamps(program: str, places: list[str]) -> tuple[Any, ...]:
+    return (_stamp(program), *((place, _stamp(place)) for place in places))
+
+
+# ── the commit ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def commit(root: str) -> str | None:
+    """The commit that the project's directory is at, if Git looks after it."""
+    directory = _git(Path(root))
+    if directory is None:
+        return None
+    common = directory
+    try:
+        if (directory / "commondir").exists():  # a worktree
+            common = directory / (directory / "commondir").read_text().strip()
+        head = (directory / "HEAD").read_text().strip()
+    except OSError:
+        return None
+    if not head.startswith("ref: "):
+        return head or None
+    name = head[5:]
+    stamps = (head, _stamp(str(common / name)), _stamp(str(common / "packed-refs")))
+    known = _commits.get(root)
+    if known is None or known[0] != stamps:
+        known = _commits[root] = (stamps, _reference(common, name))
+    return known[1]
+
+
+def _git(root: Path) -> Path | None:
+    for place in (root, *root.parents):
+        found = place / ".git"
+        if found.is_dir():
+            return found
+        if found.is_file():
+            try:
+                target = found.read_text().partition("gitdir:")[2].strip()
+            except OSError:
+                return None
+            return place / target if target else None
+    return None
+
+
+def _reference(common: Path, name: str) -> str | None:
+    try:
+        return (common / name).read_text().strip()
+    except OSError:
+        pass
+    try:
+        lines = (common / "packed-refs").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split()[0] for line in lines if line.endswith(f" {name}") and not line.startswith("#")), None)
