@@ -24,6 +24,7 @@ from tests.docs.reading import DOCS, ROOT, Block, blocks, name
 PROVES = {
     ROOT / "README.md": ("M5", "M35", "M36", "M100", "P1", "P25", "P32"),
     DOCS / "tutorial.md": ("M34", "M83", "M99", "N1"),
+    DOCS / "guides/disk.md": (),
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),

@@ -99,6 +99,26 @@ def test_files_then_logs_then_rows_go_by_age_and_the_books_balance(drive: Drive)
     assert [row.reason for row in noted] == ["2 of task t: older than [work] keep.rows"]
 
 
+def test_it_cleans_and_forgets_on_postgresql_as_well(postgres_url: str, drive: Drive) -> None:
+    d = drive(ONE, database=postgres_url)
+    good, bad, worse = did(d), did(d, 1), did(d, 1)
+    d.after(6)
+    assert d.get(good).bytes
+    disk.pin(d.project, [good], pinned=True)
+    disk.pin(d.project, [good], pinned=False)
+    assert disk.look(d.project).used > 300_000
+    for _ in range(5):
+        d.after(43_200)
+    assert [row.id for row in d.rows("SELECT id FROM processing")] == [worse]
+    assert [row.id for row in d.rows("SELECT id FROM event")] == [d.get(worse).event_id]
+    assert files(d, good, bad, worse) == [False, False, True]
+    set_to(d, "max_total", 1.0)
+    waits = d.born()
+    d.turn()
+    assert reasons.why(d.project, waits).code == "too_much_disk"
+    assert disk.look(d.project).standing.used > 100_000
+
+
 def test_a_key_outlives_its_event(drive: Drive) -> None:
     d = drive(ONE)
     first = d.submit(key="k")
