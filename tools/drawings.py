@@ -28,7 +28,7 @@ from procession.store import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-DRAWN = re.compile(r"(<!-- drawn: ([a-z]+)(?: ([a-z]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+DRAWN = re.compile(r"(<!-- drawn: ([a-z]+)(?: ([a-z-]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 TABLES = {
     "installation": "one row: which installation this is, and what its files said when they were last read",

@@ -11,6 +11,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.querying import Querying, words_argument
 from procession.cli.table import clean, many
 from procession.commands import bulk, deletions, holds, processings, restarts
 from procession.commands.asked import asked
@@ -34,7 +35,7 @@ def for_many(command: Command) -> Command:
         click.option("-y", "--yes", is_flag=True, help="Do not ask, however many are meant."),
         click.option("--dry-run", is_flag=True, help="Say what would be done and what is refused; do nothing."),
         reason_option,
-        click.argument("words", nargs=-1, metavar="ID | QUERY..."),
+        words_argument("ID | QUERY..."),
     ):
         command = decorate(command)
     return command
@@ -92,14 +93,13 @@ def _one(project: Project, one: Answer, *, as_json: bool) -> None:
     answer(
         as_json,
         lambda: present.answered(one) if there is None else present.processing(there, project.var),
-        lambda: click.echo(f"processing {one.id}: {clean(one.text)}"),
+        lambda: click.echo(clean(one.text)),
     )
 
 
 def _tell(one: Answer, n: int, of: int) -> None:
     place = f"[{n}/{of}] " if sys.stdout.isatty() else ""
-    refused = "" if one.done else click.style("refused: ", fg="yellow") if sys.stdout.isatty() else "refused: "
-    click.echo(f"{place}processing {one.id}: {refused}{clean(one.text)}")
+    click.echo(place + ("" if one.done else f"processing {one.id} refused: ") + clean(one.text))
 
 
 def _sum(answers: Sequence[Answer], dry_run: bool) -> None:
@@ -111,7 +111,7 @@ def _sum(answers: Sequence[Answer], dry_run: bool) -> None:
     click.echo(f"{done} {would}, {len(answers) - done} refused", err=True)
 
 
-@click.command("retry")
+@click.command("retry", cls=Querying)
 @for_many
 @step_option
 def retry_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
@@ -124,7 +124,7 @@ def _with_step(act: Callable[..., Any], step_name: str | None, project: Any, tx:
     return act(project, tx, pid, who, step_name)
 
 
-@click.command("restart")
+@click.command("restart", cls=Querying)
 @for_many
 @click.option("--from", "step_name", metavar="STEP", help="The same version, from this step on.")
 @click.option(
@@ -148,7 +148,7 @@ def restart_command(
     act_on(words, lambda project, tx, pid, who: restarts.restart_anew(project, tx, pid, who, how), "restart", options)
 
 
-@click.command("cancel")
+@click.command("cancel", cls=Querying)
 @for_many
 def cancel_command(words: tuple[str, ...], **options: Any) -> None:
     """Cancel: no step of it starts any more, what runs of it is ended."""
@@ -174,7 +174,7 @@ def _cancel(processing_id: int, reason: str | None, as_json: bool) -> None:
 _HAD = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled", "skipped": "been skipped"}
 
 
-@click.command("hold")
+@click.command("hold", cls=Querying)
 @for_many
 @step_option
 def hold_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
@@ -183,7 +183,7 @@ def hold_command(words: tuple[str, ...], step_name: str | None, **options: Any) 
     act_on(words, partial(_with_step, holds.hold_one, step_name), "hold", options)
 
 
-@click.command("release")
+@click.command("release", cls=Querying)
 @for_many
 @step_option
 def release_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
@@ -192,14 +192,14 @@ def release_command(words: tuple[str, ...], step_name: str | None, **options: An
     act_on(words, partial(_with_step, holds.release_one, step_name), "release", options)
 
 
-@click.command("run-now")
+@click.command("run-now", cls=Querying)
 @for_many
 def run_now_command(words: tuple[str, ...], **options: Any) -> None:
     """Wait for no moment: start as soon as there is room, also the next try of a step."""
     act_on(words, holds.run_one_now, "hurry", options)
 
 
-@click.command("delete")
+@click.command("delete", cls=Querying)
 @for_many
 @click.option("--children", is_flag=True, help="Also all that came of it.")
 @click.option("--again", is_flag=True, help="Process its event anew at once.")

@@ -9,6 +9,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.querying import Querying, words_argument
 from procession.cli.table import age, bar, clean, plain, state, table
 from procession.commands import bulk, changes, processings, reasons
 from procession.commands.changes import Comparison
@@ -25,10 +26,12 @@ FIRST = 3
 """So many of the things that changed are shown with a failed processing."""
 
 
-@click.command("list")
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@click.command("list", cls=Querying)
+@words_argument("[QUERY]...")
 @click.option("--task", help="Only of this task.")
-@click.option("--state", "state_name", type=click.Choice(STATES), help="Only in this state, or with this mark.")
+@click.option(
+    "--state", "state_name", type=click.Choice([str(s) for s in STATES]), help="Only in this state, or with this mark."
+)
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option

@@ -27,7 +27,7 @@ class Done:
     id: int
     """The processing to look at from now on."""
     text: str
-    """For people, without its number: ``step load gets another attempt``."""
+    """For people: ``step load of processing 17 gets another attempt``."""
 
 
 def asked(reason: str | None = None) -> Asked:

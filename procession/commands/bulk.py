@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """For people, without the number."""
+        """For people."""
         return self.done.text if self.done else str(self.error)
 
 

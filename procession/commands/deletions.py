@@ -41,10 +41,12 @@ def delete_one(
         uncount(tx, processing, project.now())
         wishes.replace(tx, processing_id, new_id)
     _remove(project, tx, processing_id, who)
-    with_them = f" with {len(below)} processings that came of it" if below else ""
+    said = f"processing {processing_id} is deleted" + (
+        f" with {len(below)} processings that came of it" if below else ""
+    )
     if again:
-        return Done(new_id, f"is deleted{with_them}; its event is processed anew as processing {new_id}")
-    return Done(processing_id, f"is deleted{with_them}")
+        return Done(new_id, f"{said}; its event is processed anew as processing {new_id}")
+    return Done(processing_id, said)
 
 
 def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:

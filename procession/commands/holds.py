@@ -26,7 +26,7 @@ def hold_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name
             raise Refused(f"processing {processing_id} is held already")
         wishes.hold(tx, processing_id, now)
         moves.note(tx, "processing", "hold", [Moving(processing_id, now, why=who.reason)], who.by)
-        return Done(processing_id, "is held; nothing more of it starts")
+        return Done(processing_id, f"processing {processing_id} is held; nothing more of it starts")
     step = find_step(processing, step_name)
     if step.held_at is not None:
         raise Refused(f"step {step.name} of processing {processing_id} is held already")
@@ -37,7 +37,7 @@ def hold_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name
     wishes.hold_step(tx, processing_id, step.ordinal, now)
     moves.note(tx, "step", "hold", [Moving(processing_id, now, step.ordinal, why=who.reason)], who.by)
     keep_held(tx, processing_id)
-    return Done(processing_id, f"step {step.name} is held")
+    return Done(processing_id, f"step {step.name} of processing {processing_id} is held")
 
 
 def release_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str | None = None) -> Done:
@@ -53,7 +53,7 @@ def release_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_n
             wishes.hold(tx, processing_id, None)
             keep_held(tx, processing_id)
         moves.note(tx, "step", "release", [Moving(processing_id, now, step.ordinal, why=who.reason)], who.by)
-        return Done(processing_id, f"step {step.name} is released")
+        return Done(processing_id, f"step {step.name} of processing {processing_id} is released")
     held = [step for step in processing.steps if step.held_at is not None]
     if processing.held_at is None and not held:
         raise Refused(f"processing {processing_id} is not held")
@@ -61,7 +61,7 @@ def release_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_n
     for step in held:
         wishes.hold_step(tx, processing_id, step.ordinal, None)
     moves.note(tx, "processing", "release", [Moving(processing_id, now, why=who.reason)], who.by)
-    return Done(processing_id, "is released")
+    return Done(processing_id, f"processing {processing_id} is released")
 
 
 def run_one_now(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
@@ -73,7 +73,7 @@ def run_one_now(project: Project, tx: Tx, processing_id: int, who: Asked) -> Don
     wishes.forget_due(tx, processing_id)
     moves.note(tx, "processing", "run-now", [Moving(processing_id, now, why=who.reason)], who.by)
     tx.after(project.wake)
-    return Done(processing_id, "starts as soon as there is room for it")
+    return Done(processing_id, f"processing {processing_id} starts as soon as there is room for it")
 
 
 def _alive(tx: Tx, processing_id: int, what: str) -> Processing:

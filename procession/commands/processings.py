@@ -86,7 +86,7 @@ def cancel_one(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done
     if standing.state in PROCESSING.terminal:
         raise Refused(f"processing {processing_id} has already ended: it is {standing.state}")
     _cancel(project, tx, processing_id, who)
-    return Done(processing_id, "its cancel is accepted")
+    return Done(processing_id, f"processing {processing_id}: its cancel is accepted")
 
 
 def _cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancelled:
@@ -153,7 +153,7 @@ def retry_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_nam
     uncount(tx, processing, now)
     keep_held(tx, processing_id)
     tx.after(project.wake)
-    return Done(processing_id, f"step {step.name} gets another attempt")
+    return Done(processing_id, f"step {step.name} of processing {processing_id} gets another attempt")
 
 
 def check_files(processing: Processing) -> None:

@@ -56,7 +56,7 @@ def restart_from(project: Project, tx: Tx, processing_id: int, who: Asked, step_
     uncount(tx, processing, now)
     keep_held(tx, processing_id)
     tx.after(project.wake)
-    return Done(processing_id, f"runs again from step {step.name} on")
+    return Done(processing_id, f"processing {processing_id} runs again from step {step.name} on")
 
 
 def restart_anew(project: Project, tx: Tx, processing_id: int, who: Asked, how: Anew | None = None) -> Done:
@@ -75,7 +75,9 @@ def restart_anew(project: Project, tx: Tx, processing_id: int, who: Asked, how: 
     wishes.replace(tx, processing_id, new_id)
     why = f"as processing {new_id}" + (f": {who.reason}" if who.reason else "")
     moves.note(tx, "processing", "restart", [Moving(processing_id, now, why=why)], who.by)
-    return Done(new_id, f"runs again as processing {new_id}, version {processing.version + 1}")
+    return Done(
+        new_id, f"processing {processing_id} runs again as processing {new_id}, version {processing.version + 1}"
+    )
 
 
 def bear_again(project: Project, tx: Tx, processing: Processing, standing: Standing, who: Asked, how: Anew) -> int:

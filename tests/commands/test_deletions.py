@@ -161,7 +161,7 @@ def test_with_children_goes_all_that_came_of_it_or_nothing(drive: Drive) -> None
     d.turn()
     newest = max(row.id for row in d.rows("SELECT id FROM processing"))
     d.end(newest, 1)
-    assert "4 processings" in ask(d, deletions.delete_one, top, children=True).text
+    assert "with 4 processings" in ask(d, deletions.delete_one, top, children=True).text
     assert not d.rows("SELECT id FROM processing")
     assert balanced(d)
 
