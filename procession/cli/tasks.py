@@ -17,6 +17,7 @@ from procession.errors import ConfigError
 from procession.model.event import NewEvent
 from procession.model.processing import Processing
 from procession.model.task import Task
+from procession.model.watching import WATCH
 from procession.project import person
 from procession.units import duration
 
@@ -57,6 +58,7 @@ def check_command(as_json: bool) -> None:
             "problems": [],
             "warnings": list(found.warnings),
             "tasks": [_task(t) for t in found.tasks],
+            "watches": [{"name": w.name, "pattern": w.pattern, "emit": w.emit} for w in found.watches],
         },
         lambda: _tell(found),
     )
@@ -79,12 +81,21 @@ def _tell(found: definitions.Definitions) -> None:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     count = f"{many(len(found.tasks), 'task')}, no mistakes" if found.tasks else "no tasks yet"
     click.echo(f"{found.name}: {count}")
+    for watch in found.watches:
+        if not watch.emit.startswith(WATCH):
+            click.echo(f"\n{_bold(watch.name)}: new files {watch.pattern} become events {watch.emit!r}")
+    watched = {watch.name: watch.pattern for watch in found.watches}
     for task in found.tasks:
         start = f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
+        start = f"on new files {watched[task.name]}" if task.name in watched else start
         limit = f", at most {task.at_once} at once" if task.at_once and not task.every else ""
-        click.echo(f"\n{click.style(task.name, bold=True) if sys.stdout.isatty() else task.name}: {start}{limit}")
+        click.echo(f"\n{_bold(task.name)}: {start}{limit}")
         for step in task.steps:
             click.echo(f"  {step.ordinal}. {step.name}: {shlex.join(step.command.words)}")
+
+
+def _bold(name: str) -> str:
+    return click.style(name, bold=True) if sys.stdout.isatty() else name
 
 
 @click.command("run")

@@ -20,15 +20,17 @@ ONLY_WATCHED = ("watch", "emit", "key", "title", "quiet", "ignore", "empty", "gr
 
 def build_watch(name: str, raw: Any, place: Place, around: Surroundings) -> WatchPlan | None:
     """The watch of one table of tasks; None if it has none, or if something is wrong with it, which is noted."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("watch"), str):
+    if not isinstance(raw, dict) or "watch" not in raw:
         return None
     table = read_table(TaskTable, raw, place)
+    if table.watch is None:
+        return None
     if "emit" in raw:
         _check_only_watched(name, raw, place)
     said = {key: getattr(table, key) for key in ("quiet", "empty", "key", "title", "group") if getattr(table, key)}
     said |= {"quiet": table.quiet} if table.quiet is not None else {}
     ignore = None if table.ignore is None else tuple(table.ignore)
-    plan = WatchPlan(name, raw["watch"], table.emit or WATCH + name, ignore=ignore, **said)
+    plan = WatchPlan(name, table.watch, table.emit or WATCH + name, ignore=ignore, **said)
     try:
         pattern = pattern_of(plan, str(around.root))
     except Invalid as error:

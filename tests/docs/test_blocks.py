@@ -25,6 +25,7 @@ PROVES = {
     ROOT / "README.md": ("M5", "M35", "M36", "M100", "P1", "P25", "P32"),
     DOCS / "tutorial.md": ("M34", "M83", "M99", "N1"),
     DOCS / "guides/disk.md": (),
+    DOCS / "guides/discovery.md": ("P7", "N9"),
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),

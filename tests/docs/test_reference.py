@@ -80,6 +80,10 @@ KEYS = {
     "limits of a step": names_in(schema.LimitsOfStep),
     "soft": names_in(schema.SoftTable),
     "expect": names_in(schema.ExpectTable),
+    "[sets]": names_in(schema.SetTable),
+    "pieces": names_in(schema.PiecesTable),
+    "[alerts]": names_in(schema.AlertsTable),
+    "[rules]": names_in(schema.RuleTable),
     "results": names_in(schema.ResultsTable),
 }
 
@@ -196,6 +200,10 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("entry", present.entry),
         ("page", present.page),
         ("findings", present.findings),
+        ("children", present.children),
+        ("message", present.message),
+        ("slot", present.slot),
+        ("watch", present.watch),
         ("status", cli_launcher._json),
         ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from procession.flow.candidates import Definitions, _Reading
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
-from procession.store import disk, processings, steps
+from procession.store import disk, messages, processings, steps
 from procession.store.database import Statement, Store, Tx
 from tests.store.making import NOW, born
 
@@ -26,6 +26,9 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (processings._ONLY_WAITING, {}, "ix_attempt_live"),
     (processings._CHILDREN, {"id": 7}, "ix_processing_origin"),
     (processings._LAST_END, {"task": "t"}, "ix_processing_finished"),
+    (processings._NTH_NEWEST, {"task": "t", "skip": 2}, "ix_processing_task|Backward using pk_processing"),
+    (processings._LAST_STATES, {"task": "t", "since": 0, "n": 3}, "ix_processing_finished"),
+    (messages._FOUND, {"rows": '[{"kind": "error", "task": "t", "step": "s"}]'}, "uq_message_active"),
     (processings._RUNNING, {}, "ix_processing_running"),
     (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
     (processings._BUSY, {"task": "t"}, "ix_processing_running"),
