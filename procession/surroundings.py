@@ -32,21 +32,21 @@ class Look:
     def __init__(self, root: str, keep: Keep) -> None:
         self._root = root
         self._keep = keep
-        self._shared: dict[str, dict[str, Any]] = {}
+        self._shared: dict[str, tuple[dict[str, Any], str]] = {}
 
     def at(self, program: str, params: Mapping[str, Any]) -> str:
         """What is around an attempt of this program, as JSON."""
         shared = self._shared.get(program)
         if shared is None:
             shared = self._shared[program] = self._around(program)
-        inputs = inputs_of(self._root, params)
-        return json.dumps({**shared, "inputs": inputs} if inputs else shared, ensure_ascii=False)
+        inputs = inputs_of(self._root, params) if params else None
+        return json.dumps({**shared[0], "inputs": inputs}, ensure_ascii=False) if inputs else shared[1]
 
-    def _around(self, program: str) -> dict[str, Any]:
+    def _around(self, program: str) -> tuple[dict[str, Any], str]:
         found = dict(interpreter(program, self._keep))
         if head := commit(self._root):
             found["commit"] = head
-        return found
+        return found, json.dumps(found, ensure_ascii=False)
 
 
 def inputs_of(root: str, params: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -137,24 +137,31 @@ def _stamps(program: str, places: list[str]) -> tuple[Any, ...]:
 
 def commit(root: str) -> str | None:
     """The commit that the project's directory is at, if Git looks after it."""
+    known = _commits.get(root)
+    if known is not None and known[0] == tuple((path, _stamp(path)) for path, _ in known[0]):
+        return known[1]
+    watched, found = _find_commit(root)
+    _commits[root] = (tuple((path, _stamp(path)) for path in watched), found)
+    return found
+
+
+def _find_commit(root: str) -> tuple[list[str], str | None]:
+    """The commit, and the paths that change when it does."""
     directory = _git(Path(root))
     if directory is None:
-        return None
+        return [root], None
     common = directory
     try:
         if (directory / "commondir").exists():  # a worktree
             common = directory / (directory / "commondir").read_text().strip()
         head = (directory / "HEAD").read_text().strip()
     except OSError:
-        return None
+        return [root, str(directory)], None
+    watched = [str(directory / "HEAD")]
     if not head.startswith("ref: "):
-        return head or None
+        return watched, head or None
     name = head[5:]
-    stamps = (head, _stamp(str(common / name)), _stamp(str(common / "packed-refs")))
-    known = _commits.get(root)
-    if known is None or known[0] != stamps:
-        known = _commits[root] = (stamps, _reference(common, name))
-    return known[1]
+    return [*watched, str(common / name), str(common / "packed-refs")], _reference(common, name)
 
 
 def _git(root: Path) -> Path | None:
