@@ -27,10 +27,12 @@ PROVES = {
     DOCS / "guides/disk.md": (),
     DOCS / "guides/discovery.md": ("P7", "N9"),
     DOCS / "guides/failures.md": ("P24",),
+    DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
     DOCS / "guides/scripts.md": ("P4", "P5"),
     DOCS / "guides/sdk.md": ("P4", "P5"),
+    DOCS / "guides/time.md": ("P6", "M34"),
 }
 """The features that a page proves where it runs as pasted."""
 RUN = tuple(PROVES)
