@@ -23,15 +23,18 @@ from procession.units import duration
 
 
 @click.command("init")
-@click.argument("where", required=False, metavar="[demo | DIR]")
+@click.argument("where", required=False, metavar="[demo | mosaic | DIR]")
 @click.argument("target", required=False, metavar="[DIR]")
 def init_command(where: str | None, target: str | None) -> None:
-    """Make a new project: a small one in DIR (or here), or with 'demo' a working example on real Landsat 8 scenes."""
-    if where == "demo":
-        from procession.examples import write_demo  # noqa: PLC0415
+    """Make a new project: a small one in DIR (or here), or a working example on real Landsat 8 scenes.
 
-        made = Path(target or "demo")
-        write_demo(made)
+    'demo' is a chain with a failure to mend; 'mosaic' has a watch, a set, a graph and keyed limits.
+    """
+    if where in ("demo", "mosaic"):
+        from procession import examples  # noqa: PLC0415
+
+        made = Path(target or where)
+        (examples.write_demo if where == "demo" else examples.write_mosaic)(made)
         click.echo(f"{made}/ is a project on real Landsat 8 scenes; read {made}/README.md, then:")
         click.echo(f"  cd {made}\n  procession check\n  procession up")
         return

@@ -1,7 +1,7 @@
 """Examples that come with Procession, and how they get to where somebody can play with them.
 
-*In:* the files of `landsat/`, as they were installed. *Out:* a project of one's own. *Always:* nothing that
-is there already is touched, and no network is needed.
+*In:* the files of `landsat/` and `mosaic/`, as they were installed. *Out:* a project of one's own. *Always:* nothing
+that is there already is touched, and no network is needed.
 """
 
 import json
@@ -12,6 +12,9 @@ from pathlib import Path
 from procession.errors import Refused
 
 LANDSAT = Path(__file__).parent / "landsat"
+MOSAIC = Path(__file__).parent / "mosaic"
+SCENES = "outbox"
+"""The directory of real scenes, which both examples share."""
 
 
 def write_demo(directory: Path) -> None:
@@ -20,18 +23,29 @@ def write_demo(directory: Path) -> None:
     The project's `python` becomes the interpreter that runs this, because that one is known to exist. Raises
     Refused where something is already.
     """
+    _write(LANDSAT, directory)
+
+
+def write_mosaic(directory: Path) -> None:
+    """Copy the mosaic example, in the same way: a watch, a set, a graph and keyed limits."""
+    _write(MOSAIC, directory)
+
+
+def _write(example: Path, directory: Path) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Refused(
             f"{directory} is not empty, and an example never overwrites anything: "
             "name a new directory, or empty this one"
         )
     shutil.copytree(
-        LANDSAT,
+        example,
         directory,
         ignore=shutil.ignore_patterns("__pycache__"),
         copy_function=shutil.copyfile,
         dirs_exist_ok=True,
     )
+    if not (directory / SCENES).exists():
+        shutil.copytree(LANDSAT / SCENES, directory / SCENES, copy_function=shutil.copyfile)
     for script in (*directory.glob("*.py"), *directory.glob("*.sh")):
         script.chmod(script.stat().st_mode | 0o111)
     definitions = directory / "procession.toml"
