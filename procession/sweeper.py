@@ -19,6 +19,8 @@ log = logging.getLogger("procession")
 
 SHARE = 20
 """A sum over all rows that took so long is asked for again after this many times as long."""
+CHEAP = 0.005
+"""Seconds; a sum that takes longer is left to the sweeper's thread, so that the claim does not wait for it."""
 
 
 @dataclass(slots=True)
@@ -68,7 +70,8 @@ class Sweeper:
         """Bytes of all directories with working files; with a million of them not summed up at every claim."""
         value, at, cost = self._used
         now = time.monotonic()
-        if cost < 0 or now - at > SHARE * cost:
+        mine = cost < CHEAP or threading.current_thread() is self._thread
+        if cost < 0 or (mine and now - at > SHARE * cost):
             value = disk.used(tx)
             self._used = value, now, time.monotonic() - now
         return value
