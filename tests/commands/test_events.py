@@ -139,7 +139,8 @@ def test_a_missing_parameter_refuses_the_whole_batch_and_nothing_is_written(
     assert not events.submit(project, scene("1")).duplicate, "its key is free"
 
 
-def test_an_event_that_cannot_be_is_refused_before_anything_is_written(project: Project) -> None:
+@pytest.mark.feature("N4")
+def test_an_event_that_cannot_be_is_refused_and_stands_in_the_books_and_the_journal_alone(project: Project) -> None:
     from procession.model.event import NewEvent  # noqa: PLC0415
 
     before = dump(project.store)
@@ -151,7 +152,15 @@ def test_an_event_that_cannot_be_is_refused_before_anything_is_written(project: 
     ):
         with pytest.raises(Invalid):
             events.submit(project, bad)
-    assert dump(project.store) == before
+    after = dump(project.store)
+    assert {**after, "tally": [], "journal": []} == before
+    assert sorted(row[1:5] for row in after["tally"]) == [
+        ("event", "?", "received", 1),
+        ("event", "?", "refused", 1),
+        ("event", "e", "received", 3),
+        ("event", "e", "refused", 3),
+    ]
+    assert [row[2:3] + row[6:7] for row in after["journal"]] == [("event", "refuse")] * 4
 
 
 def test_only_the_named_tasks_take_an_event_where_they_are_named(project: Project) -> None:
