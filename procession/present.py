@@ -58,6 +58,8 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "cancel_requested_at": iso(found.cancel_requested_at),
         "held_at": iso(found.held_at),
         "pinned_at": iso(found.pinned_at),
+        "cleaned_at": iso(found.cleaned_at),
+        "bytes": found.bytes,
         "marks": marks(found),
         "backfill": found.backfill,
         "origin": found.origin_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,23 +44,29 @@ class Project:
         self.file_problem: str | None = None
         """Why the definition files could not be read when they changed last; the older ones stay in force."""
         self._fingerprint: str | None = None
+        self._options: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, start: Path, clock: Clock | None = None, *, lenient: bool = False, resolve: bool = False) -> Project:
+    def open(
+        cls, start: Path, clock: Clock | None = None, *, lenient: bool = False, resolve: bool = False,
+        options: Sequence[str] = (),
+    ) -> Project:  # fmt: skip
         """Open the project that this directory is in.
 
         `lenient`: a mistake in the files does not prevent it, as long as they have been right once (for looking and for
         repairing). `resolve`: the files are read in any case, since what they mean (programs on the PATH, processors)
-        is what they mean to whoever serves.
+        is what they mean to whoever serves. `options`: values that hold over the files, ``launcher.cpus=4``; where a
+        launcher serves, what it was given holds.
         """
         root = definitions.find(start)
-        where = _whereabouts(root, lenient=lenient)
+        where = _whereabouts(root, options, lenient=lenient)
         var = Var(where.var)
         var.prepare()
         store = Store(where.database or sqlite_url(var.database))
         try:
             upgrade.prepare(store)
             project = cls(root, var, store, clock or Clock())
+            project._options = tuple(options)
             project.refresh(lenient=lenient, resolve=resolve)
         except BaseException:
             store.close()
@@ -89,15 +95,15 @@ class Project:
 
         With `lenient`, files that are wrong keep the older definitions in force and `file_problem` says why.
         """
-        fingerprint = definitions.fingerprint(self.root)
+        fingerprint = definitions.fingerprint(self.root, self._options)
         if fingerprint == self._fingerprint:
             return False
         with self.store.read() as tx:
             found = installation.find(tx)
         problem = None
-        if found is None or found.fingerprint != fingerprint or resolve:
+        if found is None or not self._holds(found, fingerprint) or resolve:
             try:
-                problem = self._take(definitions.read(self.root), fingerprint)
+                problem = self._take(definitions.read(self.root, self._options), fingerprint)
             except ProcessionError as error:
                 if not lenient or found is None or found.fingerprint is None:
                     raise
@@ -107,6 +113,13 @@ class Project:
         self._fingerprint, self.file_problem = fingerprint, problem
         self.__dict__.pop("settings", None)
         return True
+
+    def _holds(self, found: Installation, fingerprint: str) -> bool:
+        """Are the definitions in force those of the files as they are now? What a launcher at work was given over them
+        holds for everybody."""
+        if self.post is None and is_held(self.var.lock):
+            return definitions.of_files(found.fingerprint) == definitions.of_files(fingerprint)
+        return found.fingerprint == fingerprint
 
     def _take(self, read: Definitions, fingerprint: str) -> str | None:
         """Put definitions in force; where a launcher serves, that is its business, and it is told to look.
@@ -119,7 +132,7 @@ class Project:
             while self.clock.monotonic() < until:
                 with self.store.read() as tx:
                     found = installation.find(tx)
-                if found is not None and found.fingerprint == fingerprint:
+                if found is not None and self._holds(found, fingerprint):
                     return None
                 self.clock.sleep(0.02)
             return "they changed, and the launcher has not taken them in yet"
@@ -179,10 +192,10 @@ class Project:
         )
 
 
-def _whereabouts(root: Path, *, lenient: bool) -> definitions.Whereabouts:
+def _whereabouts(root: Path, options: Sequence[str], *, lenient: bool) -> definitions.Whereabouts:
     """Where the project keeps its things; where the file cannot even be read, the usual place if it is in use."""
     try:
-        return definitions.whereabouts(root)
+        return definitions.whereabouts(root, options)
     except ConfigError:
         if not lenient or not Var(root / "var").database.exists():
             raise

@@ -12,6 +12,7 @@ from __future__ import annotations
 import configparser
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -22,11 +23,13 @@ from sqlalchemy import Table
 
 from procession import errors
 from procession.cli.main import COMMANDS, group
+from procession.definitions import schema_json
 from procession.launcher.loop import CHAPTERS
 from procession.model.states import MACHINES
 from procession.store import schema
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "procession/definitions/procession.schema.json"
 DOCS = ROOT / "docs"
 DRAWN = re.compile(r"(<!-- drawn: ([a-z]+)(?: ([a-z-]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -192,7 +195,10 @@ def drawn(text: str) -> str:
 def stale() -> dict[Path, str]:
     """Files that are not as the code is, and their text as it should be."""
     texts = {path: path.read_text("utf-8") for path in sorted(DOCS.rglob("*.md"))}
-    return {path: new for path, text in texts.items() if (new := drawn(text)) != text}
+    found = {path: new for path, text in texts.items() if (new := drawn(text)) != text}
+    reference = drawn((DOCS / "reference/toml.md").read_text("utf-8"))
+    made = json.dumps(schema_json.make(reference), ensure_ascii=False, indent=1) + "\n"
+    return found if SCHEMA.read_text("utf-8") == made else {**found, SCHEMA: made}
 
 
 def main() -> int:

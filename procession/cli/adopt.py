@@ -65,7 +65,7 @@ def adopt_command(
         from procession.cli.tasks import run_command  # noqa: PLC0415
 
         context.find_root().obj = str(root)
-        context.invoke(run_command, task=name, params=params, key=None, title="adopted", as_json=False)
+        context.invoke(run_command, task=name, params=params, key=None, title="adopted", options=(), as_json=False)
 
 
 def _take_crontab(source: str, name: str, *, has_more: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import click
 from procession.project import Project
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+set_option = click.option(
+    "--set", "options", multiple=True, metavar="SECTION.KEY=VALUE", help="Holds over the file, as launcher.cpus=4."
+)
 id_argument = click.argument("processing_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 
 
@@ -24,9 +27,9 @@ def directory() -> Path:
 
 
 @contextmanager
-def opened(*, lenient: bool = True, resolve: bool = False) -> Iterator[Project]:
+def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str] = ()) -> Iterator[Project]:
     """The project, opened. Lenient: files with a mistake do not keep anybody from looking and repairing."""
-    project = Project.open(directory(), lenient=lenient, resolve=resolve)
+    project = Project.open(directory(), lenient=lenient, resolve=resolve, options=options)
     if project.file_problem:
         problem = project.file_problem
         click.echo(f"procession: the files are not in force, older ones stay in force: {problem}", err=True)

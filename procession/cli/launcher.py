@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from procession import present
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.table import age, bar, clean, many, state, table
 from procession.clock import iso, moment
 from procession.commands import launchers
@@ -22,7 +22,8 @@ from procession.project import Project
 
 @click.command("up")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
-def up_command(quiet: bool) -> None:
+@set_option
+def up_command(quiet: bool, options: tuple[str, ...]) -> None:
     """Serve this project: discover, start, retry, settle. Ctrl-C leaves scripts running; 'up' again takes them up."""
     if not sys.platform.startswith("linux"):
         raise HostError(f"'up' needs Linux (pidfd, flock, /proc); this is {sys.platform}")
@@ -31,7 +32,7 @@ def up_command(quiet: bool) -> None:
     from procession.launcher.loop import Loop  # noqa: PLC0415
     from procession.launcher.presence import serving  # noqa: PLC0415
 
-    with opened(lenient=False, resolve=True) as project:
+    with opened(lenient=False, resolve=True, options=options) as project:
         with serving(project, "up"):
             log_to(project.var.log, terminal=not quiet)
             if not quiet:

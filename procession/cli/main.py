@@ -22,11 +22,13 @@ COMMANDS = {
         "adopt": ("adopt", "Put scripts, or the lines of a crontab, into production as they are."),
         "check": ("tasks", "Say everything that is wrong in the files, and what each command becomes."),
         "run": ("tasks", "Run one processing of a task here, output as by hand."),
+        "completion": ("service", "Print what lets your shell complete commands and options."),
         "sdk": ("sdk", "Put the file for Python scripts, procession.py, into any environment."),
     },
     "Serve": {
         "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),
         "stop": ("launcher", "Stop serving this project; scripts run on."),
+        "service": ("service", "Print or install a systemd unit that serves this project."),
         "status": ("launcher", "What is going on."),
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
         "messages": ("messages", "What people should know: errors, failures, silence."),

@@ -10,16 +10,17 @@ from pathlib import Path
 import click
 
 from procession import definitions, present
-from procession.cli.context import answer, directory, json_option, opened
+from procession.cli.context import answer, directory, json_option, opened, set_option
 from procession.cli.events import parameters
 from procession.cli.table import many
-from procession.errors import ConfigError
+from procession.errors import ConfigError, Refused
 from procession.model.event import NewEvent
 from procession.model.processing import Processing
 from procession.model.task import Task
 from procession.model.watching import WATCH
 from procession.project import person
 from procession.units import duration
+from procession.workdir import is_held
 
 
 @click.command("init")
@@ -45,11 +46,18 @@ def init_command(where: str | None, target: str | None) -> None:
 
 
 @click.command("check")
+@set_option
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of the task file, for editors, and do nothing else."
+)
 @json_option
-def check_command(as_json: bool) -> None:
+def check_command(options: tuple[str, ...], schema: bool, as_json: bool) -> None:
     """Say everything that is wrong in the files, with its place, and what each command becomes."""
+    if schema:
+        click.echo((Path(definitions.__file__).parent / "procession.schema.json").read_text(), nl=False)
+        return
     try:
-        found = definitions.read(definitions.find(directory()))
+        found = definitions.read(definitions.find(directory()), options)
     except ConfigError as error:
         if as_json:
             click.echo(json.dumps({"problems": list(error.problems) or [str(error)]}, ensure_ascii=False))
@@ -60,6 +68,7 @@ def check_command(as_json: bool) -> None:
             "name": found.name,
             "problems": [],
             "warnings": list(found.warnings),
+            "overrides": list(found.overrides),
             "tasks": [_task(t) for t in found.tasks],
             "watches": [{"name": w.name, "pattern": w.pattern, "emit": w.emit} for w in found.watches],
         },
@@ -82,6 +91,8 @@ def _task(task: Task) -> dict[str, object]:
 def _tell(found: definitions.Definitions) -> None:
     for warning in found.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
+    for override in found.overrides:
+        click.echo(f"over the file: {override}")
     count = f"{many(len(found.tasks), 'task')}, no mistakes" if found.tasks else "no tasks yet"
     click.echo(f"{found.name}: {count}")
     for watch in found.watches:
@@ -106,8 +117,11 @@ def _bold(name: str) -> str:
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--key", help="The event's key; without it every run is a new event.")
 @click.option("--title", default="", help="What people see.")
+@set_option
 @json_option
-def run_command(task: str, params: tuple[str, ...], key: str | None, title: str, as_json: bool) -> None:
+def run_command(
+    task: str, params: tuple[str, ...], key: str | None, title: str, options: tuple[str, ...], as_json: bool
+) -> None:
     """Run one processing of a task here and now, its output as by hand; Ctrl-C cancels it.
 
     Its result is stored like any other. The exit code is 0, or that of the script that failed (128 + n where signal n
@@ -117,7 +131,11 @@ def run_command(task: str, params: tuple[str, ...], key: str | None, title: str,
     from procession.launcher.foreground import run_here  # noqa: PLC0415
 
     new = NewEvent(f"run:{task}", parameters(params), key, title, f"run:{person()}")
-    with opened(lenient=False) as project:
+    with opened(lenient=False, options=options) as project:
+        if options and is_held(project.var.lock):
+            raise Refused(
+                "a launcher serves this project, and what it was given with --set holds; stop it, or leave --set"
+            )
         found, interrupted = run_here(project, task, new, (lambda _: None) if as_json else Echo(project.var).tell)
         because = f": {found.reason}" if found.reason else ""
         answer(

@@ -8,9 +8,10 @@ without the schema's machinery, so that a command of the CLI whose project did n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from procession.definitions.files import FILE, Whereabouts, find, fingerprint, name_for, names, whereabouts
+from procession.definitions.files import FILE, Whereabouts, find, fingerprint, name_for, names, of_files, whereabouts
 from procession.definitions.result import Definitions
 
 __all__ = [
@@ -21,17 +22,18 @@ __all__ = [
     "fingerprint",
     "name_for",
     "names",
+    "of_files",
     "read",
     "whereabouts",
     "write_new_project",
 ]
 
 
-def read(root: Path) -> Definitions:
+def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     """Read and check everything that the project in this directory defines; raises ConfigError."""
     from procession.definitions.reading import read as read_all  # noqa: PLC0415  pydantic: 0.1 s
 
-    return read_all(root)
+    return read_all(root, options)
 
 
 def write_new_project(directory: Path, name: str | None = None) -> tuple[Path, ...]:

@@ -23,6 +23,11 @@ from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model.command import MAX_BYTES, Command, parse_word, placeholders
 
+_SHELL_SYNTAX = re.compile(
+    r"^(?:\||\|\||&&|&|;|<<?|[0-9&]?>>?(?:&[0-9])?)$|^[0-9&]?>>?(?=[\w/.&])|^<(?=[\w/.])|;$|"
+    r"\$\{?[A-Za-z_]\w*|\$\(|`|^~(?=/|$)|\*"
+)
+"""Words, or parts of them, that only a shell understands."""
 _IN_SHELL = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -50,6 +55,8 @@ def resolve(run: Any, options: dict[str, Any], root: Path, python: Callable[[], 
         anatomy = dissect(plain, root)
         command = _found(words, plain, anatomy, root, python)
         _warn(command, plain, anatomy, root, place)
+        if isinstance(run, str):
+            _warn_of_shell(run, anatomy, place)
     except (Invalid, OSError) as error:
         place.error(str(error) if isinstance(error, Invalid) else f"names no usable file ({error.strerror})")
         stem = _stem(plain, dissect(plain, root))
@@ -132,6 +139,19 @@ def _warn(command: Command, plain: list[str], anatomy: Anatomy, root: Path, plac
                 f"{word} lies in the project's directory, but the command runs in its own; "
                 f"if this file is meant, write {{project}}/{word}"
             )
+
+
+def _warn_of_shell(run: str, anatomy: Anatomy, place: Place) -> None:
+    """What a shell would act upon reaches the program as it is written; said once, for the first such word."""
+    words = shlex.split(run, posix=False)  # with their quotes: what is quoted is meant as it is
+    code = {words[n] for n in anatomy.code if n < len(words)}  # sh -c '…' has a shell of its own
+    for word in words[1:]:
+        if word[0] not in "'\"" and word not in code and (found := _SHELL_SYNTAX.search(word)):
+            place.warning(
+                f"{found[0]} means nothing here, because no shell reads the command: the program gets "
+                f"{word[:40]} as it is; if a shell is meant, write shell = true, otherwise put it into quotes"
+            )
+            return
 
 
 def _in_shell(run: Any, root: Path, place: Place) -> Found:

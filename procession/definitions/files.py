@@ -12,10 +12,12 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from procession import __version__
+from procession.definitions import overrides
 from procession.errors import ConfigError, NotFound
 
 FILE = "procession.toml"
@@ -52,8 +54,21 @@ def names(root: Path) -> list[str]:
     return [FILE, *(f"tasks/{name}" for name in more if not name.startswith("."))]
 
 
-def fingerprint(root: Path) -> str:
-    """Changes whenever what `read` would say may have changed; costs a few system calls."""
+def fingerprint(root: Path, options: Sequence[str] = ()) -> str:
+    """Changes whenever what `read` would say may have changed; costs a few system calls.
+
+    Its first part is that of the files alone (`of_files`), the other, if there is one, of what is set over them.
+    """
+    over = "\0".join(map(str, overrides.given(options)))
+    return _of_files(root) + (f":{hashlib.sha256(over.encode('utf-8', 'surrogateescape')).hexdigest()}" if over else "")
+
+
+def of_files(fingerprint: str | None) -> str | None:
+    """The part of a fingerprint that does not know what is set over the files."""
+    return None if fingerprint is None else fingerprint.partition(":")[0]
+
+
+def _of_files(root: Path) -> str:
     parts = [__version__, str(root.resolve())]
     for name in (*names(root), ".venv/bin/python", "venv/bin/python"):
         try:
@@ -64,13 +79,17 @@ def fingerprint(root: Path) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def whereabouts(root: Path) -> Whereabouts:
+def whereabouts(root: Path, options: Sequence[str] = ()) -> Whereabouts:
     """Where the project keeps its things, without checking the rest; raises ConfigError."""
     root = root.resolve()
     try:
-        project = tomllib.loads(text_of(root, FILE)).get("project", {})
+        tables = tomllib.loads(text_of(root, FILE))
     except (ValueError, RecursionError):
         raise ConfigError(f"{root / FILE} is not valid TOML; see: procession check") from None
+    for override in (*overrides.of_host(tables), *overrides.given(options)):
+        if override.keys[0] == "project":
+            overrides.put(tables, override)
+    project = tables.get("project", {})
     var, database = (project.get(key) for key in ("var", "database")) if isinstance(project, dict) else (1, 1)
     if not isinstance(var, str | None) or not isinstance(database, str | None):
         raise ConfigError(f"[project] in {root / FILE} is not right; see: procession check")

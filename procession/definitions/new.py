@@ -8,7 +8,11 @@ from procession.definitions.files import FILE, name_for
 from procession.definitions.schema import check_name
 from procession.errors import HostError, Refused
 
+SCHEMA = Path(__file__).parent / "procession.schema.json"
+BESIDE = ".procession.schema.json"
+
 _TOML = """\
+#:schema ./.procession.schema.json
 # Procession runs these tasks: procession up. What is wrong here says: procession check
 
 [project]
@@ -54,6 +58,7 @@ def write_new_project(directory: Path, name: str | None = None) -> tuple[Path, .
         directory / FILE: _TOML.format(name=name),
         directory / "look.sh": _LOOK,
         directory / "greet.py": _GREET,
+        directory / BESIDE: SCHEMA.read_text(encoding="utf-8"),
     }
     for path in files:
         if path.exists() or path.is_symlink():
@@ -63,7 +68,7 @@ def write_new_project(directory: Path, name: str | None = None) -> tuple[Path, .
         for path, text in files.items():
             with path.open("x") as file:
                 file.write(text)
-            path.chmod(0o644 if path.suffix == ".toml" else 0o755)
+            path.chmod(0o644 if path.suffix in (".toml", ".json") else 0o755)
     except OSError as error:
         where = error.filename or directory
         raise HostError(f"{where} cannot be written ({error.strerror}); choose another place") from None

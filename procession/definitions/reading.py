@@ -7,21 +7,27 @@ is, if a wrapper hides it), and the content of a file that is not TOML appears n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from procession.definitions import overrides
 from procession.definitions.files import FILE, fingerprint, name_for, names
 from procession.definitions.machine import available_cpus, available_memory
+from procession.definitions.overrides import Override
 from procession.definitions.result import Definitions
 from procession.definitions.schema import (
     EnvironmentTable,
     LauncherTable,
     MainFile,
     ProjectTable,
+    Table,
     TaskFile,
     WorkTable,
     check_limit_name,
     read_table,
+    unknown_key,
 )
 from procession.definitions.sources import Place, Problems, Source, open_source
 from procession.definitions.steps import Surroundings
@@ -34,13 +40,18 @@ from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
 
-def read(root: Path) -> Definitions:
-    """Everything that the project in this directory defines; raises ConfigError with every mistake."""
+def read(root: Path, options: Sequence[str] = ()) -> Definitions:
+    """Everything that the project in this directory defines; raises ConfigError with every mistake.
+
+    `options` are those of ``--set``; the environment and the tables of this host hold over the files as well.
+    """
     root = root.resolve()
-    mark = fingerprint(root)
+    mark = fingerprint(root, options)
     problems = Problems()
     sources = [open_source(root, name, order, problems) for order, name in enumerate(names(root))]
     main = sources[0]
+    _check_hosts(main)
+    over = _put_over(sources, [*overrides.of_host(main.tables), *overrides.given(options)])
     top = read_table(MainFile, main.tables, Place(main))
     for source in sources[1:]:
         read_table(TaskFile, source.tables, Place(source))
@@ -92,7 +103,46 @@ def read(root: Path) -> Definitions:
         rules=rules,
         warnings=_lines(problems.warnings),
         fingerprint=mark,
+        overrides=tuple(map(str, over)),
     )
+
+
+def _put_over(sources: list[Source], found: list[Override]) -> list[Override]:
+    """Put what holds over the files into their tables; a task is looked for in all files."""
+    main = sources[0]
+    put = []
+    for override in found:
+        holders = sources if override.keys[0] == "tasks" else [main]
+        for source in holders:
+            if keys := overrides.put(source.tables, override):
+                source.origins[keys] = override.source
+                put.append(replace(override, keys=keys))
+                break
+        else:
+            known = [name for s in sources if isinstance(t := s.tables.get("tasks"), dict) for name in t]
+            main.problems.errors.append((-1, 0, overrides.unknown_task(override, known)))
+    return put
+
+
+def _check_hosts(main: Source) -> None:
+    """Tables of other hosts are looked at as well: their mistakes would show only there."""
+    hosts = main.tables.get("hosts")
+    if not isinstance(hosts, dict):
+        return
+    kinds: dict[str, type[Table]] = {
+        "project": ProjectTable, "launcher": LauncherTable, "environment": EnvironmentTable,
+        "work": WorkTable,
+    }  # fmt: skip
+    for name, sections in hosts.items():
+        place = Place(main, ("hosts", name))
+        if not isinstance(sections, dict):
+            place.error("must be a table of tables, such as [hosts.alpha.launcher]")
+            continue
+        for section, raw in sections.items():
+            if section not in overrides.SECTIONS:
+                place.at(section).error(unknown_key(section, list(overrides.SECTIONS)))
+            elif section in kinds:
+                read_table(kinds[section], raw, place.at(section))
 
 
 def _limits(top: MainFile, place: Place) -> dict[str, float]:

@@ -59,6 +59,8 @@ class Definitions:
     """Bytes below which nothing starts; None: what the disk's size says."""
     keep: Keep = field(default_factory=Keep)
     """How long what has ended stays."""
+    overrides: tuple[str, ...] = ()
+    """Lines for a person: what holds over the files, and who says so."""
 
     def to_json(self) -> str:
         """Everything but the tasks, which are stored by their hashes, and the database with its password."""
@@ -85,6 +87,7 @@ class Definitions:
                 "max_total": self.max_total,
                 "reserve": self.reserve,
                 "keep": asdict(self.keep),
+                "overrides": self.overrides,
             },
             ensure_ascii=False,
         )
@@ -117,6 +120,7 @@ class Definitions:
             max_total=raw.get("max_total"),
             reserve=raw.get("reserve"),
             keep=Keep(**raw.get("keep", {})),
+            overrides=tuple(raw.get("overrides", ())),
         )
 
 

@@ -403,6 +403,7 @@ class MainFile(Table):
     sets: dict[str, Any] | None = None
     alerts: dict[str, Any] | None = None
     rules: Annotated[list[Any], Field(max_length=1000)] | None = None
+    hosts: dict[str, Any] | None = None
     tasks: dict[str, Any] | None = None
 
 

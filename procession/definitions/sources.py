@@ -38,6 +38,8 @@ class Source:
     tables: dict[str, Any]
     lines: dict[Keys, int]
     problems: Problems
+    origins: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Keys whose values do not come from the file, and who says them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,16 @@ class Place:
                 path += f"[{key + 1}]"
             else:
                 path += "." * bool(path) + (key if _BARE.fullmatch(key) else _short(key))
+        if origin := self._origin():
+            return f"{origin}: {path}"
         return f"{self.source.name}:{self.line}: {path}" if path else f"{self.source.name}:{self.line}"
+
+    def _origin(self) -> str | None:
+        """Who says what stands here, if it is not the file."""
+        if not self.source.origins:
+            return None
+        ends = (self.keys[:n] for n in range(len(self.keys), 0, -1))
+        return next((self.source.origins[keys] for keys in ends if keys in self.source.origins), None)  # type: ignore[index]
 
     def _noted(self, text: str) -> tuple[int, int, str]:
         return (self.source.order, self.line, f"{self}: {text}")

@@ -1,5 +1,6 @@
 """A command of the file becomes absolute paths, or a mistake that says what to do."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -241,3 +242,33 @@ def test_a_wrong_choice_of_python_is_one_mistake_where_it_was_made(tmp_path: Pat
     toml = f"[project]\npython = '{python}'\n[tasks.t]\non = 'x'\nsteps = ['python a.py', 'python b.py']\n"
     (found,) = mistakes(write(tmp_path, toml, "a.py", "b.py"))
     assert found.startswith("procession.toml:2: project.python: " + mistake.format(root=tmp_path))
+
+
+@pytest.mark.feature("P2")
+@pytest.mark.parametrize(
+    ("run", "mark"),
+    [
+        ("cat a | wc", "|"), ("cat a > b", ">"), ("cat a >b", ">"), ("cat a 2>&1", "2>&1"), ("sort < a", "<"),
+        ("true && true", "&&"), ("echo a; echo", ";"), ("echo $HOME", "$HOME"), ("echo ${HOME}/x", "${HOME"),
+        ("ls *.tif", "*"), ("cat ~/x", "~"), ("echo `date`", "`"), ("echo $(date)", "$("), ("sleep 1 &", "&"),
+    ],
+)  # fmt: skip
+def test_shell_syntax_that_no_shell_will_see_is_told_once(tmp_path: Path, run: str, mark: str) -> None:
+    write(tmp_path, f"[tasks.t]\non = 'e'\nrun = {json.dumps(run)}\n")
+    (warning,) = read(tmp_path).warnings
+    assert f"{mark} means nothing here" in warning
+    assert "shell = true" in warning
+    write(tmp_path, f"[tasks.t]\non = 'e'\nshell = true\nrun = {json.dumps(run)}\n")
+    assert read(tmp_path).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "echo 'a | b'", "echo \"*.tif\"", "sh -c 'ls | wc > $OUT'", "echo a>b", "echo {path} --x={sat} 100% a~b a&b",
+        "echo https://x.org/?a=1&b=2", "awk '{{print $1}}'",
+    ],
+)  # fmt: skip
+def test_what_is_quoted_or_means_nothing_to_a_shell_either_is_not_told(tmp_path: Path, run: str) -> None:
+    write(tmp_path, f"[tasks.t]\non = 'e'\nrun = {json.dumps(run)}\n")
+    assert read(tmp_path).warnings == ()

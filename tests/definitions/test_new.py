@@ -20,7 +20,7 @@ def test_a_new_project_has_no_mistake_and_its_scripts_run_by_hand(tmp_path: Path
         ("look", "timetable:look", 1),
         ("greet", "visitor", 2),
     ]
-    assert {path.name for path in written} == {"procession.toml", "look.sh", "greet.py"}
+    assert {path.name for path in written} == {"procession.toml", "look.sh", "greet.py", ".procession.schema.json"}
 
     def run(*words: str) -> str:
         return subprocess.run(words, cwd=root, check=True, capture_output=True, text=True, timeout=60).stdout

@@ -82,6 +82,8 @@ KEYS = {
     "expect": names_in(schema.ExpectTable),
     "[sets]": names_in(schema.SetTable),
     "pieces": names_in(schema.PiecesTable),
+    "[work]": names_in(schema.WorkTable),
+    "keep": names_in(schema.KeepTable),
     "[alerts]": names_in(schema.AlertsTable),
     "[rules]": names_in(schema.RuleTable),
     "results": names_in(schema.ResultsTable),

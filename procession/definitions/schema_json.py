@@ -1,0 +1,132 @@
+"""The JSON Schema of the task file, for editors: made from the same classes that read it.
+
+Meanings come from the tables of ``docs/reference/toml.md``, so that there is one text for each key.
+``procession/definitions/procession.schema.json`` is this, as it was last drawn; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from procession.definitions import schema
+
+_MODELS: dict[str, type[schema.Table]] = {
+    "[project]": schema.ProjectTable,
+    "[launcher]": schema.LauncherTable,
+    "[environment]": schema.EnvironmentTable,
+    "[tasks.NAME]": schema.TaskTable,
+    "steps": schema.StepTable,
+    "Options of a step": schema.Options,
+    "retry": schema.Retry,
+    "limits of a step": schema.LimitsOfStep,
+    "soft": schema.SoftTable,
+    "expect": schema.ExpectTable,
+    "[work]": schema.WorkTable,
+    "keep": schema.KeepTable,
+    "[sets]": schema.SetTable,
+    "pieces": schema.PiecesTable,
+    "[alerts]": schema.AlertsTable,
+    "[rules]": schema.RuleTable,
+    "results": schema.ResultsTable,
+}
+"""Heading in toml.md → what reads the keys under it."""
+_QUANTITY = {"type": ["string", "number"]}
+_COMMAND = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_SHAPES: dict[str, Any] = {
+    "run": _COMMAND,
+    "uses": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object"}]},
+    "when": {"type": ["string", "object"]},
+    "where": {"type": ["string", "object"]},
+    "steps": {"type": "array", "minItems": 1, "items": {"anyOf": [*_COMMAND["anyOf"], {"$ref": "#/$defs/StepTable"}]}},
+    "defaults": {"$ref": "#/$defs/Options"},
+    "command": _COMMAND,
+    "wanted": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "string"}}]},
+}
+"""Keys whose readers take more than their types say."""
+
+
+def make(reference: str) -> dict[str, Any]:
+    """The schema, with the meanings that the text of toml.md gives."""
+    meanings = _meanings(reference)
+    defs: dict[str, Any] = {}
+    for heading, model in _MODELS.items():
+        made = model.model_json_schema(by_alias=True)
+        for name, inner in made.pop("$defs", {}).items():
+            defs.setdefault(name, inner)
+        defs[model.__name__] = made
+        for key, shape in made["properties"].items():
+            said = meanings.get(heading, {}).get(key) or meanings["Options of a step"].get(key)
+            made["properties"][key] = _plain(key, shape, model)
+            if said:
+                made["properties"][key]["description"] = said
+    for each in defs.values():
+        each.pop("title", None)
+        each.pop("description", None)  # of the class, for those who read the code
+    for name in defs.keys() - {model.__name__ for model in _MODELS.values()}:
+        inner = getattr(schema, name)
+        defs[name]["properties"] = {k: _plain(k, shape, inner) for k, shape in defs[name]["properties"].items()}
+    sections = {
+        "project": {"$ref": "#/$defs/ProjectTable"},
+        "launcher": {"$ref": "#/$defs/LauncherTable"},
+        "environment": {"$ref": "#/$defs/EnvironmentTable"},
+        "limits": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+        "variables": {"type": "object"},
+        "work": {"$ref": "#/$defs/WorkTable"},
+        "tasks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/TaskTable"}},
+    }
+    others = {
+        "sets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/SetTable"}},
+        "alerts": {"$ref": "#/$defs/AlertsTable"},
+        "rules": {"type": "array", "items": {"$ref": "#/$defs/RuleTable"}},
+    }
+    host = {"type": "object", "additionalProperties": False, "properties": {**sections, "tasks": {"type": "object"}}}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "procession.toml",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**sections, **others, "hosts": {"type": "object", "additionalProperties": host}},
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _plain(key: str, shape: dict[str, Any], model: type[schema.Table]) -> dict[str, Any]:
+    """What TOML can hold of it: no null, and quantities as texts too."""
+    if key in _SHAPES:
+        return {**_SHAPES[key], **{k: v for k, v in shape.items() if k == "description"}}
+    found = {k: v for k, v in shape.items() if k not in ("default", "title", "anyOf")}
+    kinds = [each for each in shape.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) == 1:
+        found = {**kinds[0], **found}
+    elif kinds:
+        found["anyOf"] = kinds
+    if key in quantities(model):
+        found = {**{k: v for k, v in found.items() if k == "description"}, **_QUANTITY}
+    return found
+
+
+def quantities(model: type[schema.Table]) -> set[str]:
+    """Keys that hold a duration or a size: written as a text with a unit, or as a bare number."""
+    kinds: tuple[Any, ...] = (schema.Duration, schema.Timeout, schema.Period, schema.Size)
+    readers = [kind.__metadata__[0] for kind in kinds]
+    names = set()
+    for name, field in model.model_fields.items():
+        inner = str(field.annotation)
+        if any(reader in field.metadata or str(reader) in inner for reader in readers):
+            names.add(field.alias or name)
+    return names
+
+
+def _meanings(reference: str) -> dict[str, dict[str, str]]:
+    """Heading → key → meaning, from the tables of the reference; links and marks are left out."""
+    found: dict[str, dict[str, str]] = {}
+    heading = ""
+    for line in reference.splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ").strip()
+        elif row := re.fullmatch(r"\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|", line):
+            default = "" if row[3].strip() in ("–", "-") else f" (default: {row[3].strip()})"
+            text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", row[4].strip() + default).replace("`", "")
+            found.setdefault(heading, {})[row[1]] = text
+    return found
