@@ -210,8 +210,8 @@ def of_events(tx: Tx, event_ids: Iterable[int]) -> dict[int, list[int]]:
 
 
 def newest(tx: Tx, *, task: str | None, state: str | None, before: int | None, limit: int) -> list[Processing]:
-    """Processings, newest first; `before` is the id to go on from."""
-    query = PICTURE.order_by(processing.c.id.desc()).limit(limit)
+    """Processings that no newer version has replaced, newest first; `before` is the id to go on from."""
+    query = PICTURE.where(processing.c.replaced_by.is_(None)).order_by(processing.c.id.desc()).limit(limit)
     if task is not None:
         query = query.where(processing.c.task == task)
     if state is not None:

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from procession.model.states import State
-from procession.store import installation, launchers, moves, processings, tasks
+from procession.model.states import PROCESSING, State
+from procession.store import installation, launchers, moves, processings, tallies, tasks
 from procession.store.database import Store
 from procession.store.moves import Moving
 from tests.store.making import NOW, born, chain, claimed, launcher_on
@@ -109,6 +109,7 @@ def test_all_states_are_counted_by_task(store: Store) -> None:
         moves.processings(tx, "begin", moved("begin", *ids[:8]), "test")
         for verb, pid in zip(("succeed", "succeed", "fail", "cancel", "skip"), ids, strict=False):
             moves.processings(tx, verb, moved(verb, pid), "test")
+            tallies.add(tx, NOW, [tallies.ended("t", PROCESSING.moves[verb].target, NOW - 5, NOW)])
         assert processings.counts(tx) == {
             "t": {"succeeded": 2, "failed": 1, "cancelled": 1, "skipped": 1, "running": 3, "waiting": 4},
             "other": {"waiting": 1},
