@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procession.watch import Scan, Watch, read_pattern
+from procession.watch import Looks, Pattern, Scan, Watch, read_pattern
 from tests.waiting import eventually
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -398,3 +399,29 @@ def test_a_look_at_what_has_not_changed_reads_no_directory_and_asks_no_file(tmp_
     write(tmp_path / "in/new.h5")
     watched.scan(12)
     assert read == [f"{tmp_path}/in"]
+
+
+class _Gone(Watch):
+    """A watch on a file system that does not answer."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        super().__init__(pattern)
+        self.answers = threading.Event()
+
+    def scan(self, now: float) -> Scan:
+        self.answers.wait(30)
+        return super().scan(now)
+
+
+@pytest.mark.feature("P7")
+def test_a_file_system_that_does_not_answer_holds_up_no_other_watch(tmp_path: Path) -> None:
+    gone, good = _Gone(read_pattern(f"{tmp_path}/*")), Watch(read_pattern(f"{tmp_path}/*"))
+    looks = Looks()
+    looks.begin(gone, 0.0, lambda: None)
+    looks.begin(good, 1.0, lambda: None)
+    eventually(lambda: looks.ended, what="the other look has ended")
+    assert [look.watch for look in looks.take()] == [good]
+    assert (looks.since(gone), looks.since(good), looks.busy) == (0.0, None, True)
+    gone.answers.set()
+    eventually(lambda: looks.ended, what="it answers")
+    assert [look.watch for look in looks.take()] == [gone]
