@@ -28,6 +28,7 @@ PROVES = {
     DOCS / "guides/discovery.md": ("P7", "N9"),
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/graphs.md": ("P3", "M39"),
+    DOCS / "guides/operating.md": ("M28", "M122"),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
     DOCS / "guides/scripts.md": ("P4", "P5"),
