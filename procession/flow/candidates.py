@@ -119,6 +119,8 @@ class _Reading:
         self._room = room
         self._owned = owned
         self._chosen: set[tuple[int, int]] = set()
+        self._limits: dict[str, int] = {}
+        """Task → how many of its waiting processings are read at a time."""
         self.passed: dict[int, tuple[int, ...]] = {}
         self.empty: dict[int, None] = {}
         self._held: frozenset[int] | None = None
@@ -158,13 +160,16 @@ class _Reading:
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
         """First steps of the processings of one task that are next to begin."""
-        rows = processings.waiting(self._tx, name, self._owned, 1, passing)
+        limit = self._limits.get(name)
+        rows = processings.waiting(self._tx, name, self._owned, 1 if limit is None else max(1, limit), passing)
         if not rows or not self._definitions.readable(rows[0].definition_id):
             return []
-        at_once = self._at_once(name, rows[0].definition_id)
-        wanted = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
-        if wanted > 1:
-            rows = processings.waiting(self._tx, name, self._owned, wanted, passing)
+        if limit is None:
+            at_once = self._at_once(name, rows[0].definition_id)
+            limit = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
+            self._limits[name] = limit  # as long as it reads on past what waits: each reading may pass a great many
+            if limit > 1:
+                rows = processings.waiting(self._tx, name, self._owned, limit, passing)
         rows = [row for row in rows if self._definitions.readable(row.definition_id)]
         if rows and self._held is None:
             self._held = steps.held(self._tx)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from procession.flow.candidates import Definitions, _Reading
+from procession.flow.candidates import Definitions, _Reading, choose
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
+from procession.model.wants import Opening
 from procession.store import disk, messages, processings, steps
 from procession.store.database import Statement, Store, Tx
 from tests.store.making import NOW, born
@@ -145,3 +146,36 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
         assert 4 + 16 <= len(found) <= 4 + 17
         assert [c.begun for c in found[:4]] == [True] * 4
     assert counted * 100 < 20_000, "a scan of a hundred thousand rows takes many times as much"
+
+
+@pytest.mark.feature("N6", "M44")
+def test_a_hundred_thousand_that_wait_for_one_key_hide_nothing_and_are_passed_once(crowded: Store) -> None:
+    """The claim reads on past all that want the same text, and goes by them once."""
+    hot, cold = (Opening((("satellite:" + name, 1.0),)).to_json() for name in ("L8", "L9"))
+    counted = 0
+
+    def tick() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    with crowded.begin() as tx:
+        ids = "SELECT max(id) FROM processing WHERE state = 'waiting'"
+        tx.connection.exec_driver_sql(f"UPDATE processing SET wants = '{hot}' WHERE state = 'waiting'")
+        (last,) = tx.connection.exec_driver_sql(ids).one()
+        tx.connection.exec_driver_sql(f"UPDATE processing SET wants = '{cold}' WHERE id = {last}")
+        live = count_live(tx, "h")
+        live.take((("satellite:L8", 1.0),), 7)
+        capacity = Capacity(16.0 + live.cpus, limits={"satellite:{sat}": 1.0}, now=10**15, patience=1.0)
+        if tx.dialect == "sqlite":
+            driver: Any = tx.connection.connection.dbapi_connection
+            driver.set_progress_handler(tick, 100)
+        choice = choose(tx, Definitions(tx), Room(capacity, live), None, 16)
+        if tx.dialect == "sqlite":
+            driver.set_progress_handler(None, 0)
+        assert last in [c.processing_id for c in choice.admitted], "however long the hot ones have waited"
+        waited = [c for c in choice.found if not c.begun and c.processing_id != last]
+        assert len(waited) <= 16
+        assert {o.code for o in choice.obstacles.values()} <= {"limit", "kept"}
+        tx.connection.rollback()
+    assert counted * 100 < 2_000_000, "once past a hundred thousand entries, not once for each round"
