@@ -13,7 +13,9 @@ from typing import Any
 
 from procession.commands.asked import Asked
 from procession.commands.events import unknown_task
+from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
+from procession.model.admission import limit_of
 from procession.model.setting import MODES, Setting, read_value
 from procession.project import Project
 from procession.store import moves, settings, tasks
@@ -46,7 +48,7 @@ def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
     if mode not in MODES:
         raise Invalid(f"{mode!r} is no way to pause; there are {', '.join(MODES)}")
     with project.store.begin() as tx:
-        _check_scope(tx, scope)
+        _check_scope(project, tx, scope)
         settings.put(tx, scope.row, mode, who.by, project.now(), who.reason)
         _tell(project, tx, "pause", f"{scope.text}, {mode}", who)
         return settings.all_of(tx).rows[scope.row]
@@ -55,13 +57,13 @@ def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
 def resume(project: Project, scope: Scope, who: Asked) -> None:
     """Let it start again, also where failures had suspended it: those before this moment no longer count."""
     with project.store.begin() as tx:
-        _check_scope(tx, scope)
+        _check_scope(project, tx, scope)
         if not settings.remove(tx, scope.row):
             wider = settings.all_of(tx).pause(scope.task or "", _group(tx, scope.task) or scope.group or "")
             rest = f", but {wider.sentence}" if wider else ""
             raise Refused(f"{scope.text} is not paused{rest}")
         if scope.task:
-            tasks.set_resumed(tx, scope.task, project.now())
+            resumed(tx, scope.task, project.now())
         _tell(project, tx, "resume", scope.text, who)
 
 
@@ -115,10 +117,13 @@ def _said(project: Project, tx: Tx) -> dict[str, Any]:
     return {**whole, **limits, **{f"at_once:{task.name}": task.at_once for task in tasks.current(tx).values()}}
 
 
-def _check_scope(tx: Tx, scope: Scope) -> None:
-    if scope.task and scope.task not in (names := tasks.names(tx)):
-        raise NotFound(unknown_task(scope.task, names))
-    groups = sorted({task.group for task in tasks.current(tx).values() if task.group})
+def _check_scope(project: Project, tx: Tx, scope: Scope) -> None:
+    """What is paused is a task, a watch that only emits (it has a task's name), or a group of both."""
+    watches = project.settings.watches
+    names = [*tasks.names(tx), *(plan.name for plan in watches)]
+    if scope.task and scope.task not in names:
+        raise NotFound(unknown_task(scope.task, sorted(set(names))))
+    groups = sorted({*(t.group for t in tasks.current(tx).values()), *(plan.group for plan in watches)} - {""})
     if scope.group and scope.group not in groups:
         raise NotFound(_unknown("group", scope.group, groups))
 
@@ -126,14 +131,16 @@ def _check_scope(tx: Tx, scope: Scope) -> None:
 def _check_name(project: Project, tx: Tx, name: str) -> None:
     kind, colon, of = name.partition(":")
     if kind == "at_once" and colon:
-        return _check_scope(tx, Scope(task=of))
+        if of not in (names := tasks.names(tx)):
+            raise NotFound(unknown_task(of, names))
+        return
     if kind == "limit" and colon:
-        limits = [known for known, _ in project.settings.limits]
-        if of not in limits:
-            raise NotFound(_unknown("limit", of, limits))
+        limits = dict(project.settings.limits)
+        if limit_of(of, limits) is None:  # one value of a template is a limit, too
+            raise NotFound(_unknown("limit", of, list(limits)))
     elif name not in WHOLE:
         raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit")))
-    return None
+    return
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:

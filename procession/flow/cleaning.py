@@ -25,7 +25,7 @@ from procession.flow.conclude import BY
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
 from procession.store import disk as store
-from procession.store import moves, settings, tallies
+from procession.store import messages, moves, settings, slots, tallies
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -117,7 +117,16 @@ class Cleaner:
                 if not going or not act(trash, going):
                     break
                 found = True
+        self._forget_what_is_over()
         return found
+
+    def _forget_what_is_over(self) -> None:
+        """Messages that ended and sets that are closed go like rows of processings."""
+        if self.said.keep.rows is not None and self.said.keep.rows > 0:
+            before = self.now - int(self.said.keep.rows * 1e6)
+            with self.database.begin() as tx:
+                messages.remove_ended(tx, before)
+                slots.remove_done(tx, before)
 
     def _clean_by_age(self, trash: Trash, going: Sequence[Kept]) -> int:
         return self._clean(trash, going, AGE)
@@ -137,10 +146,11 @@ class Cleaner:
         """The database forgets them; the books count them as deleted. Of a restarted one the newest version counts."""
 
         def act(tx: Tx, locked: Sequence[store.Locked]) -> None:
-            store.forget(tx, locked)
+            gone = store.forget(tx, locked)
             counted = [each.kept for each in locked if not each.replaced]
             counts = [Count("task", kept.task, str(kept.state), -1) for kept in counted]
-            tallies.add(tx, self.now, [*counts, *(Count("task", kept.task, "deleted") for kept in counted)])
+            counts += [Count("task", kept.task, "deleted") for kept in counted]
+            tallies.add(tx, self.now, [*counts, *(Count("event", name, "removed", n) for name, n in gone.items())])
             for task, n in Counter(each.kept.task for each in locked).items():
                 store.note_forgotten(tx, task, n, self.now, BY)
 

@@ -17,6 +17,7 @@ from procession.commands import events, sets
 from procession.commands.messages import Notice, stand
 from procession.definitions.patterns import pattern_of
 from procession.errors import Invalid
+from procession.flow.budget import full
 from procession.model.event import NewEvent
 from procession.model.message import Message
 from procession.model.setting import Settings
@@ -119,6 +120,10 @@ def _take(project: Project, tx: Tx, each: Watching, scan: Scan, before: Stand) -
     """Submit what is new of what was found; it is taken when that is committed."""
     if not scan.ready:
         return
+    if why := full(project.var, project.settings):
+        each.refused[""] = f"nothing is taken: {why}"
+        return  # it is told again at the next look
+    each.refused.pop("", None)
     found: dict[str, tuple[Found, NewEvent]] = {}
     for one in scan.ready:
         try:

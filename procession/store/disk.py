@@ -159,13 +159,18 @@ def set_pinned(tx: Tx, ids: Sequence[int], at: int | None) -> None:
     tx.write(_SET_PINNED, [{"id": i, "at": at} for i in ids])
 
 
-def forget(tx: Tx, found: Sequence[Locked]) -> None:
+def forget(tx: Tx, found: Sequence[Locked]) -> dict[str, int]:
     """Delete everything that the database knows of these processings, and their events where nothing else is left of
-    them. The names and keys of the events stay, so that a repeat is known."""
+    them; return name → how many events and repeats went. Names and keys of events stay, so that a repeat is known."""
     rows = [{"id": each.kept.id} for each in found]
     for statement in _FORGET:
         tx.write(statement, rows)
-    tx.write(_FORGET_EVENTS, [{"id": i} for i in sorted({each.event_id for each in found})])
+    events = tx.each_tuple(_LEFT_OVER, [{"id": i} for i in sorted({each.event_id for each in found})])
+    tx.write(_FORGET_EVENTS, [{"id": event_id} for event_id, _, _ in events])
+    gone: dict[str, int] = {}
+    for _, name, repeats in events:
+        gone[name] = gone.get(name, 0) + 1 + repeats
+    return gone
 
 
 def note_forgotten(tx: Tx, task: str, n: int, at: int, by: str) -> None:
@@ -295,12 +300,13 @@ def _delete(table: Any, column: str) -> Statement:
     return Statement(build)
 
 
-def _forget_events(dialect: str) -> Executable:
-    given = Given(dialect, {"id": BigInteger()})
-    of_it: Select[Any] = (
-        select(literal_column("1")).select_from(schema.processing).where(_p.event_id == schema.event.c.id)
+def _left_over(dialect: str) -> Executable:
+    """Of these events, those of which no processing is left."""
+    given, e = given_rows(dialect, {"id": BigInteger()}), schema.event.c
+    of_it: Select[Any] = select(literal_column("1")).select_from(schema.processing).where(_p.event_id == e.id)
+    return (
+        select(e.id, e.name, e.repeats).select_from(given.join(schema.event, e.id == given.c.id)).where(~of_it.exists())
     )
-    return delete(schema.event).where(schema.event.c.id == given["id"], ~of_it.exists())
 
 
 _LOCK = Statement(_lock)
@@ -312,7 +318,8 @@ _FORGET = (
     *(_delete(table, "processing_id") for table in (schema.output, schema.attempt, schema.step, schema.journal)),
     _delete(schema.processing, "id"),
 )
-_FORGET_EVENTS = Statement(_forget_events)
+_LEFT_OVER = Statement(_left_over)
+_FORGET_EVENTS = _delete(schema.event, "id")
 _NOTE_FORGOTTEN = Statement(
     lambda _: schema.journal.insert().values(
         at=bindparam("at", type_=BigInteger()),

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.base import Executable
 
 from procession.model.message import Message
@@ -90,6 +103,11 @@ def next_untold(tx: Tx) -> int | None:
     return at  # type: ignore[no-any-return]
 
 
+def remove_ended(tx: Tx, before: int) -> None:
+    """Forget messages that ended before this moment."""
+    tx.run(_REMOVE_ENDED, before=before)
+
+
 def told(tx: Tx, message_id: int, at: int) -> None:
     """A person has been told how it stood at this moment."""
     tx.write(_TOLD, [{"id": message_id, "at": at}])
@@ -161,6 +179,7 @@ _END_KIND = Statement(
         .where(_t.c.kind == _param("kind", Text), _t.c.task == _param("task", Text), _ACTIVE)
     )
 )
+_REMOVE_ENDED = Statement(lambda _: delete(_t).where(_t.c.ended_at < _param("before")))
 _OF_KIND = Statement(lambda _: _PICTURE.where(_t.c.kind == _param("kind", Text), _ACTIVE).order_by(_t.c.id))
 _GET = Statement(lambda _: _PICTURE.where(_t.c.id == _param("id")))
 _READ_ALL = Statement(

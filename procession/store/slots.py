@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, func, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.model.pieces import SetPlan
@@ -98,6 +98,12 @@ def newest(tx: Tx, name: str | None, limit: int) -> list[Slot]:
     return [_picture(tuple(row)) for row in tx.connection.execute(query)]
 
 
+def remove_done(tx: Tx, before: int) -> None:
+    """Forget sets that were closed before this moment, with their pieces; the events that they became stay."""
+    tx.run(_REMOVE_PIECES, before=before)
+    tx.run(_REMOVE_DONE, before=before)
+
+
 def _picture(row: Sequence[Any]) -> Slot:
     slot_id, name, key, plan, first_at, due_at, done_at, complete, event_id, late = row
     read = SetPlan.from_raw(json.loads(plan))
@@ -162,4 +168,7 @@ def _due(dialect: str) -> Executable:
 _WAITED: Any = literal_column("(slot.done_at IS NULL)")
 _OPEN, _FIND, _ADD, _PIECES = Statement(_open), Statement(_find), Statement(_add), Statement(_pieces)
 _PARAMS, _CLOSE, _LATE, _DUE = Statement(_params), Statement(_close), Statement(_late), Statement(_due)
+_OVER: Any = _t.c.done_at < bindparam("before", type_=BigInteger())
+_REMOVE_PIECES = Statement(lambda _: delete(_p).where(_p.c.slot_id.in_(select(_t.c.id).where(_OVER))))
+_REMOVE_DONE = Statement(lambda _: delete(_t).where(_OVER))
 _NEXT_DUE = Statement(lambda _: select(func.min(_t.c.due_at)).where(_WAITED))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from procession.definitions import schema
 from tests.stories.site import Site
 from tests.waiting import eventually
 
@@ -52,7 +51,6 @@ def test_three_scripts_are_in_production_for_events_by_three_commands(site: Site
 
 
 @pytest.mark.feature("N7")
-@pytest.mark.skipif("watch" not in schema.TaskTable.model_fields, reason="tasks cannot watch directories here")
 def test_three_scripts_are_in_production_for_new_files_by_two_commands(site: Site) -> None:
     inbox = site.path("in")
     inbox.mkdir()
