@@ -26,6 +26,7 @@ PROVES = {
     DOCS / "tutorial.md": ("M34", "M83", "M99", "N1"),
     DOCS / "guides/disk.md": (),
     DOCS / "guides/discovery.md": ("P7", "N9"),
+    DOCS / "guides/alt_proc.md": ("M34", "M35", "M82", "M83", "M93", "M94", "M99"),
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/operating.md": ("M28", "M122"),
@@ -43,7 +44,7 @@ SLEEP = (
 )
 MARK = "@@ block {} @@"
 KNOWN = {"bash", "text", "console", "toml", "ini", "mermaid"}
-TIMEOUT = 50
+TIMEOUT = 120
 
 
 @pytest.fixture
