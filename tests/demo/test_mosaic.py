@@ -57,9 +57,9 @@ def test_bands_in_random_order_become_one_event_for_each_complete_scene_and_a_pi
     eventually(lambda: len(mosaic.json("sets")["items"]) >= 2, timeout=60, what="some scenes have begun to arrive")
     mosaic.kill()
     mosaic.up()
-    eventually(lambda: _states(mosaic).count("succeeded") == len(COMPLETE), timeout=90, what="all scenes are done")
+    eventually(lambda: _states(mosaic).count("succeeded") == len(COMPLETE), timeout=120, what="all scenes are done")
     eventually(
-        lambda: mosaic.json("messages")["items"], timeout=60, interval=0.5, what="a message says what is missing"
+        lambda: mosaic.json("messages")["items"], timeout=120, interval=0.5, what="a message says what is missing"
     )
 
     slots = {slot["key"]: slot for slot in mosaic.json("sets", "scene")["items"]}

@@ -24,7 +24,7 @@ OLD = "224078"
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("outbox", type=Path)
 parser.add_argument("inbox", type=Path)
-parser.add_argument("--files", type=int, default=4, help="how many (%(default)s)")
+parser.add_argument("--files", type=int, default=6, help="how many (%(default)s)")
 options = parser.parse_args()
 
 
