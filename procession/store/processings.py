@@ -331,11 +331,6 @@ _LATER: Any = literal_column(
 )
 
 
-def _by(index: str, query: Select[Any]) -> Select[Any]:
-    """The same query, told to go by this index: SQLite would take a shorter one that leads through all that ended."""
-    return query.with_hint(processing, f"INDEXED BY {index}", "sqlite")
-
-
 def _waiting(owned: bool, passing: bool) -> Statement:
     def build(dialect: str) -> Executable:
         p = processing.c
@@ -412,15 +407,20 @@ _RUNNING = Statement(
         .group_by(processing.c.task)
     )
 )
-_BUSY = Statement(
-    lambda _: union_all(
-        _by("ix_processing_waiting", select(processing.c.id)).where(
-            processing.c.task == _param("task", Text), _RUNNABLE
-        ),
-        _by("ix_processing_later", select(processing.c.id)).where(processing.c.task == _param("task", Text), _LATER),
-        select(processing.c.id).where(processing.c.task == _param("task", Text), _is("processing", "running")),
-    ).limit(literal_column("1"))
-)
+
+
+def _busy(dialect: str) -> Executable:
+    """The orders name the index here, too."""
+    p, task = processing.c, _param("task", Text)
+    runnable = select(p.id).where(p.task == task, _RUNNABLE).order_by(p.priority.desc(), p.id)
+    later = select(p.id).where(unindexed(dialect, p.task) == task, _LATER).order_by(p.due_at)
+    running = select(p.id).where(p.task == task, _is("processing", "running"))
+    one: Any = literal_column("1")
+    parts = (select(part.limit(one).subquery().c.id) for part in (runnable, later, running))
+    return union_all(*parts).limit(one)
+
+
+_BUSY = Statement(_busy)
 _LAST_END = Statement(
     lambda _: select(func.max(processing.c.finished_at)).where(
         processing.c.task == _param("task", Text), processing.c.finished_at.is_not(None)
@@ -479,28 +479,24 @@ PICTURE: Select[Any] = select(
 _ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == _param("id")))
 _FIND = Statement(lambda _: PICTURE.where(processing.c.id == _param("id")))
 _OF_EVENTS = Statement(_of_events)
-_ALIVE = Statement(
-    lambda _: union_all(
-        *(
-            select(processing.c.task, processing.c.state, func.count())
-            .where(so)
-            .group_by(processing.c.task, processing.c.state)
-            for so in (_is("processing", "running"),)
-        ),
-        *(
-            _by(index, select(processing.c.task, processing.c.state, func.count()))
-            .where(so)
-            .group_by(processing.c.task, processing.c.state)
-            for index, so in (("ix_processing_waiting", _RUNNABLE), ("ix_processing_later", _LATER))
-        ),
+
+
+def _alive(dialect: str) -> Executable:
+    """Grouped past the indexes of tasks: SQLite would take one of all that ever were."""
+    task = unindexed(dialect, processing.c.task)
+    so = (_is("processing", "running"), _RUNNABLE, _LATER)
+    return union_all(
+        *(select(task, processing.c.state, func.count()).where(each).group_by(task, processing.c.state) for each in so)
     )
-)
+
+
+_ALIVE = Statement(_alive)
 _KNOWN_TASK = Statement(
     lambda _: select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
 )
 _BEFORE = Statement(
     lambda _: select(func.count()).select_from(
-        _by("ix_processing_waiting", select(processing.c.id))
+        select(processing.c.id)
         .where(
             processing.c.task == _param("task", Text),
             _RUNNABLE,

@@ -187,13 +187,14 @@ def test_what_goes_on_with_removed_files_is_told_so(drive: Drive) -> None:
     d.after(7300)
     assert files(d, bad) == [False]
     for act in (
-        lambda: processings.retry(d.project, bad),
         lambda: steps.accept(d.project, bad, None, ""),
         lambda: debug.enter(d.project, bad, None),
     ):
         with pytest.raises(Refused, match="procession restart"):
             act()
     assert d.state(bad) == "failed"
+    processings.retry(d.project, bad)  # all of it runs anew, so nothing is missed
+    assert d.state(bad) == "waiting"
 
 
 def test_a_retry_that_comes_first_keeps_its_files(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_a_pause_lets_what_has_begun_go_on_only_when_it_drains() -> None:
         pause = Pause("task t", mode, "eva", "calibration", 0)
         admitted, obstacles = admit([one(1, pause=pause), one(2, begun=True, pause=pause)], room(), Live())
         assert [c.processing_id for c in admitted] == starts
-        assert obstacles[1, 1].sentence.startswith("task t is paused by eva: calibration; resume it with")
+        assert obstacles[1, 1].sentence.startswith("task t is paused by eva: calibration; to go on")
 
 
 @pytest.mark.feature("P13", "N5", "M20")
