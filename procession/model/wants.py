@@ -17,6 +17,9 @@ from procession.errors import Invalid
 MAX_NAME = 256
 """Characters of the name of a limit, with its values."""
 
+MAX_TEXT = 2_000
+"""Bytes of all that a processing or step wants, as text: an index of PostgreSQL takes no more than 2,700."""
+
 Uses = tuple[tuple[str, float], ...]
 """Name of each limit and how much of it, in the order of the names."""
 
@@ -110,4 +113,10 @@ def _uses(raw: object) -> Uses:
 
 
 def _text(said: dict[str, object]) -> str:
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if len(text.encode()) > MAX_TEXT:
+        raise Invalid(
+            f"what it takes of limits is {len(text.encode())} bytes long with these values; at most {MAX_TEXT}: "
+            "give limits shorter names, or fewer of them to a task"
+        )
+    return text

@@ -221,7 +221,8 @@ DEEP = (
         "the counts by the hour come to the rows that are there",
         "SELECT name || ' ' || what || ': ' || SUM(counted) || ' counted, ' || SUM(there) || ' there' FROM"
         " (SELECT task AS name, state AS what, 0 AS counted, COUNT(*) AS there FROM processing"
-        f" WHERE state IN ({_ENDED}) GROUP BY task, state UNION ALL SELECT name, what, SUM(n), 0 FROM tally"
+        f" WHERE state IN ({_ENDED}) AND replaced_by IS NULL GROUP BY task, state"
+        " UNION ALL SELECT name, what, SUM(n), 0 FROM tally"
         f" WHERE noun = 'task' AND what IN ({_ENDED}) GROUP BY name, what) AS both_of"
         " GROUP BY name, what HAVING SUM(counted) <> SUM(there)",
         deep=True,

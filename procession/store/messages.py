@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal_column,
@@ -163,8 +164,11 @@ def _read(dialect: str) -> Executable:
 
 
 def _told(dialect: str) -> Executable:
-    given, values = _by_id(dialect, at=(BigInteger(), "told_at"))
-    return update(_t).values(values).where(_t.c.id == given["id"])
+    """Whoever ended it may have had a clock that was ahead: what was told of its end is later than the end."""
+    given, _ = _by_id(dialect, at=(BigInteger(), "told_at"))
+    ended = func.coalesce(_t.c.ended_at, 0)
+    later = case((ended > given["at"], ended), else_=given["at"])
+    return update(_t).values(told_at=later).where(_t.c.id == given["id"])
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:

@@ -162,9 +162,15 @@ class Order(NamedTuple):
 
 
 def code_of(tx: Tx, processing_id: int, ordinal: int) -> dict[str, str]:
-    """Script path → hash of its text, as the latest attempt of this step had it."""
-    row = tx.row(_CODE_OF, processing_id=processing_id, ordinal=ordinal)
-    return {} if row is None else json.loads(row.code)
+    """Script path → hash of its text, as the latest attempt of this step had it; of a version that ran an older one's
+    scripts and did not come to this step, as the older one had it."""
+    asked: int | None = processing_id
+    while asked is not None:
+        if (row := tx.row(_CODE_OF, processing_id=asked, ordinal=ordinal)) is not None:
+            return json.loads(row.code)  # type: ignore[no-any-return]
+        older = tx.row(_CODE_FROM, processing_id=asked)
+        asked = None if older is None else older[0]
+    return {}
 
 
 def last_good(tx: Tx, task: str, name: str, before: int, number: int) -> tuple[int, int, int] | None:
@@ -422,6 +428,7 @@ _FOR_CHILDREN = Statement(
         .order_by(attempt.c.processing_id, attempt.c.ordinal)
     )
 )
+_CODE_FROM = Statement(lambda _: select(processing.c.code_of).where(processing.c.id == _param("processing_id")))
 _CODE_OF = Statement(
     lambda _: (
         select(attempt.c.code)

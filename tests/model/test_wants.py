@@ -50,3 +50,11 @@ def test_templates_that_come_to_the_same_name_are_added() -> None:
 def test_a_value_that_makes_no_name_is_refused_and_shown(value: str) -> None:
     with pytest.raises(Invalid, match=r"the limit \{x\} would be called"):
         named((("{x}", 1.0),), lambda _: value)
+
+
+def test_what_no_index_can_hold_is_refused_at_birth() -> None:
+    uses = tuple((f"limit-{n}:" + "x" * 200, 1.0) for n in range(30))
+    with pytest.raises(Invalid, match="at most 2000"):
+        Opening(uses).to_json()
+    with pytest.raises(Invalid, match="at most 2000"):
+        Wants(uses).to_json()
