@@ -10,8 +10,12 @@ import click
 
 from procession import definitions
 from procession.cli.context import directory
+from procession.cli.events import parameters
 from procession.cli.table import many
 from procession.errors import Invalid
+from procession.model.event import NewEvent
+from procession.model.watching import WATCH
+from procession.project import person
 
 
 @click.command("adopt")
@@ -62,10 +66,14 @@ def adopt_command(
         params = (f"path={path}", f"name={path.name}", f"stem={path.stem}")
     if not no_run:
         click.echo(f"running it once: procession run {name} {shlex.join(params)}".rstrip() + "\n", err=True)
-        from procession.cli.tasks import run_command  # noqa: PLC0415
+        from procession.cli.tasks import run_event  # noqa: PLC0415
 
         context.find_root().obj = str(root)
-        context.invoke(run_command, task=name, params=params, key=None, title="adopted", options=(), as_json=False)
+        given = parameters(params)
+        new = NewEvent(f"run:{name}", given, None, "adopted", f"run:{person()}")
+        if start.key == "watch":  # as the watch itself would have it, so that it does not take the file again
+            new = NewEvent(WATCH + name, given, str(given["path"]), "adopted", "watch")
+        run_event(name, new, (), False)
 
 
 def _take_crontab(source: str, name: str, *, has_more: bool) -> None:

@@ -13,6 +13,7 @@ from procession import definitions, present
 from procession.cli.context import answer, directory, json_option, opened, set_option
 from procession.cli.events import parameters
 from procession.cli.table import many
+from procession.clock import Clock, iso
 from procession.errors import ConfigError, Refused
 from procession.model.event import NewEvent
 from procession.model.processing import Processing
@@ -100,12 +101,22 @@ def _tell(found: definitions.Definitions) -> None:
             click.echo(f"\n{_bold(watch.name)}: new files {watch.pattern} become events {watch.emit!r}")
     watched = {watch.name: watch.pattern for watch in found.watches}
     for task in found.tasks:
-        start = f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
-        start = f"on new files {watched[task.name]}" if task.name in watched else start
+        start = f"on new files {watched[task.name]}" if task.name in watched else _start(task)
         limit = f", at most {task.at_once} at once" if task.at_once and not task.every else ""
         click.echo(f"\n{_bold(task.name)}: {start}{limit}")
         for step in task.steps:
             click.echo(f"  {step.ordinal}. {step.name}: {shlex.join(step.command.words)}")
+
+
+def _start(task: Task) -> str:
+    """When it runs; of a timetable by the clock also the next time."""
+    if task.cron is not None:
+        from procession.model.timetable import Cron  # noqa: PLC0415
+
+        coming = Cron(task.cron, task.timezone).next_after(None, Clock().now())
+        then = f", next {iso(coming)}" if coming else ""
+        return f"at {task.cron} in {task.timezone}{then}"
+    return f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
 
 
 def _bold(name: str) -> str:
@@ -127,10 +138,14 @@ def run_command(
     Its result is stored like any other. The exit code is 0, or that of the script that failed (128 + n where signal n
     ended it, 130 after Ctrl-C).
     """
+    run_event(task, NewEvent(f"run:{task}", parameters(params), key, title, f"run:{person()}"), options, as_json)
+
+
+def run_event(task: str, new: NewEvent, options: tuple[str, ...], as_json: bool) -> None:
+    """Run one processing of a task on this event here, and leave with its exit code."""
     from procession.cli.tail import Echo  # noqa: PLC0415
     from procession.launcher.foreground import run_here  # noqa: PLC0415
 
-    new = NewEvent(f"run:{task}", parameters(params), key, title, f"run:{person()}")
     with opened(lenient=False, options=options) as project:
         if options and is_held(project.var.lock):
             raise Refused(

@@ -61,7 +61,9 @@ def _files(project: Project) -> list[str]:
     with project.store.read() as tx:
         commands = [step.command for task in tasks.current(tx).values() for step in task.steps]
     root = project.root
-    scripts = {Path(s) for c in commands for s in c.scripts if root in Path(s).parents and Path(s).is_file()}
+    words = [word.replace("{project}", str(root)) for c in commands for word in c.words] + [*project.settings.alerts]
+    named = {*(s for c in commands for s in c.scripts), *(word for word in words if word.startswith(f"{root}/"))}
+    scripts = {Path(s) for s in named if root in Path(s).parents and Path(s).is_file()}
     inside = sorted(str(s.relative_to(root)) for s in scripts if project.var.root not in s.parents)
     return list(dict.fromkeys([*definitions.names(root), *inside]))
 

@@ -46,7 +46,7 @@ class Answer:
 
 def read(project: Project, words: Sequence[str]) -> Query:
     """The query that these words are; NotFound for a task that there is not and never was."""
-    found = query.parse(" ".join(words), project.clock.now())
+    found = query.parse(" ".join(_whole(word) for word in words), project.clock.now())
     named = {n for term in found.terms if isinstance(term, Names) and term.field == "task" for n in term.patterns}
     with project.store.read() as tx:
         names = tasks.names(tx)
@@ -54,6 +54,14 @@ def read(project: Project, words: Sequence[str]) -> Query:
             if "*" not in name and not processings.known_task(tx, name):
                 raise NotFound(unknown_task(name, names))
     return found
+
+
+def _whole(word: str) -> str:
+    """A term that came as one word of the command line and has spaces in it: the shell has taken its quotes."""
+    field, colon, value = word.partition(":")
+    if colon and " " in value and " " not in field and '"' not in word:
+        return f'{field}:"{value}"'
+    return word
 
 
 def chosen(project: Project, words: Sequence[str], *, everything: bool = False) -> list[int]:

@@ -153,7 +153,9 @@ def retry_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_nam
     uncount(tx, processing, now)
     keep_held(tx, processing_id)
     tx.after(project.wake)
-    return Done(processing_id, f"step {step.name} of processing {processing_id} gets another attempt")
+    changed = tasks.now_of(tx, processing.task) not in (None, standing.definition_id)
+    hint = f"; its task has changed since, with the new one: procession restart {processing_id}" if changed else ""
+    return Done(processing_id, f"step {step.name} of processing {processing_id} gets another attempt{hint}")
 
 
 def check_files(processing: Processing) -> None:

@@ -78,7 +78,9 @@ def _all_leave(tx: Tx) -> bool:
 def _held(tx: Tx, processing: Processing) -> Obstacle | None:
     """A person keeps it, or its next step, from starting."""
     waiting = [s for s in processing.steps if s.state in (State.READY, State.PENDING) and s.held_at is not None]
-    alone = waiting and not any(s.state is State.RUNNING for s in processing.steps)
+    others = any(s.state is State.RUNNING or (s.state is State.READY and not s.held_at) for s in processing.steps)
+    waiting = [s for s in waiting if s.state is State.READY]
+    alone = waiting and not others
     if processing.held_at is None and not alone:
         return None
     if processing.held_at is not None and any(s.state is State.RUNNING for s in processing.steps):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from procession import disk
 from procession.commands.asked import Asked
 from procession.commands.events import unknown_task
 from procession.commands.messages import resumed
@@ -20,6 +21,7 @@ from procession.model.setting import MODES, Setting, read_value
 from procession.project import Project
 from procession.store import moves, settings, tasks
 from procession.store.database import Tx
+from procession.units import size
 
 WHOLE = ("cpus", "memory", "keep_free", "max_total")
 """What can be set for the whole project."""
@@ -72,6 +74,10 @@ def change(project: Project, name: str, text: str, who: Asked) -> Setting:
     with project.store.begin() as tx:
         _check_name(project, tx, name)
         value = read_value(name, text)
+        if name == "keep_free" and value >= (total := disk.space(project.var.root / "work").total):
+            raise Refused(
+                f"keep_free={size(value)} is more than the whole disk has ({size(total)}); nothing could begin"
+            )
         settings.put(tx, name, value, who.by, project.now(), who.reason)
         _tell(project, tx, "set", f"{name}={value:g}", who)
         return settings.all_of(tx).rows[name]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from procession.doctor.finding import Finding, ok, some, warning, wrong
+from procession.flow.budget import full
 from procession.project import Project
 from procession.store import invariants
 from procession.store.database import masked, sqlite_is_safe, sqlite_module
@@ -99,6 +100,8 @@ def _postgresql(project: Project) -> Iterator[Finding]:
 
 def _room(project: Project) -> Finding:
     free = shutil.disk_usage(project.var.root).free
+    if why := full(project.var, project.settings):
+        return wrong("disk", why, "make room, or lower [work] reserve")
     says = f"{size(free)} are free at {project.var.root}"
     if free < NO_ROOM:
         return wrong("disk", says, "make room: nothing can be recorded soon")

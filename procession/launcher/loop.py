@@ -26,6 +26,7 @@ from procession.flow.settle import settle
 from procession.flow.stop import stop
 from procession.flow.sweep import sweep
 from procession.flow.tell import tell
+from procession.flow.warn import warn
 from procession.launcher import closing
 from procession.launcher.journal_log import JournalLog
 from procession.launcher.presence import capacity_said
@@ -36,7 +37,7 @@ from procession.store.database import Tx
 log = logging.getLogger("procession")
 
 Chapter = Callable[[Project, Tx], datetime | None]
-CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, tell, sweep)
+CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, warn, tell, sweep)
 
 NET = {"sqlite": 5.0, "postgresql": 1.0}
 """Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer

@@ -65,6 +65,12 @@ def nominals(tx: Tx) -> dict[str, int | None]:
     return {row.name: row.nominal_at for row in tx.rows(_ALL)}
 
 
+def now_of(tx: Tx, name: str) -> int | None:
+    """Id of the definition that a task has now; None if it is not in the files."""
+    row = tx.row(_NOW_OF, name=name)
+    return None if row is None else row[0]
+
+
 def set_nominal(tx: Tx, name: str, at: int) -> None:
     """Remember the nominal time for which a periodic task was last started."""
     tx.run(_NOMINAL, name=name, at=at)
@@ -119,4 +125,5 @@ _RESUMED_AT = Statement(lambda _: select(task.c.resumed_at).where(task.c.name ==
 _FIRST_SEEN = Statement(
     lambda _: select(definition.c.task, func.min(definition.c.created_at)).group_by(definition.c.task)
 )
+_NOW_OF = Statement(lambda _: select(task.c.definition_id).where(task.c.name == _name, task.c.removed_at.is_(None)))
 _NOMINAL = Statement(lambda _: update(task).values(nominal_at=_at).where(task.c.name == _name))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procession.clock import micros
-from procession.commands import debug, disk, processings, reasons, steps
+from procession.commands import debug, disk, messages, processings, reasons, steps
 from procession.commands.disk import preview
 from procession.errors import NotFound, Refused, StorageFull
 from procession.flow import cleaning
@@ -437,3 +437,20 @@ def test_nothing_outside_is_touched(drive: Drive, tmp_path: Path) -> None:
     assert (canary / "file").read_text() == "precious"
     assert not work.is_symlink()
     assert (tmp_path / "elsewhere/files/data").exists()
+
+
+@pytest.mark.feature("N3", "M94")
+def test_a_disk_at_its_floor_is_told_as_long_as_it_lasts(drive: Drive) -> None:
+    d = drive(ONE)
+    d.turn()
+    assert messages.newest(d.project) == []
+    d.write(ONE.replace("[work]", '[work]\nreserve = "90 PB"'))
+    d.project.refresh()
+    d.after(6)
+    (told,) = messages.newest(d.project)
+    assert told.kind == "disk"
+    assert "nothing starts" in told.text
+    d.write(ONE)
+    d.project.refresh()
+    d.after(6)
+    assert messages.newest(d.project) == [], "there is room again"
