@@ -63,19 +63,22 @@ def emit_command(
         done = events.submit(project, new)
         with project.store.read() as tx:
             stored = store.find(tx, done.event_id)
+        sets = [plan.name for plan in project.settings.sets if plan.event == event]
     if stored is None:
         raise NotFound(f"event {done.event_id} is known by its key, but was cleaned away")
-    answer(as_json, lambda: present.submitted(done, stored), lambda: _tell(done, event))
+    answer(as_json, lambda: present.submitted(done, stored), lambda: _tell(done, event, sets))
 
 
-def _tell(done: events.Submitted, name: str) -> None:
+def _tell(done: events.Submitted, name: str, sets: list[str]) -> None:
     ids = ", ".join(str(i) for i in done.processings)
     if done.duplicate:
         what = "already known, with other parameters; yours are not stored" if done.conflict else "already known"
-        rest = f"; processing {ids}" if ids else "; no task takes it"
+        rest = f"; processing {ids}" if ids else f"; it has no processing (see: procession event {done.event_id})"
         click.echo(f"event {done.event_id}: {what}{rest}")
     elif ids:
         click.echo(f"event {done.event_id}: processing {ids}")
+    elif sets:
+        click.echo(f"event {done.event_id}: a piece for {', '.join(sets)}; see: procession sets")
     else:
         click.echo(f"event {done.event_id}: stored, but no task takes events named {name!r}")
 
