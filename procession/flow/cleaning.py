@@ -223,7 +223,9 @@ class Cleaner:
                 locked = [each for each in store.lock(tx, free) if may_go(each.kept, cleaned=cleaned)]
                 taken = [each for each in locked if self._taken(take, each.kept.id)]
                 act(tx, taken)
-                return len(taken)
+        if not cleaned:  # after the commit: what the budget looks at next is without them
+            self.sweeper.measured(-sum(each.kept.bytes for each in taken))
+        return len(taken)
 
     def _taken(self, take: Callable[[int], None], processing_id: int) -> bool:
         try:
