@@ -26,6 +26,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -279,13 +280,15 @@ def hold(path: Path, text: str = "") -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Does somebody hold the lock of this place?"""
+    """Does somebody hold the lock of this place? What is no regular file is no lock of ours; it never keeps us waiting."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):  # nothing there, a link, a socket
+            return False
+        raise
     try:
-        return not _locked(descriptor, fcntl.LOCK_SH)
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and not _locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 

@@ -1,6 +1,7 @@
 """var/ is ours alone, whatever it was before; a lock is taken although others look at it."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -103,3 +104,19 @@ def test_a_lock_is_taken_although_others_look_at_it(tmp_path: Path) -> None:
         for each in lookers:
             each.kill()
             each.wait()
+
+
+@pytest.mark.feature("M75")
+def test_what_a_script_put_in_the_place_of_a_lock_is_held_by_nobody(tmp_path: Path) -> None:
+    """A FIFO would keep who opens it waiting for ever; a link could lead anywhere."""
+    (tmp_path / "lock").touch()
+    held = hold(tmp_path / "lock")
+    assert held is not None
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "directory").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "socket"))
+    assert is_held(tmp_path / "lock")
+    assert not any(is_held(tmp_path / name) for name in ("link", "fifo", "directory", "socket", "none"))
+    os.close(held)
