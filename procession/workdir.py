@@ -280,7 +280,7 @@ def hold(path: Path, text: str = "") -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Does somebody hold the lock of this place? What is no regular file is no lock of ours; it never keeps us waiting."""
+    """Does somebody hold the lock of this place? What is no regular file is no lock of ours."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
