@@ -94,7 +94,7 @@ def _held(tx: Tx, processing: Processing) -> Obstacle | None:
 
 def _children(tx: Tx, processing: Processing, step: Step) -> Obstacle:
     """How many of its children have not ended."""
-    states = processings.children(tx, processing.root)
+    states = processings.children(tx, processing.id)
     left = [pid for pid, state in states if state not in PROCESSING.terminal]
     some = ", ".join(str(pid) for pid in left[:3]) + (", …" if len(left) > 3 else "")
     return Obstacle("children", f"step {step.name} waits for {len(left)} of {len(states)} children to end: {some}")

@@ -173,9 +173,22 @@ def rank(found: Processing) -> int:
 
 
 def children(tx: Tx, processing_id: int) -> list[tuple[int, State]]:
-    """The newest versions of the processings of the events that this one (a first version) and its later versions
-    emitted: id and state, oldest first."""
+    """The newest versions of the processings of the events that this one emitted: id and state, oldest first.
+
+    Of a later version only events count that came, or came again, since it was born: what an older version alone has
+    emitted is none of its business.
+    """
     return [(pid, State(state)) for pid, state in tx.tuples(_CHILDREN, id=processing_id)]
+
+
+def has_children_left(tx: Tx, processing_id: int) -> bool:
+    """Has one of its `children` not ended?"""
+    return tx.row(_CHILD_LEFT, id=processing_id) is not None
+
+
+def find_all(tx: Tx, ids: Iterable[int]) -> list[Processing]:
+    """The processings with these ids, without their steps, oldest first; ids that are not there are left out."""
+    return [picture(row) for row in tx.each(_FIND_ALL, [{"id": i} for i in ids])]
 
 
 def root(tx: Tx, processing_id: int) -> int:
@@ -363,12 +376,27 @@ _TAKING = Statement(
         _is("processing", "running"), processing.c.wants.is_not(None)
     )
 )
-_CHILDREN = Statement(
-    lambda _: (
+
+
+def _children() -> Select[Any]:
+    """All versions of a parent share the ids of what they emitted: the origin is the first of them."""
+    parent = processing.alias("parent")
+    return (
         select(processing.c.id, processing.c.state)
-        .where(processing.c.origin_id == _param("id"), processing.c.replaced_by.is_(None))
-        .order_by(processing.c.id)
+        .join_from(parent, processing, processing.c.origin_id == func.coalesce(parent.c.first_id, parent.c.id))
+        .join(event, event.c.id == processing.c.event_id)
+        .where(
+            parent.c.id == _param("id"),
+            processing.c.replaced_by.is_(None),
+            or_(parent.c.version == literal_column("1"), event.c.last_seen_at >= parent.c.created_at),
+        )
     )
+
+
+_ENDED = ", ".join(f"'{state}'" for state in sorted(PROCESSING.terminal))
+_CHILDREN = Statement(lambda _: _children().order_by(processing.c.id))
+_CHILD_LEFT = Statement(
+    lambda _: _children().where(literal_column(f"processing.state NOT IN ({_ENDED})")).limit(literal_column("1"))
 )
 _ONLY_WAITING = Statement(
     lambda _: (
@@ -478,6 +506,11 @@ PICTURE: Select[Any] = select(
 )
 _ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == _param("id")))
 _FIND = Statement(lambda _: PICTURE.where(processing.c.id == _param("id")))
+_FIND_ALL = Statement(
+    lambda dialect: PICTURE.where(processing.c.id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))).order_by(
+        processing.c.id
+    )
+)
 _OF_EVENTS = Statement(_of_events)
 
 

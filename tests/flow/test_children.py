@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from procession.commands import processings, reasons
+from procession.commands.asked import Asked
+from procession.commands.restarts import restart_anew
 from procession.store import processings as stored
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
@@ -146,3 +148,40 @@ def test_a_limit_that_a_waiting_parent_holds_is_never_kept_from_its_children(dri
     d.turn()
     assert d.state(parent) == "succeeded"
     assert d.state(late) == "running"
+
+
+def test_a_wait_step_whose_file_cannot_be_written_fails_and_holds_up_no_other(drive: Drive) -> None:
+    d = drive(FAN.format(more="").replace("at_once = 1", "at_once = 2").replace("tape = 2", "tape = 9"))
+    blocked, first = fan_out(d, 1)
+    place = d.project.var.children(blocked, 2, "wait").parent
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("in the way")
+    other, second = fan_out(d, 1)
+    for pid in (*second, *first):
+        while pid not in d.claimed():
+            d.turn()
+        d.end(pid)
+    d.turn()
+    assert d.states(other)[:2] == ["succeeded", "succeeded"]
+    assert d.states(blocked)[1] == "failed"
+    assert f"cannot be written: File exists: {place}" in (d.get(blocked).reason or "")
+
+
+def test_a_later_version_waits_for_what_it_emitted_itself_and_not_for_what_an_older_one_did(drive: Drive) -> None:
+    d = drive(FAN.format(more=""))
+    parent, children = fan_out(d, 2)
+    for pid, code in zip(children, (0, 1), strict=True):
+        while pid not in d.claimed():
+            d.turn()
+        d.end(pid, code)
+    d.turn()
+    assert d.state(parent) == "failed"
+    d.clock.advance(60)
+    again = d.project.store.change(lambda tx: restart_anew(d.project, tx, parent, Asked("somebody"))).id
+    d.turn()
+    d.end(again, left={"events": json.dumps({"event": "c", "key": f"{parent}-0"}) + "\n"})
+    d.turn()
+    assert d.states(again)[:2] == ["succeeded", "succeeded"]
+    with d.project.store.read() as tx:
+        assert [pid for pid, _ in stored.children(tx, again)] == children[:1]
+        assert [pid for pid, _ in stored.children(tx, parent)] == children
