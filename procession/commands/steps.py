@@ -18,7 +18,16 @@ from procession import contract
 from procession.clock import micros
 from procession.commands import events
 from procession.commands.asked import Asked, asked
-from procession.commands.processings import cannot, check_files, find_step, look, reopen, standing_of, uncount
+from procession.commands.processings import (
+    cannot,
+    check_files,
+    find_step,
+    keep_held,
+    look,
+    reopen,
+    standing_of,
+    uncount,
+)
 from procession.errors import HostError, Invalid, Refused
 from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
@@ -67,6 +76,7 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
     verb = "complete" if all(state in MET for state in states.values()) else "resume"
     moves.processings(tx, verb, [Moving(processing_id, now)], by)
+    keep_held(tx, processing_id)
     uncount(tx, processing, now)
     if verb == "complete":
         started = now if processing.started_at is None else micros(processing.started_at)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from procession.commands import processings, steps
+from procession.commands.holds import hold_one
 from procession.errors import Invalid, NotFound, Refused
+from tests.commands.asking import ask
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
 
@@ -121,3 +123,16 @@ def test_what_was_left_in_the_directory_that_the_shell_enters_is_what_is_accepte
     (d.project.var.attempt(pid, 1, "one", 1) / "output").write_text("path=/by/hand\n")
     steps.accept(d.project, pid, None, "")
     assert d.get(pid).outputs == {"one": {"path": "/by/hand"}}
+
+
+@pytest.mark.feature("M99", "P15")
+def test_a_processing_whose_next_step_is_held_is_held_when_the_failed_one_is_accepted(d: Driven) -> None:
+    pid = d.born()
+    ask(d, hold_one, pid, "two")
+    d.turn()
+    d.end(pid, 4)
+    directory = d.project.var.attempt(pid, 1, "one", 1)
+    (directory / "output").write_text("path=/by/hand\n")
+    steps.accept(d.project, pid, None, "copied the file")
+    assert (d.state(pid), d.get(pid).held_at) == ("waiting", d.step(pid, 2).held_at)
+    assert d.get(pid).held_at is not None
