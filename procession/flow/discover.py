@@ -3,11 +3,12 @@
 In: looks at directories, made beside the loop, and the clock. Out: an event for every file that has arrived, is
 complete and was not known by its key; what cannot be looked at is told. Always: a file is an event once; nothing is
 opened, moved or changed; it is taken only after the commit, so what was lost on the way is found again. A paused watch
-is not looked at.
+is not looked at, but for a pause that skips: what arrives then is born and skipped.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,13 +40,17 @@ SHARE = 10.0
 """A look that takes long is made so many times less often, so that it keeps nobody from the disk."""
 ANSWERS_WITHIN = 60.0
 """Seconds; a look that takes longer is a problem that is told."""
+MOST_REFUSED = 100
+"""So many refused files of a watch are kept in mind."""
 
 
 def discover(project: Project, tx: Tx) -> datetime | None:
     """Take in what was found, look again where it is time, close sets whose time is over."""
     if project.serving.kind != "up":
         return None
-    over = sets.close_due(project, tx, partial(events.submit_one, project, tx))
+    over = None  # a slot whose pieces are not taken in has not run out of time
+    if full(project.var, project.settings) is None:
+        over = sets.close_due(project, tx, partial(events.submit_one, project, tx))
     seconds = _watch(project, tx)
     moments = [] if over is None else [moment(over)]
     if seconds is not None:
@@ -81,7 +86,8 @@ def _watch(project: Project, tx: Tx) -> float | None:
 
 
 def _is_paused(set_now: Settings, plan: WatchPlan) -> bool:
-    return set_now.pause(plan.name, plan.group) is not None
+    pause = set_now.pause(plan.name, plan.group)
+    return pause is not None and set_now.skipping(plan.name, plan.group) is None
 
 
 def _follow_definitions(project: Project) -> None:
@@ -159,6 +165,7 @@ def _keep(
     name = each.plan.name
     now = before
     if scan is not None:
+        _forget_refused(each)
         said = next((f"{one.path}: {one.reason}" for one in scan.growing), None)
         problems = [*scan.problems, *each.refused.values()]
         now = Stand(name, before.first_at, scan.waiting, said, _told_together(problems))
@@ -172,6 +179,12 @@ def _keep(
         stand(project, tx, Notice("watch", name, now.problem, signature=""), told)
     elif any(message.task == name for message in told):
         messages.end_kind(tx, "watch", name, project.now())
+
+
+def _forget_refused(each: Watching) -> None:
+    """What is gone is no problem any more. A look has just ended, so its file system answers."""
+    paths = [path for path in each.refused if path and os.path.lexists(path)][-MOST_REFUSED:]
+    each.refused = {path: each.refused[path] for path in ("", *paths) if path in each.refused}
 
 
 def _told_together(problems: Sequence[str]) -> str | None:

@@ -176,6 +176,34 @@ def test_a_paused_watch_is_not_looked_at(drive: Drive) -> None:
     assert len(events_of(d)) == 1
 
 
+@pytest.mark.feature("P7")
+def test_a_pause_that_skips_goes_on_looking_and_what_arrives_is_skipped(drive: Drive) -> None:
+    d = drive(OWN)
+    with d.project.store.begin() as tx:
+        settings.put(tx, "pause:task:file", "skip", "me", d.project.now())
+    arrive(d, "a.h5")
+    looks(d)
+    look(d)
+    assert len(events_of(d)) == 1
+    assert [tuple(row) for row in d.rows("SELECT state FROM processing")] == [("skipped",)]
+
+
+@pytest.mark.feature("P7", "M94")
+def test_a_file_that_was_refused_and_is_gone_is_no_problem_any_more(drive: Drive) -> None:
+    d = drive("""
+        [tasks.arrivals]
+        watch = "inbox/*.h5"
+        emit = "scene"
+        key = "{stem}{stem}{stem}{stem}{stem}{stem}"
+    """)
+    arrive(d, "b" * 200 + ".h5")
+    looks(d)
+    assert told(d, "watch")[0].ended_at is None
+    (d.root / "inbox" / ("b" * 200 + ".h5")).unlink()
+    look(d)
+    assert told(d, "watch")[0].ended_at is not None
+
+
 @pytest.mark.feature("P7", "M94")
 def test_a_directory_that_is_missing_is_told_once_until_it_is_there(drive: Drive) -> None:
     d = drive(WATCH)

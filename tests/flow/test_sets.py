@@ -176,3 +176,17 @@ def test_a_set_that_nobody_knows_is_not_found(drive: Drive) -> None:  # noqa: F8
     assert sets.newest(d.project, "slot", 10) == []
     with pytest.raises(NotFound, match="the sets are: slot"):
         sets.newest(d.project, "solt", 10)
+
+
+def test_a_slot_does_not_run_out_of_time_while_the_disk_is_full_and_nothing_is_taken_in(drive: Drive) -> None:  # noqa: F811
+    d = drive(SLOT)
+    bring(d, "prologue")
+    d.write("[work]\nreserve = 100000000000000000\n" + SLOT)
+    d.project.refresh()
+    d.after(700)
+    assert became(d) == []
+    d.write(SLOT)
+    d.project.refresh()
+    bring(d, "1", "2", "3", "4")
+    d.after(10)
+    assert [params["complete"] for params in became(d)] == [True]
