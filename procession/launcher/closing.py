@@ -52,10 +52,10 @@ def is_done(project: Project) -> bool:
         return False
     try:
         left = running_here(project)
+        if left and post.closing == "kill":
+            _cancel_again(project, left)
     except ProcessionError:
-        return False  # a database that is away is waited for, like the scripts
-    if left and post.closing == "kill":
-        _cancel_again(project, left)
+        return False  # a database that is away or busy is waited for, like the scripts
     return not left
 
 

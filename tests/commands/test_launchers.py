@@ -1,11 +1,15 @@
 """What people ask of the launcher, on both databases; stopping a real one is a story."""
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from procession.commands import launchers
 from procession.errors import Refused
+from procession.launcher import closing
+from procession.store import dialect
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import HOST, Driven
 
@@ -57,3 +61,23 @@ def test_where_nobody_serves_there_is_nothing_to_stop(d: Driven) -> None:
 def test_a_launcher_that_does_not_listen_yet_is_said_to_be_starting(d: Driven) -> None:
     with pytest.raises(Refused, match="does not listen"):
         launchers.stop(d.project)
+
+
+@pytest.mark.feature("M28")
+def test_a_launcher_that_kills_stays_while_the_database_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialect, "BUSY_SECONDS", 0.01)
+    d = Driven(tmp_path, ONE)
+    pid = d.born()
+    d.turn()
+    d.post.closing = "kill"
+    engine = d.project.store.engine
+    sqlite = engine.dialect.loaded_dbapi  # another SQLite in the same process would not see its locks
+    with contextlib.closing(sqlite.connect(engine.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert closing.is_done(d.project) is False
+        assert d.get(pid).cancel_requested_at is None
+    assert closing.is_done(d.project) is False
+    assert d.get(pid).cancel_requested_at is not None
+    d.close()
