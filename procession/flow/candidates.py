@@ -2,14 +2,14 @@
 
 `choose` reads candidates and asks the admission; where those at the head cannot start
 because of a limit or of a host, it reads on past all that want the same, so that a hundred thousand that wait for one
-slot hide nothing behind them.
+slot hide nothing behind them. One that can never start, that cannot be read or that is left out is passed by its id.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from procession.flow.room import Room
@@ -30,6 +30,10 @@ HEAD = 8
 ROUNDS = 6
 """How often to read on past what cannot start."""
 MOST_PASSED = 500
+FURTHER = 8
+"""So many more of a task's waiting processings are read for each that was passed."""
+ALONE = ("too_many_cpus", "too_much_memory", "too_much_disk")
+"""Obstacles that a processing meets by itself, for good: those behind it are read."""
 
 
 class Definitions(dict[int, Task]):
@@ -77,13 +81,13 @@ class Choice:
 
 
 def choose(
-    tx: Tx, definitions: Definitions, room: Room, owned: int | None, most: int, leaving: Container[int] = ()
+    tx: Tx, definitions: Definitions, room: Room, owned: int | None, most: int, leaving: Collection[int] = ()
 ) -> Choice:
     """Ask the admission for about `most` candidates, and read on past those that cannot start and want the same.
 
     Processings in `leaving` are left out.
     """
-    reading = _Reading(tx, definitions, room, owned)
+    reading = _Reading(tx, definitions, room, owned, leaving)
     choice = Choice([], [], {}, reading.passed, room.capacity.patience)
     passing: list[str] = []
     for _ in range(ROUNDS):
@@ -97,10 +101,13 @@ def choose(
         choice.admitted += admitted
         choice.obstacles |= obstacles
         blocked = {c.kept: None for c in found if c.kept and _shared(obstacles, c)}
-        if not blocked or len(passing) > MOST_PASSED or len(choice.admitted) >= most:
+        alone = [c for c in found if not c.begun and _alone(obstacles, c)]
+        if not (blocked or alone) or len(passing) > MOST_PASSED or len(choice.admitted) >= most:
             break
         passing += blocked
         reading.forget(admitted)
+        for candidate in alone:
+            reading.leave(candidate.task, candidate.processing_id)
     choice.empty = tuple(reading.empty)
     return choice
 
@@ -110,10 +117,17 @@ def _shared(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate)
     return obstacle is not None and obstacle.shared
 
 
+def _alone(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate) -> bool:
+    obstacle = obstacles.get((candidate.processing_id, candidate.ordinal))
+    return obstacle is not None and obstacle.code in ALONE
+
+
 class _Reading:
     """Reads candidates from the rows, round after round."""
 
-    def __init__(self, tx: Tx, definitions: Definitions, room: Room, owned: int | None) -> None:
+    def __init__(
+        self, tx: Tx, definitions: Definitions, room: Room, owned: int | None, leaving: Collection[int] = ()
+    ) -> None:
         self._tx = tx
         self._definitions = definitions
         self._room = room
@@ -121,6 +135,10 @@ class _Reading:
         self._chosen: set[tuple[int, int]] = set()
         self._limits: dict[str, int] = {}
         """Task → how many of its waiting processings are read at a time."""
+        self._leaving = dict.fromkeys(leaving)
+        """Processings that are not read again."""
+        self._left: dict[str, int] = {}
+        """Task → how many of those are its own, as far as they were met."""
         self.passed: dict[int, tuple[int, ...]] = {}
         self.empty: dict[int, None] = {}
         self._held: frozenset[int] | None = None
@@ -128,6 +146,12 @@ class _Reading:
     def forget(self, admitted: Sequence[Candidate]) -> None:
         """What was admitted is not read again."""
         self._chosen.update((c.processing_id, c.ordinal) for c in admitted)
+
+    def leave(self, task: str, processing_id: int) -> None:
+        """Read on past this one, and further the more there are."""
+        if processing_id not in self._leaving:
+            self._leaving[processing_id] = None
+            self._left[task] = self._left.get(task, 0) + 1
 
     def read(self, most: int, passing: Sequence[str]) -> list[Candidate]:
         """Steps of begun processings, and the first steps of those that are next to begin.
@@ -160,16 +184,33 @@ class _Reading:
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
         """First steps of the processings of one task that are next to begin."""
-        limit = self._limits.get(name)
-        rows = processings.waiting(self._tx, name, self._owned, 1 if limit is None else max(1, limit), passing)
-        if not rows or not self._definitions.readable(rows[0].definition_id):
-            return []
-        if limit is None:
-            at_once = self._at_once(name, rows[0].definition_id)
+        for _ in range(ROUNDS):
+            rows = self._next(name, most, passing)
+            found = {row.id: each for row, each in self._looked_at(name, rows)}
+            without = [row.id for row in rows if not found.get(row.id)]
+            for pid in without:
+                self.leave(name, pid)
+            if not without or len(without) < len(rows) or self._left[name] > MOST_PASSED:
+                break
+        return [c for each in found.values() for c in each]
+
+    def _next(self, name: str, most: int, passing: Sequence[str]) -> list[processings.Waiting]:
+        """Rows of the processings of one task that are next to begin, also those that cannot be read."""
+        limit, further = self._limits.get(name), min(FURTHER * self._left.get(name, 0), MOST_PASSED)
+        n = further + (1 if limit is None else max(1, limit))
+        rows = processings.waiting(self._tx, name, self._owned, n, passing, self._leaving)
+        readable = next((r.definition_id for r in rows if self._definitions.readable(r.definition_id)), None)
+        if limit is None and readable is not None:
+            at_once = self._at_once(name, readable)
             limit = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
             self._limits[name] = limit  # as long as it reads on past what waits: each reading may pass a great many
             if limit > 1:
-                rows = processings.waiting(self._tx, name, self._owned, limit, passing)
+                rows = processings.waiting(self._tx, name, self._owned, further + limit, passing, self._leaving)
+        return rows
+
+    def _looked_at(
+        self, name: str, rows: Sequence[processings.Waiting]
+    ) -> list[tuple[processings.Waiting, list[Candidate]]]:
         rows = [row for row in rows if self._definitions.readable(row.definition_id)]
         if rows and self._held is None:
             self._held = steps.held(self._tx)
@@ -179,7 +220,7 @@ class _Reading:
             if r.started_at is not None or self._definitions[r.definition_id].whens or r.id in (self._held or ())
         ]
         begun_before = steps.states(self._tx, looked)
-        return [c for row in rows for c in self._candidates_waiting(name, row, begun_before.get(row.id))]
+        return [(row, self._candidates_waiting(name, row, begun_before.get(row.id))) for row in rows]
 
     def _candidates_waiting(
         self, name: str, row: processings.Waiting, known: Mapping[int, steps.StepStanding] | None

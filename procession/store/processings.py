@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     insert,
@@ -101,11 +102,15 @@ class Waiting(NamedTuple):
     """As `model/wants.py` reads it."""
 
 
-def waiting(tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = ()) -> list[Waiting]:
-    """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing`."""
+def waiting(
+    tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = (), leaving: Iterable[int] = ()
+) -> list[Waiting]:
+    """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing` and
+    those whose ids are in `leaving`."""
+    left = [str(pid) for pid in leaving]
     rows = tx.tuples(
-        _WAITING[launcher_id is not None, bool(passing)],
-        task=task, launcher_id=launcher_id, n=limit, passing=json.dumps(list(passing)),
+        (_WAITING_BUT if left else _WAITING)[launcher_id is not None, bool(passing)],
+        task=task, launcher_id=launcher_id, n=limit, passing=json.dumps(list(passing)), leaving=json.dumps(left),
     )  # fmt: skip
     return [Waiting(*row) for row in rows]
 
@@ -344,7 +349,7 @@ _LATER: Any = literal_column(
 )
 
 
-def _waiting(owned: bool, passing: bool) -> Statement:
+def _waiting(owned: bool, passing: bool, leaving: bool) -> Statement:
     def build(dialect: str) -> Executable:
         p = processing.c
         query = (
@@ -359,14 +364,17 @@ def _waiting(owned: bool, passing: bool) -> Statement:
             .order_by(p.priority.desc(), p.id)
             .limit(_param("n", Integer))
         )
-        return (
-            query.where(or_(p.wants.is_(None), p.wants.not_in(given_texts(dialect, "passing")))) if passing else query
-        )
+        if passing:
+            query = query.where(or_(p.wants.is_(None), p.wants.not_in(given_texts(dialect, "passing"))))
+        return query.where(cast(p.id, Text).not_in(given_texts(dialect, "leaving"))) if leaving else query
 
     return Statement(build)
 
 
-_WAITING = {(owned, passing): _waiting(owned, passing) for owned in (False, True) for passing in (False, True)}
+_WAITING, _WAITING_BUT = (
+    {(owned, passing): _waiting(owned, passing, leaving) for owned in (False, True) for passing in (False, True)}
+    for leaving in (False, True)
+)
 _WAKE_DUE = Statement(
     lambda _: update(processing).values(due_at=None).where(_LATER, processing.c.due_at <= _param("now"))
 )

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from procession.commands import events, processings, reasons
 from procession.model.event import NewEvent
@@ -278,3 +279,31 @@ def test_backfill_runs_in_the_gaps_whatever_its_priority(drive: Drive) -> None:
         d.end(pid)
     assert done == [order[2], order[1], order[4], order[3], order[0]]
     assert processings.get(d.project, order[0]).backfill
+
+
+@pytest.mark.feature("N6")
+@pytest.mark.parametrize("why", ["large", "trouble", "held", "damaged"])
+def test_one_that_cannot_start_holds_up_nobody_of_a_task_that_runs_one_at_a_time(drive: Drive, why: str) -> None:
+    toml = '[tasks.t]\non = "e"\nat_once = 1\nsteps = [{{ run = "./one.sh", cpus = {} }}]\n'
+    d = drive(toml.format(9), cpus=9)
+    heads = [d.born() for _ in range(9 if why == "large" else 1)]
+    d.write(toml.format(1))
+    d.project.refresh()
+    behind = d.born()
+    if why == "large":
+        d.post.capacity = replace(d.post.capacity, cpus=4)
+    elif why == "trouble":
+        d.post.trouble[heads[0]] = d.clock.monotonic() + 60
+    elif why == "held":
+        with d.project.store.begin() as tx:
+            tx.connection.exec_driver_sql(f"UPDATE step SET held_at = 1 WHERE processing_id = {heads[0]}")
+    else:
+        of_head = f"WHERE id = (SELECT definition_id FROM processing WHERE id = {heads[0]})"
+        ((body,),) = d.rows(f"SELECT body FROM definition {of_head}")
+        with d.project.store.begin() as tx:
+            tx.connection.exec_driver_sql(f"UPDATE definition SET body = '{{}}' {of_head}")
+    d.turn()
+    assert d.claimed() == [behind]
+    if why == "damaged":  # so that the invariants can be looked at
+        with d.project.store.begin() as tx:
+            tx.connection.execute(text(f"UPDATE definition SET body = :body {of_head}"), {"body": body})
