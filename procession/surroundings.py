@@ -3,7 +3,8 @@
 In: the program of a step, the parameters of its event. Out: JSON for the row of the attempt. Always: nothing is
 executed for it and no content is read that was read before: what is known of an interpreter holds as long as its
 directories of packages do not change. What cannot be found out is left out. Whether the working tree of the commit was
-changed is not known: the texts of the scripts are kept beside it by their hash.
+changed is not known: the texts of the scripts are kept beside it by their hash. An input outside the project's
+directory is looked at only on a local disk: a network file system that hangs would hold up every claim.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 MOST_INPUTS = 20
+LOCAL = frozenset(
+    {"bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs", "ntfs3", "overlay",
+     "ramfs", "reiserfs", "squashfs", "tmpfs", "udf", "vfat", "xfs", "zfs"}
+)  # fmt: skip
+"""Kinds of file systems that answer at once; any other one may wait for a network."""
+MOUNTS_FOR = 10.0
+"""Seconds for which the table of mounts is believed."""
 _PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
 _DISTRIBUTION = re.compile(r"(.+?)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 
@@ -23,6 +33,7 @@ Keep = Callable[[bytes], str]
 """Keeps a text and returns its hash."""
 
 _interpreters: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+_mounted: tuple[float, list[tuple[str, str]]] | None = None
 _commits: dict[str, tuple[tuple[Any, ...], str | None]] = {}
 
 
@@ -55,14 +66,44 @@ def inputs_of(root: str, params: Mapping[str, Any]) -> dict[str, list[int]]:
     for name, value in params.items():
         if not isinstance(value, str) or not ("/" in value or "." in value) or len(value) > 4096:
             continue
+        path = os.path.normpath(os.path.join(root, value))  # noqa: PTH118  on the hot path
+        if not (path.startswith(f"{root}/") or is_local(path)):
+            continue
         try:
-            stat = os.stat(os.path.join(root, value))  # noqa: PTH116,PTH118  on the hot path
+            stat = os.stat(path)  # noqa: PTH116
         except (OSError, ValueError):
             continue
         found[name] = [stat.st_size, stat.st_mtime_ns // 1000]
         if len(found) == MOST_INPUTS:
             break
     return found
+
+
+def is_local(path: str, mounts: Callable[[], list[tuple[str, str]]] | None = None) -> bool:
+    """Is this absolute path on a local disk, as far as the table of mounts says? Nothing is asked of the disk itself.
+
+    `mounts` gives mount points and their kinds, later ones above earlier ones.
+    """
+    best, kind = "", ""
+    for mount, each in (mounts or _mounts)():
+        if (path == mount or path.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
+            best, kind = mount, each
+    return kind in LOCAL
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """The table of mounts (proc(5)), read again after `MOUNTS_FOR`."""
+    global _mounted  # noqa: PLW0603
+    if _mounted is None or time.monotonic() - _mounted[0] > MOUNTS_FOR:
+        found = []
+        with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
+            for line in table:
+                before, _, after = line.partition(" - ")
+                fields = before.split(" ")
+                if len(fields) > 4 and after:
+                    found.append((fields[4].replace("\\040", " "), after.split(" ")[0]))
+        _mounted = time.monotonic(), found
+    return _mounted[1]
 
 
 # ── interpreters ───────────────────────────────────────────────────────────────────────────────────
