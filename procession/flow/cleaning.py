@@ -164,6 +164,8 @@ class Cleaner:
         while True:
             now = self.standing()
             lacking = (wanted if limited(now.budget) else 0) - now.room
+            if now.most <= 0:
+                return freed  # no deletion could ever meet such a rule: `flow/warn.py` tells of it
             if lacking <= 0 or not (limited(now.budget) or now.space.free < now.budget.reserve):
                 return freed
             with self.database.read() as tx:
