@@ -26,11 +26,15 @@ INTO = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEX
 FILES = "files"
 """Names of working directories: of the chain, of a step, of an attempt."""
 STEP, ATTEMPT = re.compile(r"[0-9]{2,}-"), re.compile(r"[0-9]+\Z")
+NAME = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.[0-9a-f]{16}\Z")
+"""In the trash: the id, when it had ended, and a number by chance."""
+Run = tuple[int, int]
+"""A processing, and when it had ended (microseconds; 0: not told): one that ran again has other files."""
 NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 class Trash:
-    """The trash of one ``var/``. One thread of one process empties it at a time; others may add to it."""
+    """The trash of one ``var/``. Several may add to it and empty it at a time."""
 
     def __init__(self, var: Path) -> None:
         self._work = var / "work"
@@ -54,45 +58,50 @@ class Trash:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def take_files(self, processing_id: int) -> None:
-        """Move the working files of a processing into the trash; its logs, records and artifacts stay."""
-        with suppress(FileNotFoundError), _opened(self._work) as work, self._home(processing_id, work) as home:
-            self._take(processing_id, home, FILES)
+    def take_files(self, processing_id: int, ended_at: int = 0) -> None:
+        """Move the working files of a processing, which ended then (microseconds), into the trash.
+
+        Its logs, records and artifacts stay."""
+        of = (processing_id, ended_at)
+        with suppress(FileNotFoundError), _opened(self._work) as work, self._home(of, work) as home:
+            self._take(of, home, FILES)
             for step in _directories(home, STEP):
                 with suppress(OSError), _opened(step, home) as inner:
-                    self._take(processing_id, inner, FILES)
+                    self._take(of, inner, FILES)
                     for attempt in _directories(inner, ATTEMPT):
                         with suppress(OSError), _opened(attempt, inner) as innermost:
-                            self._take(processing_id, innermost, FILES)
+                            self._take(of, innermost, FILES)
 
     @contextmanager
-    def _home(self, processing_id: int, work: int) -> Iterator[int]:
+    def _home(self, of: Run, work: int) -> Iterator[int]:
         """Its directory; whatever else has taken that place goes into the trash."""
-        _ours(str(processing_id), work)
+        name = str(of[0])
+        _ours(name, work)
         try:
-            home = os.open(str(processing_id), INTO, dir_fd=work)
+            home = os.open(name, INTO, dir_fd=work)
         except NotADirectoryError:
-            self._take(processing_id, work, str(processing_id))
+            self._take(of, work, name)
             raise FileNotFoundError(errno.ENOENT, "it was no directory") from None
         try:
             yield home
         finally:
             os.close(home)
 
-    def take_all(self, processing_id: int) -> None:
-        """Move the whole directory of a processing into the trash."""
+    def take_all(self, processing_id: int, ended_at: int = 0) -> None:
+        """Move the whole directory of a processing, which ended then (microseconds), into the trash."""
         with _opened(self._work) as work:
-            self._take(processing_id, work, str(processing_id))
+            self._take((processing_id, ended_at), work, str(processing_id))
 
-    def _take(self, processing_id: int, parent: int, name: str) -> None:
+    def _take(self, of: Run, parent: int, name: str) -> None:
         with suppress(FileNotFoundError), _opened(self.root) as here:
             _ours(name, parent)
-            os.rename(name, _free_name(str(processing_id)), src_dir_fd=parent, dst_dir_fd=here)
+            os.rename(name, _free_name(f"{of[0]}.{of[1]}"), src_dir_fd=parent, dst_dir_fd=here)
 
-    def left(self) -> frozenset[int]:
-        """Ids of the processings of which something lies in the trash."""
+    def left(self) -> frozenset[Run]:
+        """Processings of which something lies in the trash, and when they had ended; other names say nothing to us."""
         with _opened(self.root) as here:
-            return frozenset(int(name.partition(".")[0]) for name in _names(here) if name[:1].isdigit())
+            found = [NAME.match(name) for name in _names(here)]
+        return frozenset((int(each[1]), int(each[2])) for each in found if each)
 
     def empty(self) -> bool:
         """Remove everything in the trash; False if something could not be removed, which the log says."""
@@ -102,6 +111,8 @@ class Trash:
                 for name in names:
                     try:
                         _remove(here, name)
+                    except FileNotFoundError:  # somebody else empties it, too
+                        continue
                     except OSError as error:
                         stuck[name] = error.strerror
         for name, why in stuck.items():
@@ -120,7 +131,7 @@ def _remove(here: int, name: str) -> None:
                 if _unlinked(inner, entry.name):
                     continue
                 _ours(entry.name, inner)
-                top = _free_name(name.partition(".")[0])
+                top = _free_name(name.rpartition(".")[0] or name)
                 os.rename(entry.name, top, src_dir_fd=inner, dst_dir_fd=here)
             except FileNotFoundError:
                 continue
@@ -166,7 +177,7 @@ def _ours(name: str, parent: int) -> None:
 
 
 def _free_name(of: str) -> str:
-    """A name in the trash that nobody else takes: the id, and a number by chance."""
+    """A name in the trash that nobody else takes: whose it is, and a number by chance."""
     return f"{of}.{os.urandom(8).hex()}"
 
 

@@ -29,11 +29,9 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,23 +124,6 @@ class Var:
         """What a step that waited for children leaves for those after it."""
         return self.step(processing_id, ordinal, name) / "children"
 
-    @property
-    def trash(self) -> Path:
-        """Directories on their way out: put here by one rename, and nothing here is needed any more."""
-        return self.root / "trash"
-
-    def discard(self, processing_id: int) -> None:
-        """Remove the directory of a processing: out of the way by one rename, then piece by piece. Links are removed,
-        never followed; what cannot be removed stays in `trash`."""
-        self.trash.mkdir(mode=0o700, exist_ok=True)
-        keep_private(self.trash, may_be_link=False)
-        gone = self.trash / f"{processing_id}-{uuid.uuid4().hex[:12]}"
-        try:
-            os.rename(self.work(processing_id), gone)  # noqa: PTH104  a link that lies there is renamed, not followed
-        except FileNotFoundError:
-            return
-        shutil.rmtree(gone, onerror=_make_removable)
-
     def places(self, processing_id: int, ordinal: int, name: str) -> tuple[str, str, str]:
         """As texts, for the hot path: the directories of a processing, of its files, and of a step."""
         work = f"{self.root}/work/{processing_id}"
@@ -179,18 +160,6 @@ class Var:
         keep_file_private(self.log)
         if os.path.lexists(self.database):  # the store makes it
             keep_file_private(self.database)
-
-
-def _make_removable(remove: Callable[..., object], path: str, _error: object) -> None:
-    """Scripts leave directories without write permission, too: open the one that holds this, and try once more."""
-    with contextlib.suppress(OSError):
-        for each in (os.path.dirname(path), path):  # noqa: PTH120
-            if stat.S_ISDIR(os.lstat(each).st_mode):
-                os.chmod(each, 0o700)  # noqa: PTH101
-        if remove in (os.open, os.scandir, os.lstat):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            remove(path)
 
 
 def keep_private(place: Path, *, may_be_link: bool) -> None:

@@ -53,9 +53,9 @@ def tree(home: Path) -> set[str]:
 def test_working_files_go_and_logs_stay(var: Var) -> None:
     """G30"""
     home = var.make(7)
-    var.trash.take_files(7)
+    var.trash.take_files(7, 5)
     assert tree(home) == {"01-load", "01-load/1", "01-load/1/log", "01-load/1/artifacts", "01-load/1/artifacts/data"}
-    assert var.trash.left() == {7}
+    assert var.trash.left() == {(7, 5)}
     assert var.trash.empty()
     assert not os.listdir(var.trash.root)
     var.trash.take_all(7)
@@ -200,10 +200,12 @@ def test_swaps_while_it_is_cleaned_cost_only_the_link(var: Var) -> None:
 def test_what_was_left_in_the_trash_is_known_and_goes(var: Var) -> None:
     var.make(7)
     var.make(8)
-    var.trash.take_files(7)
-    var.trash.take_all(8)
+    var.trash.take_files(7, 70)
+    var.trash.take_all(8, 80)
+    (var.trash.root / "12-abcdef").mkdir()
+    (var.trash.root / "9.notes").touch()
     again = Trash(var.root)
-    assert again.left() == {7, 8}
+    assert again.left() == {(7, 70), (8, 80)}, "other names say nothing"
     assert again.empty()
     assert again.left() == frozenset()
 

@@ -8,10 +8,13 @@ left, it is the newest again.
 
 from __future__ import annotations
 
+import logging
+
 from procession.commands.asked import Asked, Done
 from procession.commands.processings import look, standing_of, uncount
 from procession.commands.restarts import Anew, bear_again
 from procession.errors import Refused
+from procession.flow.cleaning import entered
 from procession.model.processing import Processing
 from procession.model.states import PROCESSING
 from procession.project import Project
@@ -19,7 +22,9 @@ from procession.store import moves, tallies, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
-from procession.workdir import ENTERED, is_held
+from procession.trash import Trash
+
+log = logging.getLogger("procession")
 
 MOST_CHILDREN = 100_000
 """One transaction deletes no more."""
@@ -56,7 +61,7 @@ def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:
         raise Refused(f"processing {processing_id} cannot be deleted: it is {processing.state}; cancel it first")
     if processing.pinned_at is not None:
         raise Refused(f"processing {processing_id} cannot be deleted: it is pinned; unpin it first")
-    if is_held(project.var.work(processing_id) / ENTERED):
+    if entered(project.var, processing_id):
         raise Refused(f"somebody is in the directory of processing {processing_id}, in procession shell")
     if (user := wishes.runs_code_of(tx, processing)) is not None:
         raise Refused(
@@ -91,4 +96,14 @@ def _remove(project: Project, tx: Tx, processing_id: int, who: Asked) -> None:
         else:
             uncount(tx, look(tx, older), now, -1)
     moves.note(tx, "processing", "delete", [Moving(processing.id, now, why=who.reason)], who.by)
-    tx.after(lambda: project.var.discard(processing.id))
+    tx.after(lambda: _discard(project, processing.id))
+
+
+def _discard(project: Project, processing_id: int) -> None:
+    """Its directory goes; what of it stays in the trash goes when the sweeper looks."""
+    try:
+        trash = Trash(project.var.root)
+        trash.take_all(processing_id)
+        trash.empty()
+    except OSError as error:
+        log.error("%s cannot be removed (%s); remove it by hand", project.var.work(processing_id), error.strerror)

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from procession import disk
-from procession.clock import moment
+from procession.clock import micros, moment
 from procession.definitions import Definitions
 from procession.errors import StoreError
 from procession.flow.budget import Standing, budget_of, limited, standing
@@ -40,6 +40,8 @@ LOOK = 256
 """So many of each task and state are looked at in one go; the next look takes the next ones."""
 BATCH = 16
 """So many are moved away in one transaction, so that it stays short."""
+Take = Callable[[int, int], None]
+"""Moves files of a processing that ended then into the trash."""
 AGE = "it has outlived [work] keep"
 
 
@@ -193,7 +195,7 @@ class Cleaner:
         self,
         trash: Trash,
         going: Sequence[Kept],
-        take: Callable[[int], None],
+        take: Take,
         act: Callable[[Tx, Sequence[store.Locked]], None],
         *,
         cleaned: bool,
@@ -214,7 +216,7 @@ class Cleaner:
         self,
         trash: Trash,
         ids: Sequence[int],
-        take: Callable[[int], None],
+        take: Take,
         act: Callable[[Tx, Sequence[store.Locked]], None],
         *,
         cleaned: bool,
@@ -223,22 +225,22 @@ class Cleaner:
             free = [pid for pid in ids if closed.enter_context(trash.closed(pid, ENTERED))]
             with self.database.begin() as tx:
                 locked = [each for each in store.lock(tx, free) if may_go(each.kept, cleaned=cleaned)]
-                taken = [each for each in locked if self._taken(take, each.kept.id)]
+                taken = [each for each in locked if self._taken(take, each.kept)]
                 act(tx, taken)
         if not cleaned:  # after the commit: what the budget looks at next is without them
             self.sweeper.measured(-sum(each.kept.bytes for each in taken))
         return len(taken)
 
-    def _taken(self, take: Callable[[int], None], processing_id: int) -> bool:
+    def _taken(self, take: Take, kept: Kept) -> bool:
         try:
-            take(processing_id)
+            take(kept.id, _ended_at(kept))
         except OSError as error:
             log.error(
                 "%s cannot be cleaned (%s) and is left alone; remove it by hand",
-                self.var.work(processing_id),
+                self.var.work(kept.id),
                 error.strerror or errno.errorcode.get(error.errno or 0, "unknown"),
             )
-            self.sweeper.stuck.add(processing_id)
+            self.sweeper.stuck.add(kept.id)
             return False
         return True
 
@@ -248,10 +250,14 @@ class Cleaner:
 
     def _take_up(self, trash: Trash) -> None:
         """What was moved into the trash before somebody was killed, and the rows do not say so: they do now."""
-        left = sorted(trash.left())
+        left = trash.left()
         with self.database.read() as tx:
-            found = store.standings(tx, left) if left else []
-        self._clean(trash, [kept for kept in found if not kept.cleaned], "the launcher was killed while it cleaned")
+            found = store.standings(tx, [pid for pid, _ in left]) if left else []
+        self._clean(
+            trash,
+            [each for each in found if not each.cleaned and (each.id, _ended_at(each)) in left],
+            "the launcher was killed while it cleaned",
+        )
         self.sweeper.begun = True
 
 
@@ -294,6 +300,10 @@ def first_to_go(tx: Tx, said: Definitions, var: Var, lacking: int) -> list[Kept]
     rows = store.with_files(tx, LOOK, said.keep.failed_at_least, least=0)
     rows = [row for row in rows if not entered(var, row.id)] if lacking > 0 else []
     return _chosen(rows, to_free(rows, said.keep, lacking))
+
+
+def _ended_at(kept: Kept) -> int:
+    return micros(kept.finished_at) if kept.finished_at is not None else 0
 
 
 def _chosen(rows: Sequence[Kept], ids: Sequence[int]) -> list[Kept]:

@@ -8,6 +8,7 @@ import pytest
 from procession.commands import deletions, restarts
 from procession.commands.restarts import Anew
 from procession.errors import NotFound, Refused
+from procession.trash import Trash
 from procession.workdir import ENTERED, hold
 from tests.commands.asking import ask, balanced
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
@@ -55,7 +56,7 @@ def test_rows_and_directory_are_gone_the_event_and_the_journal_stay(d: Driven) -
     for table in ("step", "attempt", "output"):
         assert not d.rows(f"SELECT * FROM {table} WHERE processing_id = {pid}")
     assert not work.exists()
-    assert list(d.project.var.trash.iterdir()) == []
+    assert list(Trash(d.project.var.root).root.iterdir()) == []
     assert [row.key for row in d.rows("SELECT key FROM event ORDER BY id")] == ["k", None]
     line = d.rows(f"SELECT * FROM journal WHERE processing_id = {pid} ORDER BY id")[-1]
     assert (line.noun, line.verb, line.by, line.reason) == ("processing", "delete", "somebody", "no longer wanted")
@@ -179,5 +180,28 @@ def test_the_directory_is_removed_whatever_scripts_left_in_it_and_no_link_is_fol
     (files / "closed").chmod(0)
     ask(d, deletions.delete_one, pid)
     assert not d.project.var.work(pid).exists()
-    assert list(d.project.var.trash.iterdir()) == []
+    assert list(Trash(d.project.var.root).root.iterdir()) == []
     assert (outside / "kept").read_text() == "x"
+
+
+@pytest.mark.feature("M96", "N3")
+def test_a_tree_of_any_depth_goes_and_what_cannot_be_moved_away_stops_nobody(
+    d: Driven, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid, stays = ended(d), ended(d)
+    here = os.open(d.project.var.files(pid), os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    ask(d, deletions.delete_one, pid)
+    trash = Trash(d.project.var.root).root
+    assert os.listdir(trash) == []
+    trash.rmdir()
+    trash.touch()
+    ask(d, deletions.delete_one, stays)
+    with pytest.raises(NotFound):
+        d.get(stays)
+    assert f"work/{stays} cannot be removed" in caplog.text

@@ -224,7 +224,7 @@ def test_a_crash_while_it_cleans_is_put_right(drive: Drive, where: str, monkeypa
     good = did(d)
     d.after(6)
     trash = cleaning.Trash(d.project.var.root)
-    trash.take_files(good)
+    trash.take_files(good, d.rows(f"SELECT finished_at FROM processing WHERE id = {good}")[0][0])
     if where == "after":
         with d.project.store.begin() as tx:
             cleaning.store.set_cleaned(tx, [good], d.project.now())
@@ -232,6 +232,26 @@ def test_a_crash_while_it_cleans_is_put_right(drive: Drive, where: str, monkeypa
     d.after(6)
     assert d.get(good).cleaned_at is not None
     assert not os.listdir(d.project.var.root / "trash")
+
+
+def test_what_an_earlier_run_left_in_the_trash_says_nothing_of_a_later_one(drive: Drive) -> None:
+    d = drive(ONE.replace("failed_at_least = 1", "failed_at_least = 0"))
+    bad = did(d, 1)
+    d.after(6)
+    (before,) = d.rows(f"SELECT finished_at FROM processing WHERE id = {bad}")
+    trash = cleaning.Trash(d.project.var.root)
+    trash.take_files(bad, before[0])
+    (old,) = trash.root.iterdir()
+    d.clock.advance(60)
+    processings.retry(d.project, bad)
+    d.turn()
+    write(d, bad, 1000)
+    d.end(bad, 1)
+    old.mkdir(exist_ok=True)  # as if it could not be removed
+    d.crash()
+    d.after(6)
+    assert files(d, bad) == [True]
+    assert d.get(bad).cleaned_at is None
 
 
 def test_a_clock_that_was_moved_deletes_nothing(drive: Drive) -> None:
