@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from procession.flow.budget import limited
 from procession.flow.cleaning import Cleaner
 from procession.project import Project, poke
+from procession.store import launchers
 from procession.store.database import Tx
 from procession.sweeper import Sweeper
 from procession.units import duration
@@ -34,6 +35,8 @@ def sweep(project: Project, tx: Tx) -> datetime | None:
     sweeper = post.sweeper
     if post.kind != "up":
         return None
+    if sweeper.offset is None:
+        _distrust_start(project, tx, sweeper)
     _distrust_jumps(project, sweeper)
     if not sweeper.busy and (sweeper.asked or now >= sweeper.next_at or (sweeper.wanted and now >= sweeper.hurry_at)):
         aged = sweeper.asked or now >= sweeper.aged_at
@@ -46,6 +49,15 @@ def sweep(project: Project, tx: Tx) -> datetime | None:
         sweeper.aged_at = now + AGED if aged else sweeper.aged_at
     due = sweeper.hurry_at if sweeper.wanted or sweeper.busy else sweeper.next_at
     return project.clock.now() + timedelta(seconds=max(HURRY / 4, due - now))
+
+
+def _distrust_start(project: Project, tx: Tx, sweeper: Sweeper) -> None:
+    """A machine may start with a wrong clock: what is far from the last sign of life is not believed."""
+    last = launchers.last_beat(tx, project.serving.launcher_id)
+    away = 0.0 if last is None else (project.now() - last) / 1e6
+    if away > DISTRUST or away < -JUMP:
+        log.warning("the clock says %s since anybody served: nothing is deleted for its age for a day", duration(away))
+        sweeper.aged_at = project.clock.monotonic() + DISTRUST
 
 
 def _distrust_jumps(project: Project, sweeper: Sweeper) -> None:

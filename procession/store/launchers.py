@@ -6,7 +6,20 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, exists, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import Row
 
 from procession.store import schema
@@ -31,6 +44,12 @@ def add(
 def beat(tx: Tx, launcher_id: int, at: int) -> None:
     """Say that it is alive."""
     tx.run(_BEAT, id=launcher_id, at=at)
+
+
+def last_beat(tx: Tx, but: int) -> int | None:
+    """The last sign of life of any launcher but this one; None if there was none."""
+    ((at,),) = tx.tuples(_LAST_BEAT, id=but)
+    return at  # type: ignore[no-any-return]
 
 
 def stop(tx: Tx, launcher_id: int, at: int) -> None:
@@ -90,6 +109,7 @@ _ADD = Statement(
         beat_at=_param("at"),
     )
 )
+_LAST_BEAT = Statement(lambda _: select(func.max(_t.c.beat_at)).where(_t.c.id != _param("id")))
 _BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
 _STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))

@@ -490,3 +490,20 @@ def test_a_disk_at_its_floor_is_told_as_long_as_it_lasts(drive: Drive) -> None:
     d.project.refresh()
     d.after(6)
     assert messages.newest(d.project) == [], "there is room again"
+
+
+def test_a_start_with_a_clock_far_ahead_deletes_nothing_for_its_age(drive: Drive) -> None:
+    """A machine that boots before it knows the time."""
+    d = drive(ONE)
+    one = did(d)
+    d.after(6)
+    d.leave()
+    d.clock.jump(10 * 365 * 86_400)
+    d.launch()
+    d.after(6)
+    d.after(6)
+    assert files(d, one) == [True]
+    assert d.state(one) == "succeeded"
+    d.after(86_401)
+    d.after(6)
+    assert files(d, one) == [False], "a day later it is believed"
