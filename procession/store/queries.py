@@ -46,14 +46,6 @@ def ids(tx: Tx, query: Query) -> list[int]:
     return list(tx.connection.execute(asked.where(*_conditions(tx, query)).order_by(p.id)).scalars())
 
 
-def existing(tx: Tx, wanted: list[int]) -> set[int]:
-    """Which of these ids there are."""
-    found: set[int] = set()
-    for at in range(0, len(wanted), 500):
-        found.update(tx.connection.execute(select(p.id).where(p.id.in_(wanted[at : at + 500]))).scalars())
-    return found
-
-
 def _asks_event(query: Query) -> bool:
     return any(
         (isinstance(term, Names) and (term.field in ("event", "key") or term.field.startswith("param.")))
