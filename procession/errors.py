@@ -7,7 +7,11 @@
     ├── UsageError           the caller asked for something that cannot be
     │   ├── Invalid          a value that can never be right
     │   ├── NotFound         no such task, processing, step ...
+    │   ├── Denied           the caller is not known, or may not ask for this
     │   └── Refused          right in itself, but not now or not here: the thing is in another state
+    │       ├── Duplicate    an instance of this task has this key already
+    │       ├── QueueFull    as many wait as may wait; later there is room
+    │       └── Deadlock     what it waits for would wait for it
     ├── StoreError           the database cannot be used
     │   ├── StoreBusy        somebody else holds it longer than we wait
     │   └── SchemaMismatch   it was written by another version of Procession
@@ -57,6 +61,26 @@ class Refused(UsageError):
     """Right in itself, but not now or not here: the thing is in another state."""
 
     exit_code = 5
+
+
+class Duplicate(Refused):
+    """An instance of this task has this key; it is free again when that one has been deleted or retired."""
+
+
+class QueueFull(Refused):
+    """As many wait as may wait; asking again later is right. Its exit code is that of a soft error."""
+
+    exit_code = 75
+
+
+class Deadlock(Refused):
+    """What it asks for is held by somebody who waits for what it holds; it must let go first."""
+
+
+class Denied(UsageError):
+    """The caller is not known, or may not ask for this."""
+
+    exit_code = 9
 
 
 class StoreError(ProcessionError):

@@ -51,6 +51,16 @@ TABLES = {
     "slot": "one set of pieces that is being collected, or was",
     "piece": "an event that is a piece of a set",
     "journal": "append-only: what moved, when, by whom and why",
+    "input": "what an event brings to a function beside its parameters",
+    "result": "what a processing came to, served as it is",
+    "lock_hold": "a lock that somebody has; its id is its fencing number",
+    "lock_wait": "somebody who waits for a set of locks; first come, first served",
+    "delivery": "what is to be sent out, written in the transaction of the change that it tells of",
+    "batch": "a verb over all that a query finds, done in small pieces by the flow",
+    "account": "a person who may log in: role, groups of tasks, hashed password",
+    "token": "what lets a caller in, by the hash of its secret: tokens, login links, sessions",
+    "audit": "append-only: who asked for what, from where, and what came of it",
+    "answer": "what a caller was answered who gave an idempotency key",
 }
 """What a row of each table is; a table that is not here cannot be drawn."""
 

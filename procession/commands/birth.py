@@ -101,7 +101,7 @@ def _rows(
         {
             "processing_id": born.id, "ordinal": plan.ordinal, "name": plan.name,
             "state": str(State.SKIPPED if skipped else State.PENDING), "priority": born.rank, "cpus": plan.cpus,
-            "memory": plan.memory, "wants": of_steps[plan.ordinal],
+            "memory": plan.memory, "gpus": plan.gpus, "wants": of_steps[plan.ordinal],
         }
         for plan in born.task.steps
     ]  # fmt: skip

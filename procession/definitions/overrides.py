@@ -18,7 +18,7 @@ from typing import Any
 
 from procession.errors import ConfigError
 
-SECTIONS = ("project", "launcher", "work", "limits", "environment", "variables", "tasks")
+SECTIONS = ("project", "launcher", "work", "queues", "web", "limits", "environment", "variables", "tasks")
 """Tables that may be overridden."""
 _VARIABLE = re.compile(r"PROCESSION_([A-Za-z]+)__(\w+)")
 Tables = dict[str, Any]

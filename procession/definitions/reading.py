@@ -22,10 +22,13 @@ from procession.definitions.schema import (
     LauncherTable,
     MainFile,
     ProjectTable,
+    QueueTable,
     Table,
     TaskFile,
+    WebTable,
     WorkTable,
     check_limit_name,
+    check_name,
     read_table,
     unknown_key,
 )
@@ -36,6 +39,7 @@ from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.retention import Keep
+from procession.model.serving import QueuePlan, WebPlan
 from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
@@ -59,6 +63,9 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     launcher = read_table(LauncherTable, main.tables.get("launcher", {}), Place(main, ("launcher",)))
     environment = read_table(EnvironmentTable, main.tables.get("environment", {}), Place(main, ("environment",)))
     work = read_table(WorkTable, main.tables.get("work", {}), Place(main, ("work",)))
+    web = read_table(WebTable, main.tables.get("web", {}), Place(main, ("web",)))
+    _check_web(web, Place(main, ("web",)))
+    queues = _queues(top, Place(main, ("queues",)))
     around = Surroundings(
         root=root,
         cpus=launcher.cpus or available_cpus(),
@@ -86,6 +93,11 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         database=project.database,
         cpus=around.cpus,
         memory=around.memory,
+        gpus=launcher.gpus or 0,
+        workers=launcher.workers,
+        lost_after=600.0 if launcher.lost_after is None else launcher.lost_after,
+        plans_of_queues=tuple(queues.items()),
+        web=_web(web),
         labels=tuple(sorted(around.labels)),
         queues=tuple(sorted(around.queues)),
         patience=60.0 if launcher.patience is None else launcher.patience,
@@ -131,7 +143,7 @@ def _check_hosts(main: Source) -> None:
         return
     kinds: dict[str, type[Table]] = {
         "project": ProjectTable, "launcher": LauncherTable, "environment": EnvironmentTable,
-        "work": WorkTable,
+        "work": WorkTable, "web": WebTable,
     }  # fmt: skip
     for name, sections in hosts.items():
         place = Place(main, ("hosts", name))
@@ -153,6 +165,31 @@ def _limits(top: MainFile, place: Place) -> dict[str, float]:
         except Invalid as error:
             place.at(name).error(str(error))
     return found
+
+
+def _queues(top: MainFile, place: Place) -> dict[str, QueuePlan]:
+    found = {}
+    for name, raw in (top.queues or {}).items():
+        try:
+            check_name(name)
+        except Invalid as error:
+            place.at(name).error(str(error))
+        found[name] = QueuePlan(**read_table(QueueTable, raw, place.at(name)).written())
+    return found
+
+
+def _web(web: WebTable) -> WebPlan:
+    said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in web.written().items()}
+    return WebPlan(**said)
+
+
+def _check_web(web: WebTable, place: Place) -> None:
+    """Whoever reaches the server from another machine speaks TLS to it, so a proxy that does must stand before it."""
+    if web.host is not None and not web.behind_proxy and web.host not in ("127.0.0.1", "::1", "localhost"):
+        place.at("host").error(
+            f"{web.host} can be reached from other machines, and what is sent to it could be read on the way; "
+            "put a proxy with TLS before it and say behind_proxy = true, or leave it at 127.0.0.1"
+        )
 
 
 def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan]]:

@@ -11,6 +11,7 @@ from typing import Any
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
+from procession.model.serving import QueuePlan, WebPlan
 from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
@@ -59,6 +60,13 @@ class Definitions:
     """Bytes below which nothing starts; None: what the disk's size says."""
     keep: Keep = field(default_factory=Keep)
     """How long what has ended stays."""
+    gpus: int = 0
+    workers: int | None = None
+    """Processes that call functions; None: as many as processors."""
+    lost_after: float = 600.0
+    """Seconds without a sign of life after which a launcher on another host is taken for lost."""
+    plans_of_queues: tuple[tuple[str, QueuePlan], ...] = ()
+    web: WebPlan = field(default_factory=WebPlan)
     overrides: tuple[str, ...] = ()
     """Lines for a person: what holds over the files, and who says so."""
 
@@ -87,6 +95,11 @@ class Definitions:
                 "max_total": self.max_total,
                 "reserve": self.reserve,
                 "keep": asdict(self.keep),
+                "gpus": self.gpus,
+                "workers": self.workers,
+                "lost_after": self.lost_after,
+                "plans_of_queues": {name: asdict(plan) for name, plan in self.plans_of_queues},
+                "web": asdict(self.web),
                 "overrides": self.overrides,
             },
             ensure_ascii=False,
@@ -120,8 +133,18 @@ class Definitions:
             max_total=raw.get("max_total"),
             reserve=raw.get("reserve"),
             keep=Keep(**raw.get("keep", {})),
+            gpus=raw.get("gpus", 0),
+            workers=raw.get("workers"),
+            lost_after=raw.get("lost_after", 600.0),
+            plans_of_queues=tuple((name, QueuePlan(**plan)) for name, plan in raw.get("plans_of_queues", {}).items()),
+            web=_web(raw.get("web", {})),
             overrides=tuple(raw.get("overrides", ())),
         )
+
+
+def _web(raw: dict[str, Any]) -> WebPlan:
+    lists: dict[str, Any] = {key: tuple(raw[key]) for key in ("hosts", "callbacks") if key in raw}
+    return WebPlan(**{**raw, **lists})
 
 
 def _watch(raw: dict[str, Any]) -> WatchPlan:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -168,6 +169,25 @@ def _postgres(value: str) -> str:
     return value
 
 
+def _dotted(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value, re.ASCII) or len(value) > 250:
+        raise Invalid('must say where a function or a class is: "module.name", the module in the project or installed')
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[?[0-9a-fA-F:]{2,39}\]?", value):
+        raise Invalid("must be the name or address of a host, without scheme, port or path")
+    return value.strip("[]").lower()
+
+
+def _callback_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise Invalid('must be the beginning of a URL, scheme and host at least: "https://results.example/procession/"')
+    return value
+
+
 def _path(value: str) -> str:
     if not value or "\0" in value or len(value.encode("utf-8", "surrogatepass")) > 4000:
         raise Invalid("must be a path")
@@ -180,6 +200,9 @@ Timeout = Annotated[float, BeforeValidator(_told(_some_time))]
 Period = Annotated[float, BeforeValidator(_told(_at_least_a_second))]
 Run = Annotated[Any, BeforeValidator(_told(_run))]
 FilePath = Annotated[str, AfterValidator(_told(_path))]
+Dotted = Annotated[str, AfterValidator(_told(_dotted))]
+HostName = Annotated[str, AfterValidator(_told(_host_name))]
+CallbackUrl = Annotated[str, AfterValidator(_told(_callback_url))]
 Size = Annotated[int, BeforeValidator(_told(_some_bytes))]
 UsesTable = Annotated[Any, BeforeValidator(_told(_uses))]
 Template = Annotated[str, AfterValidator(_told(_template))]
@@ -234,6 +257,7 @@ class Options(Table):
 
     cpus: Cpus | None = None
     memory: Size | None = None
+    gpus: Annotated[int, Field(ge=0, le=1000)] | None = None
     no_output: Timeout | None = None
     uses: UsesTable | None = None
     labels: list[Label] | None = None
@@ -255,6 +279,7 @@ class StepTable(Options):
 
     name: Name | None = None
     run: Run | None = None
+    function: Dotted | None = None
     needs: list[Name] | None = None
     when: Condition | None = None
     wait: Literal["children"] | None = None
@@ -339,6 +364,12 @@ class TaskTable(Options):
     disk: Size | None = None
     results: ResultsTable | None = None
     run: Run | None = None
+    function: Dotted | None = None
+    outside: bool | None = None
+    retention: Duration | None = None
+    max_waiting: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    grants: list[Literal["read", "trigger", "operate"]] | None = None
+    inputs: Literal["json", "pickle"] | None = None
     steps: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
     at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     defaults: dict[str, Any] | None = None
@@ -358,9 +389,30 @@ class LauncherTable(Table):
 
     cpus: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
     memory: Size | None = None
+    gpus: Annotated[int, Field(ge=0, le=1000)] | None = None
     labels: list[Label] | None = None
     queues: list[Name] | None = None
     patience: Duration | None = None
+    workers: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    lost_after: Period | None = None
+
+
+class QueueTable(Table):
+    """``[queues.NAME]``: see `QueuePlan`."""
+
+    weight: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    max_waiting: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+
+
+class WebTable(Table):
+    """``[web]``: see `WebPlan`."""
+
+    host: HostName | None = None
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    hosts: Annotated[list[HostName], Field(max_length=100)] | None = None
+    behind_proxy: bool | None = None
+    callbacks: Annotated[list[CallbackUrl], Field(max_length=100)] | None = None
 
 
 class KeepTable(Table):
@@ -404,6 +456,8 @@ class MainFile(Table):
     alerts: dict[str, Any] | None = None
     rules: Annotated[list[Any], Field(max_length=1000)] | None = None
     hosts: dict[str, Any] | None = None
+    queues: dict[str, Any] | None = None
+    web: dict[str, Any] | None = None
     tasks: dict[str, Any] | None = None
 
 

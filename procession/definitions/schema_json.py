@@ -23,6 +23,8 @@ _MODELS: dict[str, type[schema.Table]] = {
     "soft": schema.SoftTable,
     "expect": schema.ExpectTable,
     "[work]": schema.WorkTable,
+    "[queues.NAME]": schema.QueueTable,
+    "[web]": schema.WebTable,
     "keep": schema.KeepTable,
     "[sets]": schema.SetTable,
     "pieces": schema.PiecesTable,

@@ -69,6 +69,9 @@ class Draft:
     command: Command | None
     options: Chosen
     kind: str = "run"
+    function: str = ""
+    """Of a call: ``module.name``; empty: programs elsewhere do it."""
+    interpreter: str = ""
     needs: list[str] | None = None
     """Names, as written; None: the step before."""
     when: str | None = None
@@ -87,10 +90,12 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
     more: dict[str, Any] = {"needs": table.needs, "when": table.when, "on_error": table.on_error or "fail"}
     if "wait" in table.written():
         return _waiting(table, place, options, more)
+    if "function" in table.written():
+        return _calling(table, place, options, more, around)
     if "on_error" in table.written():
         place.at("on_error").error('is for a step that waits: { wait = "children", on_error = "ignore" }')
     if not short and "run" not in raw and "wait" not in raw:
-        place.error('has no command; write run = "..."')
+        place.error('has no command; write run = "...", or function = "module.name"')
     python = _python(options, at_run, around)
     if "python" in options:
         python()  # a wrong choice is a mistake even where nothing uses it
@@ -113,6 +118,33 @@ def _waiting(table: StepTable, place: Place, options: Chosen, more: dict[str, An
             place.at(key).error("stands beside wait; a step that waits for the children runs nothing and takes nothing")
     kept = {key: value for key, value in options.items() if key == "retry"}
     return Draft(place, place, table.name or "wait", Command(()), {**kept, "cpus": (0.0, place)}, "wait", **more)
+
+
+NOT_FOR_CALLS = ("shell", "allow_dash", "cwd", "fresh", "limits", "soft", "no_output", "memory")
+"""Options that say something of a process of its own, which a function does not have."""
+
+
+def _calling(table: StepTable, place: Place, options: Chosen, more: dict[str, Any], around: Surroundings) -> Draft:
+    """A step that calls a Python function in a process that stays warm."""
+    for key in ("run", "wait", "on_error"):
+        if key in table.written():
+            place.at(key).error("stands beside function; a step has one of them, keep one")
+    assert table.function
+    return call(table.function, table.name, options, place, around, **more)
+
+
+def call(
+    function: str, name: str | None, options: Chosen, place: Place, around: Surroundings, **more: Any
+) -> Draft:  # fmt: skip
+    """The draft of a call; `function` is empty where programs elsewhere do it."""
+    at = place.at("function")
+    for key in NOT_FOR_CALLS:
+        if key in options:
+            options[key][1].error(f"{key} is for commands; a function shares its process with others and has none")
+    _check_fit(options, place, around)
+    python = str(_python(options, at, around)()) if function else ""
+    stem = function.rpartition(".")[2] or "call"
+    return Draft(place, at, name or stem, Command(()), options, "call", function, python, **more)
 
 
 def _options(table: StepTable, shared: Chosen, place: Place) -> Chosen:
@@ -244,7 +276,7 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
     retry = budgets(chosen["retry"]) if "retry" in chosen else {}
     if "on" in retry:
         retry["on"] = tuple(retry["on"])
-    names = ("cpus", "memory", "timeout", "grace", "cwd", "queue", "fresh", "uses")
+    names = ("cpus", "gpus", "memory", "timeout", "grace", "cwd", "queue", "fresh", "uses")
     others = {key: chosen[key] for key in names if key in chosen}
     return StepPlan(
         ordinal=ordinal,
@@ -253,6 +285,8 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
         needs=needs,
         retry=RetryPolicy(**retry),
         kind=step.kind,
+        function=step.function,
+        python=step.interpreter,
         labels=tuple(sorted(chosen.get("labels", ()))),
         when=step.when,
         soft=Soft(**{key: tuple(value) for key, value in _written(chosen.get("soft")).items()}),

@@ -16,6 +16,7 @@ from procession.definitions.steps import (
     Draft,
     Surroundings,
     ancestors,
+    call,
     check_names,
     check_uses,
     could_be,
@@ -26,7 +27,7 @@ from procession.definitions.steps import (
 from procession.errors import Invalid
 from procession.model import condition
 from procession.model.command import GIVEN, Command, placeholders
-from procession.model.task import TIMETABLE, Expect, StepPlan, Task
+from procession.model.task import CALL, TIMETABLE, Expect, StepPlan, Task
 from procession.model.timetable import Cron
 from procession.model.wants import Uses
 from procession.model.watching import WATCH
@@ -44,15 +45,20 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     table = read_table(TaskTable, raw, place)
     if not isinstance(raw, dict):
         return None
-    _exactly_one(raw, place, STARTS, "when it runs")
-    _exactly_one(raw, place, ("run", "steps"), "what it runs")
+    called = "function" in raw or "outside" in raw
+    _exactly_one(raw, place, STARTS, "when it runs", needed=not called)
+    _exactly_one(raw, place, ("run", "steps", "function", "outside"), "what it runs")
+    _check_call(raw, place)
     _check_time(raw, table, place)
     if "watch" not in raw:
         for key in ("emit", "key", "title", "quiet", "ignore", "empty"):
             if key in raw:
                 place.at(key).error('says nothing without watch; remove it, or write watch = "..."')
     shared = _shared_options(raw, table, place)
-    steps = [draft(each, at, shared, around) for each, at in _step_tables(raw, table, place)]
+    if called:
+        steps = [call(table.function or "", None, shared, place, around)]
+    else:
+        steps = [draft(each, at, shared, around) for each, at in _step_tables(raw, table, place)]
     check_names(steps)
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
@@ -61,7 +67,7 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     )
     check_uses(table.uses or (), place.at("uses"), around)
     _check_cycle(table.uses or (), steps, place.at("uses"))
-    if not any(getattr(table, key) for key in STARTS):
+    if not called and not any(getattr(table, key) for key in STARTS):
         return None
     if not all(step.name and step.command is not None for step in steps):
         return None
@@ -72,13 +78,14 @@ def _task(name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surr
     said = {
         key: value
         for key in ("every", "cron", "timezone", "catch_up", "where", "at_once", "uses", "priority", "delay", "group",
-                    "max_failures", "disk")
+                    "max_failures", "disk", "retention", "max_waiting", "inputs")
         if (value := getattr(table, key)) is not None
     }  # fmt: skip
     expect = None if table.expect is None else Expect(table.expect.at_least, table.expect.per)
     return Task(
         name=name,
-        on=table.on or (WATCH if table.watch else TIMETABLE) + name,
+        on=table.on or _own_event(table) + name,
+        grants=tuple(table.grants or ()),
         steps=steps,
         from_end=table.from_ == "end",
         expect=expect,
@@ -87,16 +94,33 @@ def _task(name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surr
     )
 
 
+def _own_event(table: TaskTable) -> str:
+    if table.watch:
+        return WATCH
+    return TIMETABLE if table.every is not None or table.cron is not None else CALL
+
+
+def _check_call(raw: dict[str, Any], place: Place) -> None:
+    """Keys of tasks whose instances are submitted one by one."""
+    if raw.get("outside") is False:
+        place.at("outside").error(
+            "says nothing; programs elsewhere do the work where it is true, else write function = ..."
+        )
+    for key in ("retention", "inputs"):
+        if key in raw and "function" not in raw and "outside" not in raw:
+            place.at(key).error("is for a task with function or outside; [work] keep says how long others stay")
+
+
 def _plans(steps: list[Draft]) -> list[StepPlan]:
     pairs = zip(steps, needs_of(steps), strict=True)
     return [plan(number, step, needs) for number, (step, needs) in enumerate(pairs, 1)]
 
 
-def _exactly_one(raw: dict[str, Any], place: Place, keys: tuple[str, ...], what: str) -> None:
+def _exactly_one(raw: dict[str, Any], place: Place, keys: tuple[str, ...], what: str, *, needed: bool = True) -> None:
     said = [key for key in keys if key in raw]
     for other in said[1:]:
         place.at(other).error(f"stands beside {said[0]}; a task has one of them, keep one")
-    if not said:
+    if not said and needed:
         place.error(f"does not say {what}; write " + " or ".join(f"{key} = ..." for key in keys))
 
 

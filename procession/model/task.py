@@ -22,7 +22,9 @@ TIMETABLE = "timetable:"
 """A periodic task is an event task on its own timetable: the event ``timetable:<task>``, keyed by the nominal time."""
 WATCH = "watch:"
 """A task that watches a directory is an event task on the files that arrive there: the event ``watch:<task>``."""
-OWN = (TIMETABLE, WATCH)
+CALL = "call:"
+"""What is submitted to a task by its name is an event of it alone: the event ``call:<task>``."""
+OWN = (TIMETABLE, WATCH, CALL)
 """Beginnings of names that only Procession itself gives to events."""
 
 LOG_MAX = 256 << 20
@@ -91,9 +93,16 @@ class StepPlan:
     """``processing``: the directory shared by the chain; ``step``: one of its own."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     kind: str = "run"
-    """``run``: a command; ``wait``: until the children have ended; ``results``: Procession's own copying."""
+    """``run``: a command; ``call``: a Python function, or a program elsewhere that claims it; ``wait``: until the
+    children have ended; ``results``: Procession's own copying."""
+    function: str = ""
+    """A ``call``: where its function or class is, ``module.name``; empty: only programs elsewhere do it."""
+    python: str = ""
+    """A ``call``: the interpreter of the processes that call it, absolute."""
     memory: int = 0
     """Bytes that it is counted with at the claim, and that its tree may take; 0: nothing is said."""
+    gpus: int = 0
+    """Devices that it has for itself while it runs."""
     uses: Uses = ()
     """Templates of limits that it takes while it runs, and how much of each."""
     labels: tuple[str, ...] = ()
@@ -149,6 +158,15 @@ class Task:
     """Bytes that a processing takes, as far as one can say; None: learned from those that ended."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Values for names that no event brings, as ``[variables]`` had them."""
+    retention: float | None = None
+    """Seconds that an instance stays at least when it has ended; then it goes with all its rows, and its key is free.
+    None: as long as anything else does."""
+    max_waiting: int = 0
+    """So many may wait; more are refused (`QueueFull`). 0: as many as come."""
+    grants: tuple[str, ...] = ()
+    """Scopes that the scripts of this task have beyond their own processing."""
+    inputs: str = "json"
+    """How the inputs of a call are written: ``json``, or ``pickle`` where the operator opted in."""
 
     def accepts(self, event_name: str, params: Mapping[str, Any]) -> bool:
         """Is this event one for this task?"""
@@ -177,6 +195,11 @@ class Task:
         return {step.ordinal: condition.parse(step.when) for step in self.steps if step.when}
 
     @property
+    def queue(self) -> str:
+        """The queue in which its processings wait: that of its first step."""
+        return self.steps[0].queue
+
+    @property
     def periodic(self) -> bool:
         """Does a timetable start it?"""
         return self.every is not None or self.cron is not None
@@ -197,6 +220,7 @@ class Task:
         steps = tuple(_plan(step) for step in raw.pop("steps"))
         expect = raw.pop("expect", None)
         uses = _uses(raw.pop("uses", ()))
+        raw["grants"] = tuple(raw.get("grants", ()))
         return cls(steps=steps, expect=None if expect is None else Expect(**expect), uses=uses, **raw)
 
 

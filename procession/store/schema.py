@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0002"
+VERSION = "0003"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -131,6 +131,7 @@ task = Table(  # live state of each task
     Column("removed_at", BigInteger),  # no longer in the file: takes no events, begun work finishes
     Column("nominal_at", BigInteger),  # the last nominal time of a periodic task
     Column("resumed_at", BigInteger),  # failures before this moment no longer suspend it
+    Column("registered_at", BigInteger),  # a program registered it; the files do not know it and do not remove it
 )
 
 setting = Table(  # what a person (or a suspension) has set while it runs; holds over the file until it is reset
@@ -170,6 +171,9 @@ processing = Table(
     Column("wants", Text),  # JSON: what it takes of limits, and what its first steps want (model/wants.py)
     Column("bytes", BigInteger),  # of its directory, when it was last measured; null: not yet, or nothing of it is left
     Column("cleaned_at", BigInteger),  # its working files are gone
+    Column("place", Text),  # the launcher's place where its directory is; null: nothing of it has begun yet
+    Column("callback", Text),  # URL to which its result is delivered when it has ended
+    Column("retire_at", BigInteger),  # ended: not before this moment it goes with all its rows, and its key is free
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
     # which of a task's processings is next; `wants` is read along, to pass over what cannot start
@@ -244,6 +248,12 @@ processing = Table(
         "id",
         sqlite_where=text("state IN ('failed', 'cancelled', 'skipped')"),
     ),
+    # instances that have outlived their retention
+    Index(
+        "ix_processing_retire",
+        "retire_at",
+        sqlite_where=text("retire_at IS NOT NULL"),
+    ),
     # what a foreground launcher that is gone has left behind
     Index(
         "ix_processing_launcher",
@@ -270,6 +280,7 @@ step = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("cpus", Float, nullable=False),
     Column("memory", BigInteger, nullable=False, server_default="0"),
+    Column("gpus", Integer, nullable=False, server_default="0"),
     Column("wants", Text),  # JSON: what it takes of limits, which host it needs (model/wants.py)
     Column("held_at", BigInteger),
     Column("ready_at", BigInteger),  # since when it may start, or could again
@@ -336,12 +347,23 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("errors", Integer, nullable=False, server_default="0"),  # recorded by the script
     Column("peak_tree", BigInteger),  # bytes of its whole tree at a time, where that was watched
     Column("surroundings", Text),  # JSON: interpreter, packages, commit, sizes of inputs, at the claim
+    Column("gpus", Text),  # JSON: numbers of the devices that it was given
+    Column("worker", Text),  # who does it: a program elsewhere that claimed it, by the name it gave; null: a launcher
+    Column("expires_at", BigInteger),  # done elsewhere: not heard of until then, it is given back, or lost
+    Column("paused_at", BigInteger),  # the function itself waits
+    Column("progress", Text),  # JSON: share and words, as a function or a program elsewhere told them last
     PrimaryKeyConstraint("processing_id", "ordinal", "number"),
     # attempts to look after
     Index(
         "ix_attempt_live",
         "launcher_id",
         sqlite_where=text("outcome IS NULL"),
+    ),
+    # done elsewhere, and until when
+    Index(
+        "ix_attempt_expires",
+        "expires_at",
+        sqlite_where=text("outcome IS NULL AND expires_at IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )
@@ -375,6 +397,9 @@ launcher = Table(
     Column("labels", Text),  # JSON: list
     Column("queues", Text),  # JSON: list
     Column("closing", Text),  # drain or kill: it starts nothing any more, and leaves when nothing of its own runs
+    Column("gpus", Integer, nullable=False, server_default="0"),
+    Column("beats", BigInteger, nullable=False, server_default="0"),  # others watch it grow, each by its own clock
+    Column("url", Text),  # of its web server
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )
@@ -431,7 +456,8 @@ message = Table(  # what people should know: one row for each cause, however oft
     Column("needs_person_at", BigInteger),  # when a person is told, if it still occurs then; null: never
     Column("told_at", BigInteger),  # when the alert command was run for it
     CheckConstraint(
-        "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch')",
+        "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch', "
+        "'delivery', 'host', 'bridge')",
         name="kind",
     ),
     # the one that still occurs
@@ -500,4 +526,166 @@ piece = Table(
     Column("event_id", Id, nullable=False),
     PrimaryKeyConstraint("slot_id", "name"),
     sqlite_with_rowid=False,
+)
+
+input_ = Table(  # what an event brings to a function beside its parameters: any value, kept as it came
+    "input",
+    metadata,
+    Column("event_id", Id, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),  # json, or pickle where the operator opted in
+    Column("form", Text, nullable=False),  # how the body is written: model/body.py
+    Column("body", Text, nullable=False),
+    CheckConstraint("kind IN ('json', 'pickle')", name="kind"),
+)
+
+result = Table(  # what a processing came to, served as it is
+    "result",
+    metadata,
+    Column("processing_id", Id, primary_key=True, autoincrement=False),
+    Column("mime", Text, nullable=False),
+    Column("form", Text, nullable=False),  # how the body is written: model/body.py
+    Column("size", BigInteger, nullable=False),  # bytes, as it is served
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+lock_hold = Table(  # a lock that somebody has; its id is its fencing number, which grows
+    "lock_hold",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("processing_id", Id, nullable=False),  # the owner: the processing, or one attempt of it
+    Column("ordinal", Integer, nullable=False, server_default="0"),  # 0: the processing
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("n", Integer, nullable=False),  # so often it was acquired, and must be released
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),  # the attempt that asked
+    UniqueConstraint("name", "processing_id", "ordinal", "number"),
+    # what an owner holds
+    Index("ix_lock_hold_owner", "processing_id"),
+    sqlite_autoincrement=True,
+)
+
+lock_wait = Table(  # somebody waits for a set of locks and has none of those that it lacks; first come, first served
+    "lock_wait",
+    metadata,
+    _id(),
+    Column("names", Text, nullable=False),  # JSON: sorted
+    Column("processing_id", Id, nullable=False),
+    Column("ordinal", Integer, nullable=False, server_default="0"),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Column("by", Text, nullable=False),  # the attempt that asks
+    Column("since", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),  # it asked again; who stops asking has left
+    UniqueConstraint("processing_id", "by", "names"),
+    sqlite_autoincrement=True,
+)
+
+delivery = Table(  # what is to be sent out, written in the transaction of the change that it tells of
+    "delivery",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("processing_id", Id),
+    Column("target", Text, nullable=False),  # where to: a URL
+    Column("body", Text),  # JSON; null: the result, as it is when it is sent
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),  # the next try; null: it is over
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("done_at", BigInteger),  # it arrived
+    Column("problem", Text),  # why the last try failed
+    CheckConstraint("kind IN ('callback')", name="kind"),
+    # the next ones
+    Index("ix_delivery_due", "due_at", sqlite_where=text("due_at IS NOT NULL")),
+    Index("ix_delivery_processing", "processing_id"),  # those of one processing
+    sqlite_autoincrement=True,
+)
+
+account = Table(  # a person who may log in
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("groups", Text),  # JSON: groups of tasks; null: all
+    Column("password", Text),  # scrypt, with its salt and costs; null: by link only
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"),
+)
+
+token = Table(  # what lets a caller in; the secret itself is nowhere
+    "token",
+    metadata,
+    Column("key", Text, primary_key=True),  # its first characters, by which people know it
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the secret
+    Column("kind", Text, nullable=False),  # bearer, login (a link that is used once) or session (a cookie)
+    Column("name", Text, nullable=False),  # what it is for, in words
+    Column("account", Text),  # of whom; null: of nobody in particular
+    Column("scopes", Text, nullable=False),  # JSON: list
+    Column("groups", Text),  # JSON: groups of tasks; null: all
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),  # the last time, to the minute
+    CheckConstraint("kind IN ('bearer', 'login', 'session')", name="kind"),
+    # those that have served
+    Index("ix_token_expires", "expires_at", sqlite_where=text("expires_at IS NOT NULL")),
+)
+
+audit = Table(  # append-only: who asked for what, from where, and what came of it
+    "audit",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("via", Text, nullable=False),  # cli, http, python or attempt
+    Column("origin", Text),  # address of the caller
+    Column("token", Text),  # key of the token
+    Column("verb", Text, nullable=False),
+    Column("subject", Text),  # processing:12, task:scene ...
+    Column("asked", Text, nullable=False),  # JSON: the arguments
+    Column("before", Text),  # JSON
+    Column("after", Text),  # JSON
+    Column("outcome", Text, nullable=False),  # done, or what kind of refusal
+    Column("problem", Text),
+    CheckConstraint("via IN ('cli', 'http', 'python', 'attempt')", name="via"),
+    Index("ix_audit_subject", "subject", "id"),  # what was done to one thing
+    sqlite_autoincrement=True,
+)
+
+answer = Table(  # what a caller was answered who gave an idempotency key, so that asking again does nothing
+    "answer",
+    metadata,
+    Column("caller", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("asked", Text, nullable=False),  # SHA-256 of the request
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),  # JSON
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "key"),
+    Index("ix_answer_at", "at"),  # those that have served
+    sqlite_with_rowid=False,
+)
+
+batch = Table(  # a verb over all that a query finds, done in small pieces by the flow
+    "batch",
+    metadata,
+    _id(),
+    Column("verb", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("asked", Text, nullable=False),  # JSON: the other arguments
+    Column("by", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("until_id", Id, nullable=False),  # processings that came later are left out
+    Column("cursor", Id),  # the last processing that was looked at
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("refused", Integer, nullable=False, server_default="0"),
+    Column("problems", Text),  # JSON: the first refusals, with their ids
+    Column("finished_at", BigInteger),
+    Column("cancelled_at", BigInteger),
+    # those at work
+    Index("ix_batch_open", "id", sqlite_where=text("finished_at IS NULL")),
+    sqlite_autoincrement=True,
 )

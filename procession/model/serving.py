@@ -1,0 +1,33 @@
+"""What a project says of its queues and of its web server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlan:
+    """``[queues.NAME]``."""
+
+    weight: float = 1.0
+    """Its share of the starts where several queues want more than there is room for."""
+    at_once: int = 0
+    """Steps of this queue that run at the same time, wherever; 0: as many as there is room for."""
+    max_waiting: int = 0
+    """Processings that may wait in it; more are refused. 0: as many as come."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebPlan:
+    """``[web]``."""
+
+    host: str = "127.0.0.1"
+    """The address that is listened on."""
+    port: int = 8750
+    """0: a free one, which is printed."""
+    hosts: tuple[str, ...] = ()
+    """Names beside those of this machine by which browsers and programs may call it."""
+    behind_proxy: bool = False
+    """A proxy that speaks TLS stands before it; without one, only addresses of this machine are listened on."""
+    callbacks: tuple[str, ...] = ()
+    """Beginnings of URLs to which results may be delivered."""

@@ -1,0 +1,110 @@
+"""Verb and Caller: what may be asked, and by whom.
+
+*In:* the name of a verb, a caller, arguments as they come in JSON. *Out:* an answer that is JSON. *Always:* a caller
+without the scope is refused before anything is looked at; arguments that the verb does not know are refused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from procession import verbs
+from procession.commands.asked import Asked
+from procession.errors import Denied, Invalid, NotFound
+from procession.project import Project
+
+Scope = Literal["read", "trigger", "operate", "define", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "trigger", "operate", "define", "admin")
+"""Look; submit events and calls; act on what is there; register tasks; tokens, accounts, audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, how, and what they may."""
+
+    by: str
+    """As the journal shows it."""
+    via: Literal["cli", "http", "python", "attempt"]
+    scopes: frozenset[str] = frozenset(SCOPES)
+    groups: frozenset[str] | None = None
+    """Groups of tasks that they may act on; None: all."""
+    origin: str | None = None
+    """Address of who asks."""
+    token: str | None = None
+    """Key of the token by which they came."""
+    attempt: tuple[int, int, int] | None = None
+    """The attempt that asks: processing, ordinal, number."""
+
+    def asked(self, reason: str | None = None) -> Asked:
+        """As commands want it."""
+        return Asked(self.by, reason)
+
+
+Act = TypeVar("Act", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb."""
+
+    name: str
+    scope: Scope
+    method: str
+    path: str
+    """Of the HTTP API, below ``/api/v1``; ``{name}`` is an argument."""
+    act: Callable[..., Any]
+    """``act(project, caller, **arguments)``; its first docstring line is the help everywhere."""
+    parameters: Mapping[str, inspect.Parameter] = field(default_factory=dict)
+    status: int = 200
+    """Of the answer over HTTP, where all went well."""
+
+    @property
+    def changes(self) -> bool:
+        """Does it change anything?"""
+        return self.method != "GET"
+
+
+VERBS: dict[str, Verb] = {}
+"""Name → verb; complete after `load`."""
+
+
+def verb(name: str, scope: Scope, http: str, *, status: int = 200) -> Callable[[Act], Act]:
+    """Make a function a verb: ``@verb("retry", "operate", "POST /processings/{id}/retry")``."""
+
+    def made(act: Act) -> Act:
+        method, _, path = http.partition(" ")
+        parameters = dict(list(inspect.signature(act).parameters.items())[2:])
+        assert name not in VERBS, f"there are two verbs {name}"
+        VERBS[name] = Verb(name, scope, method, path, act, parameters, status)
+        return act
+
+    return made
+
+
+def load() -> dict[str, Verb]:
+    """All verbs."""
+    for module in pkgutil.iter_modules(verbs.__path__):
+        importlib.import_module(f"{verbs.__name__}.{module.name}")
+    return VERBS
+
+
+def call(project: Project, caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Do what is asked; Denied without its scope, NotFound or Invalid where there is no such verb or argument."""
+    found = load().get(name)
+    if found is None:
+        raise NotFound(f"there is no verb {name[:60]!r}")
+    if found.scope not in caller.scopes:
+        raise Denied(
+            f"{name} needs the scope {found.scope}, and {caller.by} has {', '.join(sorted(caller.scopes)) or 'none'}"
+        )
+    if unknown := sorted(arguments.keys() - found.parameters.keys()):
+        raise Invalid(f"{name} has no argument {unknown[0][:60]!r}; it has: {', '.join(found.parameters) or 'none'}")
+    for parameter in found.parameters.values():
+        if parameter.default is parameter.empty and parameter.name not in arguments:
+            raise Invalid(f"{name} needs {parameter.name}")
+    return found.act(project, caller, **arguments)
