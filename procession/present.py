@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from procession import contract
 from procession.clock import iso, moment
 from procession.commands.events import Submitted
+from procession.commands.refusals import Refusal
 from procession.commands.sets import Standing
 from procession.model.admission import Obstacle
 from procession.model.event import Event
@@ -316,6 +317,19 @@ def message(found: Message) -> dict[str, Any]:
         "read_by": found.read_by,
         "needs_person_at": _at(found.needs_person_at),
         "told_at": _at(found.told_at),
+    }
+
+
+def refusal(found: Refusal) -> dict[str, Any]:
+    """What came and could not be taken."""
+    return {
+        "id": found.id,
+        "at": iso(moment(found.at)),
+        "source": found.source,
+        "name": found.name,
+        "reason": found.reason,
+        "raw": found.raw,
+        "size": found.size,
     }
 
 

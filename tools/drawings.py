@@ -51,6 +51,7 @@ TABLES = {
     "slot": "one set of pieces that is being collected, or was",
     "piece": "an event that is a piece of a set",
     "journal": "append-only: what moved, when, by whom and why",
+    "refusal": "what came and could not be taken: as it was, and why; the newest ten thousand",
     "input": "what an event brings to a function beside its parameters",
     "result": "what a processing came to, served as it is",
     "lock_hold": "a lock that somebody has; its id is its fencing number",

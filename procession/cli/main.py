@@ -47,6 +47,7 @@ COMMANDS = {
         "emit": ("events", "Submit an event."),
         "events": ("events", "Events, newest first."),
         "event": ("events", "Everything about one event."),
+        "refused": ("refusals", "What came and could not be taken, and why."),
         "list": ("processings", "Processings, newest first."),
         "show": ("processings", "Everything about one processing."),
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),

@@ -13,23 +13,21 @@ from difflib import get_close_matches
 from functools import partial
 
 from procession.clock import micros
-from procession.commands import sets
+from procession.commands import refusals, sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import Invalid, NotFound
 from procession.flow.budget import refuse_if_full
-from procession.model.event import MAX_DEPTH_OF_EVENTS, NAME, NewEvent, payload_hash, ranked
+from procession.model.event import MAX_DEPTH_OF_EVENTS, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
-from procession.store import moves, processings, tallies, tasks
+from procession.store import processings, tallies, tasks
 from procession.store.database import Tx
 from procession.store.tallies import Count
 from procession.units import MAX_SECONDS
 
 MAX_WAIT = int(MAX_SECONDS * 1e6)
 """Microseconds; a moment before which nothing shall begin is at most so far away (B42)."""
-UNNAMED = "?"
-"""In the books: what was refused because its name can be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,9 @@ def submit(project: Project, event: NewEvent) -> Submitted:
         with project.store.begin() as tx:
             (answer,) = submit_all(project, tx, [event])
     except Invalid as error:
-        _count_refused(project, event, str(error))
+        refusals.note_event(project, event, str(error))
         raise
     return answer
-
-
-def _count_refused(project: Project, event: NewEvent, why: str) -> None:
-    """What came and could not be taken stands in the books, and in the journal with the reason."""
-    name = event.name if isinstance(event.name, str) and NAME.fullmatch(event.name) else UNNAMED
-    by = event.source.encode("ascii", "backslashreplace").decode().replace("\0", "")[:200] or "somebody"
-    now = project.now()
-    with project.store.begin() as tx:
-        tallies.add(tx, now, [Count("event", name, "received"), Count("event", name, "refused")])
-        moves.tell(tx, "event", "refuse", now, by, f"{name}: {why}")
 
 
 def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_id: int) -> Submitted:

@@ -689,3 +689,16 @@ batch = Table(  # a verb over all that a query finds, done in small pieces by th
     Index("ix_batch_open", "id", sqlite_where=text("finished_at IS NULL")),
     sqlite_autoincrement=True,
 )
+
+refusal = Table(  # what came and could not be taken: as it was, and why
+    "refusal",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("name", Text),  # of the event that it would have been, if that much could be read
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False),  # the beginning of it, as text
+    Column("size", BigInteger, nullable=False),  # bytes of all of it
+    sqlite_autoincrement=True,
+)

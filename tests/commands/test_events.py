@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
-from procession.commands import events, processings
+from procession.commands import events, processings, refusals
 from procession.errors import Invalid, NotFound
 from procession.model.event import MAX_DEPTH_OF_EVENTS
 from procession.project import Project
 from procession.store import events as store_events
 from procession.store import journal, tasks
+from procession.store import refusals as store_refusals
 from procession.store.database import sqlite_url
 from tests.store.making import chain, dump, event, launcher_on, project_on
 
@@ -139,8 +140,8 @@ def test_a_missing_parameter_refuses_the_whole_batch_and_nothing_is_written(
     assert not events.submit(project, scene("1")).duplicate, "its key is free"
 
 
-@pytest.mark.feature("N4")
-def test_an_event_that_cannot_be_is_refused_and_stands_in_the_books_and_the_journal_alone(project: Project) -> None:
+@pytest.mark.feature("N4", "M53")
+def test_an_event_that_cannot_be_is_refused_counted_in_the_books_and_kept_as_it_came(project: Project) -> None:
     from procession.model.event import NewEvent  # noqa: PLC0415
 
     before = dump(project.store)
@@ -153,14 +154,31 @@ def test_an_event_that_cannot_be_is_refused_and_stands_in_the_books_and_the_jour
         with pytest.raises(Invalid):
             events.submit(project, bad)
     after = dump(project.store)
-    assert {**after, "tally": [], "journal": []} == before
+    assert {**after, "tally": [], "refusal": []} == before
     assert sorted(row[1:5] for row in after["tally"]) == [
         ("event", "?", "received", 1),
         ("event", "?", "refused", 1),
         ("event", "e", "received", 3),
         ("event", "e", "refused", 3),
     ]
-    assert [row[2:3] + row[6:7] for row in after["journal"]] == [("event", "refuse")] * 4
+    kept = refusals.newest(project)
+    assert [each.name for each in kept] == ["e", "e", "e", None]
+    assert '"PATH": "x"' in kept[2].raw and "PATH" in kept[2].reason and kept[3].raw.startswith('{"event": "a b"')
+    assert [each.id for each in refusals.newest(project, 2, kept[1].id)] == [kept[2].id, kept[3].id]
+
+
+@pytest.mark.feature("M53")
+def test_whatever_came_is_kept_as_plain_text_of_bounded_length_and_only_the_newest(project: Project) -> None:
+    for raw in (b"\xff\0\xd8{", "\ud800\0", b"x" * 3_000_000, ""):
+        refusals.note(project, "somebody\0", raw, "it is\0 nothing", "bad name")
+    found = refusals.newest(project)
+    assert [each.size for each in found] == [0, 3_000_000, 4, 4]
+    assert all("\0" not in each.raw + each.source + each.reason for each in found)
+    assert max(len(each.raw) for each in found) == refusals.MAX_RAW
+    with project.store.begin() as tx:
+        tx.reserve_ids("refusal", store_refusals.KEPT)
+    refusals.note(project, "s", "the last", "no")
+    assert [each.raw for each in refusals.newest(project)] == ["the last"]
 
 
 def test_only_the_named_tasks_take_an_event_where_they_are_named(project: Project) -> None:
@@ -246,4 +264,4 @@ def test_a_task_that_feeds_itself_is_stopped(project: Project) -> None:
     with pytest.raises(Invalid, match="feed itself"):
         events.submit(project, event("f", key="last", origin_id=origin))
     after = dump(project.store)
-    assert {name for name in before if before[name] != after[name]} == {"journal", "tally"}, "only the refusal is told"
+    assert {name for name in before if before[name] != after[name]} == {"refusal", "tally"}, "only the refusal is kept"

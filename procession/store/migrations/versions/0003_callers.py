@@ -26,6 +26,7 @@ def upgrade() -> None:
     _columns()
     _functions_and_locks()
     _callers()
+    _refusals()
     _kinds_of_messages()
 
 
@@ -137,6 +138,21 @@ def _functions_and_locks() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("processing_id", name=op.f("pk_result")),
+    )
+
+
+def _refusals() -> None:
+    op.create_table(
+        "refusal",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text()),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refusal")),
+        sqlite_autoincrement=True,
     )
 
 
