@@ -4,15 +4,16 @@ The claim asks `admit` inside its transaction, with rows that nobody else can ch
 the same function with the same rows. So what people are told is what really decides, and limits are counted from live
 rows, never from counters. All that a step needs is given at once or not at all, so nobody waits while holding. A
 candidate that does not fit does not hold back another one that does, until it has waited for `Capacity.patience`: then
-what it needs is kept for it, so that many small ones never starve a large one. What is kept is never what others need
-in order to end: first only the limits that it lacks; when it lacks none, its processors and memory too, which are held
-by running scripts alone. A processing that holds what it lacks is let through.
+what it needs is kept for it, so that many small ones never starve a large one. Limits are gathered for it in an order,
+the scarcest first: one that it lacks and all before that, so that what comes free stays free until the rest has, and a
+busy key does not idle what there is more of. When it lacks none, its processors and memory are kept too, which are held
+by running scripts alone. A processing that holds what it lacks is let through, and so is whoever that one waits for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -142,12 +143,13 @@ def admit(
     admitted: list[Candidate] = []
     obstacles: dict[tuple[int, int], Obstacle] = {}
     begun: set[int] = set()
+    candidates = list(candidates)
     for candidate in candidates:
         known = candidate.begun or candidate.processing_id in begun
         if obstacle := _obstacle(candidate, capacity, live, known=known):
             obstacles[candidate.processing_id, candidate.ordinal] = obstacle
             if obstacle.short and capacity.now - candidate.since >= capacity.patience:
-                _keep(candidate, capacity, live, known=known)
+                _keep(candidate, candidates, capacity, live, known=known)
             continue
         admitted.append(candidate)
         live.cpus += candidate.cpus
@@ -170,20 +172,39 @@ def shims(capacity: Capacity, live: Live) -> int:
     return max(1, live.count if live.cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
 
 
-def _keep(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> None:
+def _keep(candidate: Candidate, others: Sequence[Candidate], capacity: Capacity, live: Live, *, known: bool) -> None:
     """Keep for this one what it waits for, unless those who hold it need others to start before they can end."""
-    lacking = {
-        name: amount
-        for name, amount in _taking(candidate, known=known)
-        if (there := limit_of(name, capacity.limits)) is not None
-        and live.taken.get(name, 0.0) + amount > there + ROUNDING
-    }
-    holders = {pid for name in lacking for pid in live.holders.get(name, ())}
+    taking = sorted(_taking(candidate, known=known), key=lambda use: (limit_of(use[0], capacity.limits) or 0.0, use[0]))
+    lacking = [n for n, (name, amount) in enumerate(taking) if _lacks(name, amount, capacity, live)]
+    holders = {pid for n in lacking for pid in live.holders.get(taking[n][0], ())}
     if holders & live.gathering:
         return  # its children may need what would be kept
-    live.passing |= holders
-    for name, amount in lacking.items() if lacking else _needs(candidate, known=known):
+    live.passing |= _in_the_way(holders, others, capacity, live)
+    for name, amount in taking[: lacking[-1] + 1] if lacking else _needs(candidate, known=known):
         live.kept.setdefault(name, Kept(candidate.processing_id, amount))
+
+
+def _lacks(name: str, amount: float, capacity: Capacity, live: Live) -> bool:
+    """Is less left of this limit than would be taken?"""
+    there = limit_of(name, capacity.limits)
+    return there is not None and live.taken.get(name, 0.0) + amount > there + ROUNDING
+
+
+def _in_the_way(holders: Iterable[int], others: Sequence[Candidate], capacity: Capacity, live: Live) -> set[int]:
+    """These processings, and those that hold what their next steps lack, and so on: all of them must end first."""
+    found: set[int] = set()
+    new = set(holders)
+    while new:
+        found |= new
+        lacking = {
+            name
+            for each in others
+            if each.begun and each.processing_id in new
+            for name, amount in each.wants.uses
+            if _lacks(name, amount, capacity, live)
+        }
+        new = {pid for name in lacking for pid in live.holders.get(name, ())} - found
+    return found
 
 
 def _needs(candidate: Candidate, *, known: bool) -> list[tuple[str, float]]:

@@ -80,6 +80,29 @@ def test_when_no_limit_is_lacking_the_limits_it_needs_are_kept_with_the_room() -
     assert live.kept == {"tape": Kept(1, 1.0), CPUS: Kept(1, 2.0)}
 
 
+def test_limits_are_gathered_the_scarcest_first_so_that_nobody_waits_for_them_in_turn_for_ever() -> None:
+    """Else it lacks now the one, now the other, and each is taken while it waits for the other."""
+    both = one(1, uses=[("ftp", 2.0), ("tape", 1.0)])
+    others = [one(2, uses=[("tape", 1.0)]), one(3, uses=[("ftp", 1.0)])]
+    lacking_ftp = Live(1.0, 1, taken={"ftp": 1.0}, holders={"ftp": [9]})
+    admitted, _ = admit([both, *others], room(9, MINUTE), lacking_ftp)
+    assert not admitted, "the tape is free, and stays so"
+    lacking_tape = Live(1.0, 1, taken={"tape": 1.0}, holders={"tape": [9]})
+    admitted, _ = admit([both, *others], room(9, MINUTE), lacking_tape)
+    assert [c.processing_id for c in admitted] == [3], "of what there is more of nothing lies idle meanwhile"
+
+
+def test_whoever_the_holder_waits_for_is_let_through_as_well() -> None:
+    """1 waits for 5, which holds ftp and waits for the tape of 6, whose next step needs what is kept for 1."""
+    waiting = one(1, priority=9, uses=[("ftp", 2.0), ("satellite:L9", 1.0)])
+    live = Live(taken={"ftp": 1.0, "tape": 1.0}, holders={"ftp": [5], "tape": [6]})
+    next_of_5 = one(5, begun=True, uses=[("tape", 1.0)])
+    next_of_6, other = one(6, begun=True, uses=[("satellite:L9", 1.0)]), one(7, uses=[("satellite:L9", 1.0)])
+    admitted, obstacles = admit([waiting, next_of_5, next_of_6, other], room(9, MINUTE), live)
+    assert [c.processing_id for c in admitted] == [6]
+    assert codes(obstacles) == {1: "limit", 5: "limit", 7: "limit"}
+
+
 def test_who_holds_what_is_waited_for_is_let_through_so_that_it_ends() -> None:
     """Processing 5 holds the tape from its first step to its last, and its next step needs ftp."""
     waiting = one(1, priority=9, takes=[("tape", 1.0)], uses=[("ftp", 2.0)])
@@ -242,22 +265,46 @@ def chains(draw: st.DrawFn, pid: int) -> Job:
     return Job(pid, steps, 0, takes)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.data())
-def test_everybody_is_served_in_the_end_and_no_limit_is_ever_exceeded(data: st.DataObject) -> None:
-    """All or nothing; small ones keep coming for as long as a large one waits."""
+def served(first: list[Job], spans: list[int]) -> None:
+    """All of these end, while a stream of small ones never ends."""
     system = System(Capacity(4, memory=4, limits=LIMITS, patience=5))
-    spans = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
-    first = [data.draw(chains(pid)) for pid in range(1, data.draw(st.integers(2, 9)) + 1)]
     system.jobs = list(first)
     pid = 100
     for now in range(600):
         if all(job.done == len(job.steps) for job in first):
             break
-        for n in range(3):  # the stream of small ones never ends
+        for n in range(3):
             pid += 1
             small = one(pid, 1.0, uses=[(NAMES[(now + n) % 4], 0.5)], memory=1, priority=0)
             system.jobs.append(Job(pid, [small], now, ()))
         system.jobs = [job for job in system.jobs if job in first or job.ends is not None or now - job.born < 20]
         system.turn(now, spans)
     assert all(job.done == len(job.steps) for job in first), "somebody has starved"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_everybody_is_served_in_the_end_and_no_limit_is_ever_exceeded(data: st.DataObject) -> None:
+    """All or nothing; small ones keep coming for as long as a large one waits."""
+    spans = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    served([data.draw(chains(pid)) for pid in range(1, data.draw(st.integers(2, 9)) + 1)], spans)
+
+
+def test_one_that_lacks_now_one_limit_and_now_another_is_served() -> None:
+    """Found by the test above: the small ones took the tape while ftp was kept, and ftp while the tape was."""
+
+    def job(pid: int, takes: float, *steps: tuple[float, list[tuple[str, float]]]) -> Job:
+        made = [replace(one(pid, cpus, uses=uses), ordinal=n) for n, (cpus, uses) in enumerate(steps, 1)]
+        return Job(pid, made, 0, (("ftp", takes),) if takes else ())
+
+    served(
+        [
+            job(1, 0.5, (0, [("satellite:L8", 0.5), ("satellite:L9", 0.5)]), (0.5, [])),
+            job(2, 0, (0, []), (0, []), (0, [("satellite:L9", 0.5)])),
+            job(3, 2, (0, []), (0, [("satellite:L9", 0.5)])),
+            job(4, 0.5, (0.5, [("satellite:L8", 2.0)]), (4, [])),
+            job(5, 0, (4, [])),
+            job(6, 2, (0, [("tape", 1.0)])),
+        ],
+        [4, 3, 4],
+    )
