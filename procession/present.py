@@ -27,13 +27,18 @@ from procession.store.watches import Stand
 from procession.workdir import Var
 
 if TYPE_CHECKING:  # what a command does not use it does not load
-    from procession.commands.books import Account
+    from procession.commands.books import Account, Books
     from procession.commands.bulk import Answer
     from procession.commands.changes import Change, Comparison
+    from procession.commands.disk import Going, Picture
+    from procession.commands.launchers import Status
+    from procession.commands.logs import Slice
     from procession.commands.processings import Cancelled
     from procession.commands.settings import Held
     from procession.commands.statistics import Durations, OfTask
+    from procession.commands.tasks import Standing as OfOneTask
     from procession.doctor import Finding
+    from procession.model.retention import Kept
 
 
 def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:
@@ -225,6 +230,15 @@ def account(found: Account) -> dict[str, Any]:
     return {"name": found.name, "came": found.came, "parts": dict(found.parts), "balanced": found.balanced}
 
 
+def books(found: Books) -> dict[str, Any]:
+    """All accounts."""
+    return {
+        "balanced": found.balanced,
+        "events": [account(each) for each in found.events],
+        "tasks": [account(each) for each in found.tasks],
+    }
+
+
 def durations(found: Durations | None) -> dict[str, Any] | None:
     """How long something took, in seconds."""
     return None if found is None else asdict(found)
@@ -355,6 +369,100 @@ def slot(standing: Standing) -> dict[str, Any]:
 def watch(found: Stand) -> dict[str, Any]:
     """How a watched pattern stood at its last look."""
     return {"name": found.name, "growing": found.growing, "said": found.said, "problem": found.problem}
+
+
+def status(found: Status, name: str, var: Var) -> dict[str, Any]:
+    """What is going on in the project of this name."""
+    serving = found.serving
+    return {
+        "project": name,
+        "serving": None
+        if serving is None
+        else {
+            "name": serving.name,
+            "host": serving.host,
+            "pid": serving.pid,
+            "cpus": serving.cpus,
+            "started_at": iso(serving.started_at),
+            "closing": serving.closing,
+        },
+        "paused": [pause(each) for each in found.pauses],
+        "problem": found.problem,
+        "tasks": counts(found.counts),
+        "running": [processing(p, var) for p in found.running],
+        "failed": [processing(p, var) for p in found.failed],
+        "messages": [message(m) for m in found.messages],
+        "watches": [watch(w) for w in found.watches],
+    }
+
+
+def task(found: OfOneTask) -> dict[str, Any]:
+    """A task as it stands."""
+    plan = found.task
+    return {
+        "name": plan.name,
+        "group": plan.group,
+        "on": plan.on,
+        "every": plan.every,
+        "cron": plan.cron,
+        "queue": plan.queue,
+        "at_once": found.at_once,
+        "steps": [each.name for each in plan.steps],
+        "paused": None if found.pause is None else pause(found.pause),
+        "now": counts({plan.name: found.counts})[plan.name],
+        "hash": plan.hash,
+    }
+
+
+def log(found: Slice) -> dict[str, Any]:
+    """A piece of what a script printed."""
+    return {
+        "processing": found.processing_id,
+        "step": found.step,
+        "attempt": found.attempt,
+        "offset": found.offset,
+        "next": found.end,
+        "size": found.size,
+        "ended": found.ended,
+        "gone": found.gone,
+        "text": found.text,
+    }
+
+
+def disk(found: Picture) -> dict[str, Any]:
+    """How full the disk is, and who takes it."""
+    now = found.standing
+    return {
+        "total": now.space.total,
+        "free": now.space.free,
+        "keep_free": now.budget.keep_free,
+        "max_total": now.budget.max_total,
+        "reserve": now.budget.reserve,
+        "full": found.full,
+        "used": found.used,
+        "committed": now.committed,
+        "expected": dict(now.expected),
+        "usage": [{"task": name, "state": str(s), "count": n, "bytes": total} for name, s, n, total in found.usage],
+        "largest": [kept(each) for each in found.largest],
+        "next": [kept(each) for each in found.next],
+    }
+
+
+def kept(found: Kept) -> dict[str, Any]:
+    """A directory with working files."""
+    return {
+        "id": found.id,
+        "task": found.task,
+        "state": str(found.state),
+        "bytes": found.bytes,
+        "finished_at": iso(found.finished_at),
+        "pinned": found.pinned,
+    }
+
+
+def going(found: Sequence[Going]) -> list[dict[str, Any]]:
+    """What the cleaner would delete now, and why."""
+    return [{**kept(each.kept), "what": each.what, "why": each.why} for each in found]
 
 
 def _at(value: int | None) -> str | None:

@@ -60,11 +60,7 @@ def books_command(as_json: bool) -> None:
         found = books.books(project)
     answer(
         as_json,
-        lambda: {
-            "balanced": found.balanced,
-            "events": [present.account(each) for each in found.events],
-            "tasks": [present.account(each) for each in found.tasks],
-        },
+        lambda: present.books(found),
         lambda: _books(found),
     )
     if not found.balanced:

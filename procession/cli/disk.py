@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from procession import present
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, many, state, table
-from procession.clock import iso
 from procession.commands import disk
 from procession.commands.disk import Going, Picture
 from procession.model.retention import Kept
@@ -34,36 +32,7 @@ def disk_command(preview: bool, cleaning: bool, as_json: bool) -> None:
             by_launcher = disk.clean(project)
             click.echo("the launcher cleans now" if by_launcher else "cleaned", err=True)
         found = disk.look(project)
-        answer(as_json, lambda: _json(found), lambda: _tell(project, found))
-
-
-def _json(found: Picture) -> dict[str, Any]:
-    now = found.standing
-    return {
-        "total": now.space.total,
-        "free": now.space.free,
-        "keep_free": now.budget.keep_free,
-        "max_total": now.budget.max_total,
-        "reserve": now.budget.reserve,
-        "full": found.full,
-        "used": found.used,
-        "committed": now.committed,
-        "expected": dict(now.expected),
-        "usage": [{"task": task, "state": str(s), "count": n, "bytes": total} for task, s, n, total in found.usage],
-        "largest": [_kept(kept) for kept in found.largest],
-        "next": [_kept(kept) for kept in found.next],
-    }
-
-
-def _kept(kept: Kept) -> dict[str, Any]:
-    return {
-        "id": kept.id,
-        "task": kept.task,
-        "state": str(kept.state),
-        "bytes": kept.bytes,
-        "finished_at": iso(kept.finished_at),
-        "pinned": kept.pinned,
-    }
+        answer(as_json, lambda: present.disk(found), lambda: _tell(project, found))
 
 
 def _tell(project: Project, found: Picture) -> None:
@@ -89,11 +58,7 @@ def _tell(project: Project, found: Picture) -> None:
 
 def _preview(project: Project, *, as_json: bool) -> None:
     found = disk.preview(project)
-    answer(as_json, lambda: _going(found), lambda: _tell_going(project, found))
-
-
-def _going(found: list[Going]) -> dict[str, Any]:
-    return {"items": [{**_kept(each.kept), "what": each.what, "why": each.why} for each in found]}
+    answer(as_json, lambda: {"items": present.going(found)}, lambda: _tell_going(project, found))
 
 
 def _tell_going(project: Project, found: list[Going]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
 
 import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.table import age, bar, clean, many, state, table
-from procession.clock import iso, moment
+from procession.clock import moment
 from procession.commands import launchers
 from procession.errors import HostError
 from procession.model.processing import Processing
@@ -115,31 +114,9 @@ def status_command(as_json: bool) -> None:
     """What is going on: who serves, how many processings in which state, what runs, what failed last."""
     with opened() as project:
         found = launchers.status(project)
-        answer(as_json, lambda: _json(project, found), lambda: _tell(project, found))
-
-
-def _json(project: Project, found: launchers.Status) -> dict[str, Any]:
-    serving = found.serving
-    return {
-        "project": project.settings.name,
-        "serving": None
-        if serving is None
-        else {
-            "name": serving.name,
-            "host": serving.host,
-            "pid": serving.pid,
-            "cpus": serving.cpus,
-            "started_at": iso(serving.started_at),
-            "closing": serving.closing,
-        },
-        "paused": [present.pause(each) for each in found.pauses],
-        "problem": found.problem,
-        "tasks": present.counts(found.counts),
-        "running": [present.processing(p, project.var) for p in found.running],
-        "failed": [present.processing(p, project.var) for p in found.failed],
-        "messages": [present.message(m) for m in found.messages],
-        "watches": [present.watch(w) for w in found.watches],
-    }
+        answer(
+            as_json, lambda: present.status(found, project.settings.name, project.var), lambda: _tell(project, found)
+        )
 
 
 def _tell(project: Project, found: launchers.Status) -> None:

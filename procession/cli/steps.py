@@ -8,15 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.tail import follow, follow_all, tail
-from procession.commands import processings
-from procession.errors import NotFound
-from procession.model.states import PROCESSING
+from procession.commands import logs, processings
 from procession.project import Project
 
 
@@ -48,31 +45,17 @@ def logs_command(
                 "say which processing: procession logs ID [STEP], or --system for Procession's own log"
             )
         else:
-            path = _log(project, processing_id, step, attempt)
+            path = logs.path_of(project, processing_id, step, attempt)
             ended = _has_ended(project, processing_id, step)
         position = tail(path, lines)
         if following:
             follow(path, position, ended)
 
 
-def _log(project: Project, processing_id: int, step_name: str | None, attempt: int | None) -> Path:
-    found = processings.get(project, processing_id)
-    step = processings.find_step(found, step_name)
-    numbers = [one.number for one in step.attempts]
-    if not numbers:
-        raise NotFound(
-            f"step {step.name} of processing {processing_id} has not begun; see: procession why {processing_id}"
-        )
-    if attempt is not None and attempt not in numbers:
-        raise NotFound(f"step {step.name} of processing {processing_id} has no attempt {attempt}; it has {numbers}")
-    return project.var.attempt(processing_id, step.ordinal, step.name, attempt or numbers[-1]) / "log"
-
-
 def _has_ended(project: Project, processing_id: int, step_name: str | None) -> Callable[[], bool]:
     def ended() -> bool:
         found = processings.get(project, processing_id)
-        step = processings.find_step(found, step_name)
-        return found.state in PROCESSING.terminal or bool(step.attempts and step.attempts[-1].outcome)
+        return logs.has_ended(found, processings.find_step(found, step_name))
 
     return ended
 

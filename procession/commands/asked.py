@@ -30,10 +30,10 @@ class Done:
     """For people: ``step load of processing 17 gets another attempt``."""
 
 
-def asked(reason: str | None = None) -> Asked:
-    """The person at this terminal asks; Invalid for a reason that the journal cannot carry."""
+def asked(reason: str | None = None, by: str | None = None) -> Asked:
+    """Somebody asks (the person at this terminal, if nobody else); Invalid for a reason the journal cannot carry."""
     if reason:
         check_text("the reason", reason)
         if len(reason) > MAX_REASON:
             raise Invalid(f"the reason is {len(reason)} characters long; the longest is {MAX_REASON}")
-    return Asked(person(), reason or None)
+    return Asked(person() if by is None else by, reason or None)

@@ -45,8 +45,13 @@ class Answer:
 
 
 def read(project: Project, words: Sequence[str]) -> Query:
-    """The query that these words are; NotFound for a task that there is not and never was."""
-    found = query.parse(" ".join(_whole(word) for word in words), project.clock.now())
+    """The query that these words of a command line are."""
+    return read_text(project, " ".join(_whole(word) for word in words))
+
+
+def read_text(project: Project, text: str) -> Query:
+    """The query that this text is; NotFound for a task that there is not and never was."""
+    found = query.parse(text, project.clock.now())
     named = {n for term in found.terms if isinstance(term, Names) and term.field == "task" for n in term.patterns}
     with project.store.read() as tx:
         names = tasks.names(tx)

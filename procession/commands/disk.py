@@ -103,12 +103,13 @@ def clean(project: Project) -> bool:
     return False
 
 
-def pin(project: Project, ids: Sequence[int], *, pinned: bool) -> None:
+def pin(project: Project, ids: Sequence[int], *, pinned: bool, by: str | None = None) -> None:
     """Let the cleaner leave these processings alone, or no longer; NotFound, and nothing is done, if one is missing."""
-    project.store.change(lambda tx: _pin(project, tx, ids, pinned=pinned))
+    who = by or person()
+    project.store.change(lambda tx: _pin(project, tx, ids, who, pinned=pinned))
 
 
-def _pin(project: Project, tx: Tx, ids: Sequence[int], *, pinned: bool) -> None:
+def _pin(project: Project, tx: Tx, ids: Sequence[int], by: str, *, pinned: bool) -> None:
     now = project.now()
     found = [each.kept for each in store.lock(tx, ids)]
     if missing := sorted(set(ids) - {kept.id for kept in found}):
@@ -117,5 +118,5 @@ def _pin(project: Project, tx: Tx, ids: Sequence[int], *, pinned: bool) -> None:
         raise Refused(f"the working files of processing {gone[0]} are gone already; there is nothing to keep")
     moving = [kept.id for kept in found if kept.pinned is not pinned]
     store.set_pinned(tx, moving, now if pinned else None)
-    moves.note(tx, "processing", "pin" if pinned else "unpin", [Moving(pid, now) for pid in moving], person())
+    moves.note(tx, "processing", "pin" if pinned else "unpin", [Moving(pid, now) for pid in moving], by)
     tx.after(project.wake)

@@ -69,6 +69,29 @@ def submit(project: Project, event: NewEvent) -> Submitted:
     return answer
 
 
+def submit_many(project: Project, events: Sequence[NewEvent]) -> list[Submitted]:
+    """Store several events in one transaction, all or none; Invalid names the first that cannot be, by its place."""
+    refuse_if_full(project)
+    try:
+        checked = [event.check() for event in events]
+        with project.store.begin() as tx:
+            return submit_all(project, tx, checked)
+    except Invalid as error:
+        place, why = _first_refused(project, events) or (0, str(error))
+        refusals.note_event(project, events[place], why)
+        raise Invalid(f"event {place + 1} of {len(events)}: {why}; none of them was stored") from None
+
+
+def _first_refused(project: Project, events: Sequence[NewEvent]) -> tuple[int, str] | None:
+    with project.store.read() as tx:
+        for place, event in enumerate(events):
+            try:
+                check(project, tx, [event.check()])
+            except Invalid as error:
+                return place, str(error)
+    return None
+
+
 def submit_for_task(project: Project, task_name: str, event: NewEvent, launcher_id: int) -> Submitted:
     """Store an event for one task alone, to be processed by this foreground launcher and nobody else."""
     refuse_if_full(project)

@@ -68,13 +68,13 @@ def newest(project: Project, *, unread: bool = False, ended: bool = False, limit
         return store.newest(tx, unread=unread, ended=ended, limit=limit)
 
 
-def read(project: Project, ids: Sequence[int] | None) -> int:
+def read(project: Project, ids: Sequence[int] | None, by: str | None = None) -> int:
     """Somebody has read these (None: all of them); how many nobody had read before. NotFound changes nothing."""
     with project.store.begin() as tx:
         for each in ids or ():
             if store.get(tx, each) is None:
                 raise NotFound(f"there is no message {each}; see: procession messages --all")
-        return store.read(tx, ids, person(), project.now())
+        return store.read(tx, ids, by or person(), project.now())
 
 
 def resumed(tx: Tx, task: str, at: int) -> None:

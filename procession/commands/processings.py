@@ -74,9 +74,9 @@ class Cancelled:
     """Its state now; where it was too late, the state in which it had ended."""
 
 
-def cancel(project: Project, processing_id: int, reason: str | None = None) -> Cancelled:
+def cancel(project: Project, processing_id: int, reason: str | None = None, who: Asked | None = None) -> Cancelled:
     """Cancel a processing: at once where nothing of it runs; otherwise its running tree is told to end."""
-    who = asked(reason)
+    who = who or asked(reason)
     return project.store.change(lambda tx: _cancel(project, tx, processing_id, who))
 
 

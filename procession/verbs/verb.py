@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from procession import verbs
-from procession.commands.asked import Asked
+from procession.commands.asked import Asked, asked
 from procession.errors import Denied, Invalid, NotFound
 from procession.project import Project
 
@@ -41,8 +41,8 @@ class Caller:
     """The attempt that asks: processing, ordinal, number."""
 
     def asked(self, reason: str | None = None) -> Asked:
-        """As commands want it."""
-        return Asked(self.by, reason)
+        """As commands want it; Invalid for a reason that the journal cannot carry."""
+        return asked(reason, self.by)
 
 
 Act = TypeVar("Act", bound=Callable[..., Any])

@@ -206,7 +206,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("message", present.message),
         ("slot", present.slot),
         ("watch", present.watch),
-        ("status", cli_launcher._json),
+        ("status", present.status),
         ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),
         ("cancel", present.cancelled),

@@ -1,0 +1,137 @@
+"""Verbs on events, on the sets that they are pieces of, and on messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession import present
+from procession.commands import events as births
+from procession.commands import messages, sets
+from procession.errors import Invalid, NotFound
+from procession.model.event import NewEvent, read_moment
+from procession.project import Project
+from procession.store import events as store
+from procession.store import processings
+from procession.verbs.bounds import identity, up_to
+from procession.verbs.verb import Caller, verb
+
+MOST = 1000
+"""Events of one request."""
+
+
+@verb("emit", "trigger", "POST /events")
+def emit(
+    project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None,
+    title: str = "", priority: int | None = None, backfill: bool = False, not_before: str | None = None,
+) -> Any:  # fmt: skip
+    """Submit an event; every task that takes it makes a processing of it."""
+    raw = {"event": event, "params": params, "key": key, "title": title, "priority": priority, "backfill": backfill}
+    new = _new(project, caller, {**raw, "not_before": not_before})
+    return _answers(project, [births.submit(project, new)])[0]
+
+
+@verb("emit-many", "trigger", "POST /events/batch")
+def emit_many(project: Project, caller: Caller, events: list[dict[str, Any]]) -> Any:
+    """Submit up to 1000 events in one transaction, each as 'emit' takes it; all of them, or none."""
+    if len(events) > MOST:
+        raise Invalid(f"{len(events)} events are too many at once: at most {MOST}; send them in parts")
+    return {"items": _answers(project, births.submit_many(project, [_new(project, caller, raw) for raw in events]))}
+
+
+_FIELDS: dict[str, tuple[type, Any, str]] = {
+    "event": (str, "", "a text"),
+    "params": (dict, {}, "an object"),
+    "key": (str, None, "a text"),
+    "title": (str, "", "a text"),
+    "priority": (int, None, "a whole number"),
+    "backfill": (bool, False, "true or false"),
+    "not_before": (str, None, "a text"),
+}
+"""Field of an event → its type, what it is where it is left out or null, and the type in words."""
+
+
+def _new(project: Project, caller: Caller, raw: dict[str, Any]) -> NewEvent:
+    """What one asks to submit; Invalid where a field is unknown or of another kind."""
+    if unknown := sorted(raw.keys() - _FIELDS.keys()):
+        raise Invalid(f"an event has no field {unknown[0][:60]!r}; it has: {', '.join(_FIELDS)}")
+    found: dict[str, Any] = {}
+    for name, (kind, missing, words) in _FIELDS.items():
+        value = raw.get(name)
+        if value is not None and type(value) is not kind:
+            raise Invalid(f"{name} of an event is {words}, not {str(value)[:40]!r}")
+        found[name] = missing if value is None else value
+    moment = found.pop("not_before")
+    at = None if moment is None else read_moment("not_before", moment, project.clock.now())
+    return NewEvent(
+        found.pop("event"), source=f"{caller.via}:{caller.by}", not_before=at, origin_id=_origin(project, caller),
+        **found,
+    )  # fmt: skip
+
+
+def _origin(project: Project, caller: Caller) -> int | None:
+    """What a script emits on this way is its processing's child, as what it leaves in its file."""
+    if caller.attempt is None:
+        return None
+    with project.store.read() as tx:
+        return processings.root(tx, caller.attempt[0])
+
+
+def _answers(project: Project, done: list[births.Submitted]) -> list[dict[str, Any]]:
+    with project.store.read() as tx:
+        found = {each.event_id: store.find(tx, each.event_id) for each in done}
+    return [
+        {"id": each.event_id, "duplicate": each.duplicate, "conflict": each.conflict, "matched": False,
+         "processings": []}
+        if (stored := found[each.event_id]) is None  # known by its key alone: its row was cleaned away
+        else present.submitted(each, stored)
+        for each in done
+    ]  # fmt: skip
+
+
+@verb("events", "read", "GET /events")
+def events_(
+    project: Project, caller: Caller, name: str | None = None, unmatched: bool = False, limit: int = 20,
+    cursor: int | None = None,
+) -> Any:  # fmt: skip
+    """Events, newest first: how often each came again, and what became of it."""
+    limit = up_to("limit", limit, 500)
+    before = None if cursor is None else identity("cursor", cursor)
+    with project.store.read() as tx:
+        found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
+        found, rest = found[:limit], found[limit:]
+        born = processings.of_events(tx, [each.id for each in found])
+    items = [present.event(each, born.get(each.id, [])) for each in found]
+    return present.page(items, found[-1].id if rest else None)
+
+
+@verb("event", "read", "GET /events/{id}")
+def event_(project: Project, caller: Caller, id: int) -> Any:
+    """Everything about one event: its parameters, its repeats, and the processings that came of it."""
+    with project.store.read() as tx:
+        found = store.find(tx, identity("id", id))
+        if found is None:
+            raise NotFound(f"there is no event {id}; see: procession events")
+        return present.event(found, processings.of_events(tx, [id]).get(id, []))
+
+
+@verb("sets", "read", "GET /sets")
+def sets_(project: Project, caller: Caller, name: str | None = None, limit: int = 20) -> Any:
+    """Sets that are being collected, and the last ones that were: which pieces are there, which are missing."""
+    found = sets.newest(project, name, up_to("limit", limit, 1000))
+    return present.page([present.slot(each) for each in found], None)
+
+
+@verb("messages", "read", "GET /messages")
+def messages_(project: Project, caller: Caller, ended: bool = False, unread: bool = False, limit: int = 50) -> Any:
+    """What people should know: one for each cause that still occurs, however often it has occurred."""
+    found = messages.newest(project, unread=unread, ended=ended, limit=up_to("limit", limit, 1000))
+    return present.page([present.message(each) for each in found], None)
+
+
+@verb("read", "operate", "POST /messages/read")
+def read(project: Project, caller: Caller, ids: list[int] | None = None, everything: bool = False) -> Any:
+    """Say that messages have been read, these or all; they are shown as long as they occur, but no longer as new."""
+    if bool(ids) == everything:
+        raise Invalid("say which messages have been read, by their ids, or everything; see: procession messages")
+    each = None if everything else [identity("an id", one) for one in ids or ()]
+    return {"read": messages.read(project, each, caller.by)}

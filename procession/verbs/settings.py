@@ -1,0 +1,31 @@
+"""Verbs on settings: what a person changes while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession import present
+from procession.commands import settings
+from procession.project import Project
+from procession.verbs.verb import Caller, verb
+
+
+@verb("settings", "read", "GET /settings")
+def settings_(project: Project, caller: Caller) -> Any:
+    """What holds now beside what the file says, and who set it."""
+    return {"items": [present.setting(held) for held in settings.list_all(project)]}
+
+
+@verb("set", "operate", "POST /settings")
+def set_(project: Project, caller: Caller, name: str, value: str | float, reason: str | None = None) -> Any:
+    """Change a value while it runs: at_once:TASK, limit:NAME, cpus, memory, keep_free or max_total."""
+    whole = not isinstance(value, str) and value == value // 1
+    settings.change(project, name, str(int(value) if whole else value), caller.asked(reason))
+    return settings_(project, caller)
+
+
+@verb("reset", "operate", "POST /settings/reset")
+def reset(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
+    """Let what the file says hold again."""
+    settings.reset(project, name, caller.asked(reason))
+    return settings_(project, caller)

@@ -1,0 +1,54 @@
+"""Verbs on tasks: what they are, how they stand, start nothing, start again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from procession import present
+from procession.commands import settings, tasks
+from procession.commands.settings import Held, Scope
+from procession.errors import Invalid
+from procession.project import Project
+from procession.verbs.verb import Caller, verb
+
+
+@verb("tasks", "read", "GET /tasks")
+def tasks_(project: Project, caller: Caller) -> Any:
+    """All tasks in force, and how each stands."""
+    return present.page([present.task(each) for each in tasks.newest(project)], None)
+
+
+@verb("task", "read", "GET /tasks/{name}")
+def task(project: Project, caller: Caller, name: str) -> Any:
+    """One task: how it stands, and its definition as it was read."""
+    found = tasks.get(project, name)
+    return {**present.task(found), "definition": json.loads(found.task.to_json())}
+
+
+def scope_of(task: str | None, group: str | None, everything: bool) -> Scope:
+    """Exactly one of the three is meant."""
+    if sum((task is not None, group is not None, everything)) != 1:
+        raise Invalid("name one: a task, a group, or everything for the whole project")
+    return Scope(task, group)
+
+
+@verb("pause", "operate", "POST /pause")
+def pause(
+    project: Project, caller: Caller, task: str | None = None, group: str | None = None, everything: bool = False,
+    mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None,
+) -> Any:  # fmt: skip
+    """Let a task, a group or everything start nothing. What runs goes on to the end of its step."""
+    row = settings.pause(project, scope_of(task, group, everything), mode, caller.asked(reason))
+    return present.setting(Held(row.name, None, row.value, row))
+
+
+@verb("resume", "operate", "POST /resume")
+def resume(
+    project: Project, caller: Caller, task: str | None = None, group: str | None = None, everything: bool = False,
+    reason: str | None = None,
+) -> Any:  # fmt: skip
+    """Let it start again, also where failures in a row had suspended it."""
+    scope = scope_of(task, group, everything)
+    settings.resume(project, scope, caller.asked(reason))
+    return present.setting(Held(scope.row, None, None, None))

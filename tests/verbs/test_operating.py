@@ -1,0 +1,104 @@
+"""Verbs on tasks, settings, and of whoever operates the installation."""
+
+from collections.abc import Callable
+
+import pytest
+
+from procession.errors import Invalid, NotFound, Refused
+from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
+from tests.flow.driven import Driven
+from tests.verbs.calling import ask, said
+
+Drive = Callable[..., Driven]
+TOML = """
+[limits]
+ftp = 2
+
+[tasks.t]
+on = "e"
+run = "./one.sh"
+group = "mission"
+at_once = 3
+
+[tasks.u]
+every = "1 h"
+run = "./two.sh"
+"""
+
+
+@pytest.fixture
+def d(drive: Drive) -> Driven:  # noqa: F811
+    return drive(TOML)
+
+
+@pytest.mark.feature("P27")
+def test_a_task_is_shown_as_it_stands_with_its_definition(d: Driven) -> None:
+    d.born()
+    ask(d, "set", name="at_once:t", value=5)
+    ask(d, "pause", task="t", mode="drain", reason="moving")
+    found = ask(d, "task", name="t")
+    assert (found["at_once"], found["now"]["waiting"], found["paused"]["mode"]) == (5, 1, "drain")
+    assert found["definition"]["at_once"] == 3
+    assert [task["name"] for task in ask(d, "tasks")["items"]] == ["t", "u"]
+    with pytest.raises(NotFound, match="did you mean"):
+        ask(d, "task", name="tt")
+
+
+@pytest.mark.feature("P27", "P15")
+@pytest.mark.parametrize("scope", [{"task": "t"}, {"group": "mission"}, {"everything": True}])
+def test_whatever_can_be_paused_goes_on_again(d: Driven, scope: dict[str, object]) -> None:
+    assert ask(d, "pause", reason="storm", **scope)["by"] == "ada"
+    assert len(ask(d, "status")["paused"]) == 1
+    assert ask(d, "resume", **scope)["value"] is None
+    with pytest.raises(Refused):
+        ask(d, "resume", **scope)
+    with pytest.raises(Invalid):
+        ask(d, "pause", **scope, **({"group": "mission"} if "group" not in scope else {"task": "t"}))
+    with pytest.raises(Invalid, match="no way to pause"):
+        ask(d, "pause", mode="nap", **scope)
+
+
+@pytest.mark.feature("P27", "N6")
+def test_a_limit_that_was_set_holds_until_it_is_reset(d: Driven) -> None:
+    def held() -> object:
+        return next(each["value"] for each in ask(d, "settings")["items"] if each["name"] == "limit:ftp")
+
+    for value in (1, 1.0, "1"):
+        ask(d, "set", name="limit:ftp", value=value, reason="slow")
+        assert held() == 1
+    assert said(d, "set")[0] == ("ada", "limit:ftp=1: slow")
+    ask(d, "set", name="memory", value=8 * 10**15)
+    assert next(s["value"] for s in ask(d, "settings")["items"] if s["name"] == "memory") == 8 * 10**15
+    ask(d, "reset", name="limit:ftp")
+    assert held() == 2
+    with pytest.raises(Refused):
+        ask(d, "reset", name="limit:ftp")
+
+
+@pytest.mark.feature("P27")
+def test_whoever_operates_sees_what_goes_on(d: Driven) -> None:
+    pid = d.born()
+    d.turn()
+    d.begin()
+    found = ask(d, "status")
+    assert found["project"] == d.root.name
+    assert pid in [p["id"] for p in found["running"]]
+    assert ask(d, "stats", task="t", days=1)["items"][0]["now"]["running"] == 1
+    assert ask(d, "books")["balanced"]
+    assert ask(d, "disk")["total"] > 0
+    assert ask(d, "disk-preview") == {"items": []}
+    assert ask(d, "clean")["free"] > 0
+    assert {each["check"] for each in ask(d, "doctor")["checks"]}
+    with pytest.raises(Invalid):
+        ask(d, "stats", days=0)
+
+
+@pytest.mark.feature("P27")
+def test_a_launcher_that_does_not_listen_is_not_told_to_leave(d: Driven) -> None:
+    with pytest.raises(Invalid):
+        ask(d, "stop", how="now")
+    with pytest.raises(Refused, match="does not listen"):
+        ask(d, "stop")
+    d.leave()
+    with pytest.raises(Refused, match="nobody serves"):
+        ask(d, "stop", how="drain")
