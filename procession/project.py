@@ -77,6 +77,12 @@ class Project:
         """Close the database."""
         self.store.close()
 
+    def beside(self) -> Project:
+        """The same installation once more, with connections of its own, for other threads of this process."""
+        made = Project(self.root, self.var, Store(self.store.url), self.clock)
+        made._options, made._fingerprint, made.file_problem = self._options, self._fingerprint, self.file_problem
+        return made
+
     def now(self) -> int:
         """The present moment in microseconds, as the database keeps it."""
         return micros(self.clock.now())

@@ -8,6 +8,8 @@
     ├── place-id                         what this place is known by in the database
     ├── wake                              a FIFO: whoever changed something pokes the launcher here
     ├── launcher.log                      what Procession itself did
+    ├── token                             the first token of the HTTP API
+    ├── secret                            of which the tokens of attempts are made
     ├── spool/<attempt key>               the record of each live attempt
     ├── spool.quarantine/                 records that could not be read, put aside
     ├── foreground/                       locks and FIFOs of ``procession run``
@@ -74,6 +76,16 @@ class Var:
     @property
     def log(self) -> Path:
         return self.root / "launcher.log"
+
+    @property
+    def secret(self) -> Path:
+        """Of which the tokens of attempts are made."""
+        return self.root / "secret"
+
+    @property
+    def token(self) -> Path:
+        """The first token of this project."""
+        return self.root / "token"
 
     @property
     def spool(self) -> Path:

@@ -11,6 +11,7 @@ import click
 from procession import present
 from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.table import age, bar, clean, many, state, table
+from procession.cli.web import port_option, tell_web, web
 from procession.clock import moment
 from procession.commands import launchers
 from procession.errors import HostError
@@ -21,9 +22,12 @@ from procession.project import Project
 
 @click.command("up")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
+@port_option
+@click.option("--no-web", is_flag=True, help="Without the HTTP API; programs and people then use this machine's files.")
 @set_option
-def up_command(quiet: bool, options: tuple[str, ...]) -> None:
-    """Serve this project: discover, start, retry, settle. Ctrl-C leaves scripts running; 'up' again takes them up."""
+def up_command(quiet: bool, port: int | None, no_web: bool, options: tuple[str, ...]) -> None:
+    """Serve this project: discover, start, retry, settle, answer. Ctrl-C leaves scripts running; 'up' again takes them
+    up."""
     if not sys.platform.startswith("linux"):
         raise HostError(f"'up' needs Linux (pidfd, flock, /proc); this is {sys.platform}")
     from procession.launcher import closing  # noqa: PLC0415
@@ -32,10 +36,11 @@ def up_command(quiet: bool, options: tuple[str, ...]) -> None:
     from procession.launcher.presence import serving  # noqa: PLC0415
 
     with opened(lenient=False, resolve=True, options=options) as project:
-        with serving(project, "up"):
+        with serving(project, "up"), web(project, port, wanted=not no_web) as server:
             log_to(project.var.log, terminal=not quiet)
             if not quiet:
                 _greet(project)
+                tell_web(project, server)
             loop = Loop(project, JournalLog(project.store, tell))
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now

@@ -17,14 +17,17 @@ class QueuePlan:
     """Processings that may wait in it; more are refused. 0: as many as come."""
 
 
+USUAL_PORT = 8750
+
+
 @dataclass(frozen=True, slots=True)
 class WebPlan:
     """``[web]``."""
 
     host: str = "127.0.0.1"
     """The address that is listened on."""
-    port: int = 8750
-    """0: a free one, which is printed."""
+    port: int | None = None
+    """0: a free one, which is printed; None: the usual one, or a free one where that is taken."""
     hosts: tuple[str, ...] = ()
     """Names beside those of this machine by which browsers and programs may call it."""
     behind_proxy: bool = False

@@ -14,10 +14,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import CursorResult, Row, make_url
@@ -174,6 +175,20 @@ class Tx:
                 log.error("after a commit: %s: %s", type(error).__name__, error)
 
 
+class Witness(Protocol):
+    """What stands by while somebody changes something: the audit, and answers that are given once."""
+
+    def begun(self, tx: Tx) -> None:
+        """A writing transaction has begun, and nothing is changed yet."""
+
+    def ending(self, tx: Tx) -> None:
+        """It is about to be committed; what is written now is part of it, and an error undoes it all."""
+
+
+WITNESS: ContextVar[Witness | None] = ContextVar("witness", default=None)
+"""Of the writing transactions that this thread begins."""
+
+
 class Store:
     """One database, opened. Safe to use from several threads; every transaction takes its own connection."""
 
@@ -184,8 +199,13 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """A writing transaction; committed at the end of the block, rolled back by an exception."""
+        witness = WITNESS.get()
         with self._transaction(writing=True) as tx:
+            if witness is not None:
+                witness.begun(tx)
             yield tx
+            if witness is not None:
+                witness.ending(tx)
         tx.committed()
 
     def change(self, act: Callable[[Tx], Answer]) -> Answer:

@@ -62,6 +62,11 @@ def close(tx: Tx, launcher_id: int, word: str) -> None:
     tx.run(_CLOSE, id=launcher_id, word=word)
 
 
+def set_url(tx: Tx, launcher_id: int, url: str) -> None:
+    """Say where it answers."""
+    tx.run(_SET_URL, id=launcher_id, url=url)
+
+
 def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
     """Launchers that have not said that they stopped: id, name, kind, host, pid, boot, cpus, started_at, beat_at,
     closing."""
@@ -113,6 +118,7 @@ _LAST_BEAT = Statement(lambda _: select(func.max(_t.c.beat_at)).where(_t.c.id !=
 _BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
 _STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
+_SET_URL = Statement(lambda _: update(_t).values(url=_param("url", Text)).where(_t.c.id == _param("id")))
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _SERVED = Statement(
     lambda _: (

@@ -231,6 +231,12 @@ def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
     return tx.each(_LIVE_ATTEMPTS, [{"id": i} for i in launcher_ids]).fetchall() if launcher_ids else ()
 
 
+def definition_of_live(tx: Tx, processing_id: int, ordinal: int, number: int) -> int | None:
+    """The definition that a live attempt runs by; None if the attempt has an outcome, or there is none."""
+    row = tx.row(_DEFINITION_OF_LIVE, processing_id=processing_id, ordinal=ordinal, number=number)
+    return None if row is None else row[0]
+
+
 def waiting_for_children(tx: Tx) -> list[tuple[int, int, int]]:
     """Live attempts that nobody claimed, because they only wait: processing id, ordinal, number."""
     return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_FOR_CHILDREN)]
@@ -481,5 +487,17 @@ _ATTEMPTS_OF = Statement(
         .select_from(attempt.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
         .where(attempt.c.processing_id == _param("id"))
         .order_by(attempt.c.ordinal, attempt.c.number)
+    )
+)
+_DEFINITION_OF_LIVE = Statement(
+    lambda _: (
+        select(processing.c.definition_id)
+        .join_from(attempt, processing, processing.c.id == attempt.c.processing_id)
+        .where(
+            attempt.c.processing_id == bindparam("processing_id", type_=BigInteger()),
+            attempt.c.ordinal == bindparam("ordinal", type_=Integer()),
+            attempt.c.number == bindparam("number", type_=Integer()),
+            literal_column("attempt.outcome IS NULL"),
+        )
     )
 )

@@ -5,6 +5,6 @@ makes a route of each, the Python client a method, and the command line speaks t
 three. `call` is the one door: it checks the scope, and writes the audit.
 """
 
-from procession.verbs.verb import VERBS, Caller, Verb, call, load, verb
+from procession.verbs.verb import VERBS, Caller, Raw, Verb, call, load, verb
 
-__all__ = ["VERBS", "Caller", "Verb", "call", "load", "verb"]
+__all__ = ["VERBS", "Caller", "Raw", "Verb", "call", "load", "verb"]

@@ -17,6 +17,8 @@ from procession import verbs
 from procession.commands.asked import Asked, asked
 from procession.errors import Denied, Invalid, NotFound
 from procession.project import Project
+from procession.verbs import groups
+from procession.verbs.witness import Line, Once, witnessed
 
 Scope = Literal["read", "trigger", "operate", "define", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "trigger", "operate", "define", "admin")
@@ -43,6 +45,14 @@ class Caller:
     def asked(self, reason: str | None = None) -> Asked:
         """As commands want it; Invalid for a reason that the journal cannot carry."""
         return asked(reason, self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer that is no JSON: a log, a result as it is served."""
+
+    body: bytes
+    mime: str
 
 
 Act = TypeVar("Act", bound=Callable[..., Any])
@@ -93,18 +103,37 @@ def load() -> dict[str, Verb]:
     return VERBS
 
 
-def call(project: Project, caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Do what is asked; Denied without its scope, NotFound or Invalid where there is no such verb or argument."""
+def call(
+    project: Project, caller: Caller, name: str, arguments: Mapping[str, Any], *, once: Once | None = None
+) -> Any:  # fmt: skip
+    """Do what is asked; Denied without its scope, NotFound or Invalid where there is no such verb or argument.
+
+    `once`: an idempotency key, which is taken in the transaction of the change; `witness.Taken` if somebody has it.
+    """
     found = load().get(name)
     if found is None:
         raise NotFound(f"there is no verb {name[:60]!r}")
-    if found.scope not in caller.scopes:
+    if not found.changes:
+        _check(project, caller, found, arguments)
+        return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
+    with witnessed(Line(project, caller, name, arguments, once)):
+        _check(project, caller, found, arguments)
+        return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
+
+
+def _check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> None:
+    """Raise unless this caller may ask for this with these arguments."""
+    own = caller.attempt is not None and groups.is_own(caller.attempt, found.name, arguments)
+    if found.scope not in caller.scopes and not own:
         raise Denied(
-            f"{name} needs the scope {found.scope}, and {caller.by} has {', '.join(sorted(caller.scopes)) or 'none'}"
+            f"{found.name} needs the scope {found.scope}, and {caller.by} has "
+            f"{', '.join(sorted(caller.scopes)) or 'none'}"
         )
     if unknown := sorted(arguments.keys() - found.parameters.keys()):
-        raise Invalid(f"{name} has no argument {unknown[0][:60]!r}; it has: {', '.join(found.parameters) or 'none'}")
+        raise Invalid(
+            f"{found.name} has no argument {unknown[0][:60]!r}; it has: {', '.join(found.parameters) or 'none'}"
+        )
     for parameter in found.parameters.values():
         if parameter.default is parameter.empty and parameter.name not in arguments:
-            raise Invalid(f"{name} needs {parameter.name}")
-    return found.act(project, caller, **arguments)
+            raise Invalid(f"{found.name} needs {parameter.name}")
+    groups.check(project, caller.groups, found.path, arguments)

@@ -1,0 +1,157 @@
+"""The application: from a request to an answer, in one place.
+
+*In:* an opened project, and what the server is called. *Out:* an ASGI application. *Always:* the guard comes before
+everything, who asks before what is asked, and what is asked is done in a thread of the pool, so that the loop never
+waits; every answer has the headers of the guard, and every refusal is a problem.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from procession import verbs
+from procession.api import guard
+from procession.api.callers import Callers
+from procession.api.guard import Names
+from procession.api.limits import Bucket, Buckets
+from procession.api.problems import UNKNOWN, Problem, problem
+from procession.api.request import Answer, Receive, Request, Send, as_json
+from procession.api.routes import PREFIX, Routes, arguments
+from procession.errors import ProcessionError
+from procession.project import Project
+from procession.verbs import Caller, Raw, Verb
+
+log = logging.getLogger("procession")
+access = logging.getLogger("procession.access")
+
+THREADS = 6
+"""As many connections as the store has, and one."""
+TOLD = frozenset({401, 403, 421})
+INLINE = frozenset({"application/json", "image/png", "image/jpeg"})
+Value = TypeVar("Value")
+
+
+class App:
+    """One server's application."""
+
+    def __init__(self, project: Project, names: Names) -> None:
+        self.project = project
+        self.names = names
+        self.callers = Callers(project, names.cookie)
+        self.verbs = verbs.load()
+        self.routes = Routes(self.verbs)
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="procession-api")
+        self._told = Bucket(20, 0.2)
+        self.by_address = Buckets(20_000, 4_000.0)
+        self.pages: dict[str, Callable[[Request], Awaitable[Answer]]] = {}
+        """Path → what answers it, beside the verbs."""
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI: one request."""
+        assert scope["type"] == "http"
+        request = Request(scope, receive)
+        try:
+            answer = await self.answer(request)
+        except Problem as refused:
+            answer = _refused(refused)
+        except ProcessionError as error:
+            answer = _refused(problem(error))
+        except Exception:
+            log.exception("the HTTP API failed at %s %s", request.method, request.path)
+            answer = _refused(UNKNOWN)
+        self._tell(request, answer.status)
+        await _send(send, answer, head=request.method == "HEAD")
+
+    def _tell(self, request: Request, status: int) -> None:
+        """What is refused for who asks stands in the log, without its query string, and not without end."""
+        level = logging.INFO if status in TOLD and self._told.take() else logging.DEBUG
+        access.log(level, "HTTP %s %s %s: %d", request.client, request.method, ascii(request.path[:200]), status)
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request; raises what it is refused with."""
+        refused = guard.refusal(request, self.names)
+        if refused is not None:
+            raise refused
+        if not self.by_address[request.client].take():
+            raise Problem(429, "TooMany", "too many requests from this address; ask more slowly")
+        page = self.pages.get(request.path)
+        if page is not None:
+            return await page(request)
+        if not request.path.startswith(f"{PREFIX}/"):
+            raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
+        caller = await self.caller(request)
+        verb, path = self.routes.find(request.method, request.scope["raw_path"])
+        return await self.act(request, caller, verb, path)
+
+    async def caller(self, request: Request) -> Caller:
+        """Who asks; Problem 401 if nobody does."""
+        secret = self.callers.secret(request)
+        known = self.callers.known(secret, request.client)
+        return await self.apart(lambda: self.callers.look_up(secret, request)) if known is None else known
+
+    async def act(self, request: Request, caller: Caller, verb: Verb, path: Mapping[str, str]) -> Answer:
+        """Do what is asked, in a thread."""
+        body = await request.json()
+        if body is not None and not verb.changes:
+            raise Problem(400, "Invalid", "a GET has no body; put the arguments into the query string")
+        query = request.parameters()
+        return await self.apart(lambda: self._call(caller, verb, arguments(verb, path, query, body)))
+
+    def _call(self, caller: Caller, verb: Verb, given: dict[str, Any]) -> Answer:
+        return answered(verbs.call(self.project, caller, verb.name, given), verb.status)
+
+    async def apart(self, act: Callable[[], Value]) -> Value:
+        """Do this in a thread of the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, act)
+
+    def leaving(self) -> None:
+        """The server is about to stop: what would not end by itself ends."""
+
+    def close(self) -> None:
+        """End the threads."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def answered(value: Any, status: int) -> Answer:
+    """The answer of a verb."""
+    if not isinstance(value, Raw):
+        return as_json(value, status)
+    mime = value.mime.lower()
+    shown = mime in INLINE or mime.startswith("text/plain")
+    if mime == "text/plain":
+        mime = "text/plain; charset=utf-8"
+    extra = () if shown else ((b"content-disposition", b"attachment"),)
+    return Answer(status, value.body, _header(mime), extra)
+
+
+def _header(mime: str) -> str:
+    """A MIME type that is fit for a header; what is none is plain bytes (B43)."""
+    fit = mime.isascii() and mime.isprintable() and "/" in mime and len(mime) < 200
+    return mime if fit else "application/octet-stream"
+
+
+def _refused(refused: Problem) -> Answer:
+    return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
+
+
+async def _send(send: Send, answer: Answer, *, head: bool) -> None:
+    headers = [*guard.HEADERS, *answer.headers, (b"content-type", answer.mime.encode("latin-1"))]
+    if answer.stream is None:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.stream is None or head:
+        await send({"type": "http.response.body", "body": b"" if head else answer.body})
+        return
+    async for piece in answer.stream:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def fingerprint(verb: str, given: Any) -> str:
+    """What two requests must share to be the same."""
+    return hashlib.sha256(repr((verb, given)).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,167 @@
+"""Routes: which verb a method and a path mean, and its arguments out of path, query and body.
+
+*In:* VERBS. *Out:* for a request its Route and the texts in its path; for a route its arguments, checked against the
+annotations of the verb. *Always:* a name that the verb does not know is refused; what stands in JSON is taken as it is
+(a text is no number), what stands in a path or a query is read.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from procession.api.problems import Problem
+from procession.verbs import Verb, load
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+PREFIX = "/api/v1"
+MAX_SEGMENT = 1_024
+
+
+@dataclass(slots=True)
+class Node:
+    """One piece of a path: what comes after it, and which verbs end here."""
+
+    words: dict[str, Node] = field(default_factory=dict)
+    any: Node | None = None
+    """Where a name of the path stands."""
+    verbs: dict[str, tuple[Verb, tuple[str, ...]]] = field(default_factory=dict)
+    """Method → verb, and the names of what stood in its path."""
+
+
+class Routes:
+    """All verbs by their paths."""
+
+    def __init__(self, verbs: Mapping[str, Verb]) -> None:
+        self._root = Node()
+        for verb in verbs.values():
+            self._add(verb)
+
+    def _add(self, verb: Verb) -> None:
+        node, names = self._root, []
+        for piece in verb.path.strip("/").split("/"):
+            if piece.startswith("{"):
+                names.append(piece.strip("{}"))
+                node.any = node.any or Node()
+                node = node.any
+            else:
+                node = node.words.setdefault(piece, Node())
+        assert verb.method not in node.verbs, f"two verbs are {verb.method} {verb.path}"
+        node.verbs[verb.method] = (verb, tuple(names))
+
+    def find(self, method: str, raw_path: bytes) -> tuple[Verb, dict[str, str]]:
+        """The verb of a request, and what stands in its path; Problem 404 or 405."""
+        pieces = [_decoded(piece) for piece in raw_path[len(PREFIX) + 1 :].split(b"/")]
+        found = _walk(self._root, pieces, [])
+        if found is None:
+            raise Problem(404, "NotFound", "there is nothing at this path; see /api/v1/openapi.json")
+        node, values = found
+        wanted = "GET" if method == "HEAD" else method
+        if wanted not in node.verbs:
+            allow = ", ".join(sorted({*node.verbs, *(("HEAD",) if "GET" in node.verbs else ())}))
+            text = f"this path knows {allow}, and not {method[:20]}"
+            raise Problem(405, "MethodNotAllowed", text, ((b"allow", allow.encode()),))
+        verb, names = node.verbs[wanted]
+        return verb, dict(zip(names, values, strict=True))
+
+
+def _walk(node: Node, pieces: list[str], values: list[str]) -> tuple[Node, list[str]] | None:
+    """The node at the end of a path: words before names, so that ``/events/names`` is no event."""
+    if not pieces:
+        return (node, values) if node.verbs else None
+    head, rest = pieces[0], pieces[1:]
+    if head in node.words and (found := _walk(node.words[head], rest, values)):
+        return found
+    return _walk(node.any, rest, [*values, head]) if node.any is not None and head else None
+
+
+def _decoded(piece: bytes) -> str:
+    """A piece of a path as text; what no name can be is found nowhere (B19)."""
+    try:
+        text = unquote_to_bytes(piece).decode()
+    except UnicodeDecodeError:
+        text = ""
+    if len(text) > MAX_SEGMENT or "\0" in text or "/" in text or text in (".", ".."):
+        raise Problem(404, "NotFound", "there is nothing at this path")
+    return text
+
+
+def arguments(verb: Verb, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> dict[str, Any]:
+    """The arguments of a call; Problem 400 says what is wrong with which."""
+    if body is not None and not isinstance(body, dict):
+        raise Problem(400, "Invalid", "the body must be a JSON object: name → value")
+    if verb.changes and query:
+        raise Problem(400, "Invalid", f"{verb.name} takes its arguments in the body, not in the query string")
+    texts = dict(path) | dict(query)
+    if clash := sorted(texts.keys() & (body or {}).keys()):
+        raise Problem(400, "Invalid", f"{clash[0][:60]} stands in the path and in the body")
+    from pydantic import ValidationError  # noqa: PLC0415  where a project did not change, nobody else has loaded it
+
+    try:
+        read = {**_read(verb, texts), **(body or {})}
+        model = model_of(verb).model_validate(read, strict=True)
+    except ValidationError as error:
+        raise Problem(400, "Invalid", _told(verb, error)) from None
+    return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _read(verb: Verb, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Texts of paths and queries as what the verb wants; a name that it does not know stays, and is refused after."""
+    adapters = adapters_of(verb)
+    return {name: adapters[name].validate_strings(text) if name in adapters else text for name, text in texts.items()}
+
+
+def _told(verb: Verb, error: Any) -> str:
+    """What pydantic found, as one line for people."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    lines = []
+    for each in found[:5]:
+        where = ".".join(str(part) for part in each["loc"] if not str(part).startswith("function-"))[:120]
+        lines.append(f"{where}: {each['msg']}" if where else each["msg"])
+    return f"{verb.name}: " + "; ".join(lines)
+
+
+@functools.lru_cache(maxsize=512)
+def _model(name: str) -> type[BaseModel]:
+    from pydantic import ConfigDict, create_model  # noqa: PLC0415
+
+    verb = load()[name]
+    fields: dict[str, Any] = {}
+    for parameter in verb.parameters.values():
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hints(verb)[parameter.name], default)
+    title = "".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+    made: type[BaseModel] = create_model(
+        title, __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False), **fields
+    )
+    return made
+
+
+def model_of(verb: Verb) -> type[BaseModel]:
+    """The arguments of a verb as a model, made at its first use."""
+    return _model(verb.name)
+
+
+@functools.lru_cache(maxsize=512)
+def _adapters(name: str) -> dict[str, Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return {each: TypeAdapter(kind) for each, kind in hints(load()[name]).items()}
+
+
+def adapters_of(verb: Verb) -> dict[str, Any]:
+    """Argument → what reads it from a text."""
+    return _adapters(verb.name)
+
+
+def hints(verb: Verb) -> dict[str, Any]:
+    """Argument → its type, with what bounds it."""
+    from typing import get_type_hints  # noqa: PLC0415
+
+    found = get_type_hints(verb.act, include_extras=True)
+    return {name: found[name] for name in verb.parameters}

@@ -1,0 +1,113 @@
+"""Statements of the audit, and of the answers that were given to idempotency keys.
+
+Both are written in the transaction of the change that they tell of: what was done is known, what is known was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, delete, insert, select, update
+from sqlalchemy.sql.base import Executable
+
+from procession.store import schema
+from procession.store.database import Statement, Tx
+from procession.store.dialect import Given, upsert
+
+_t, _a = schema.audit, schema.answer
+
+_ROW = {
+    "at": BigInteger(), "by": Text(), "via": Text(), "origin": Text(), "token": Text(), "verb": Text(),
+    "subject": Text(), "asked": Text(), "before": Text(), "after": Text(), "outcome": Text(), "problem": Text(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the audit: who asked for what, from where, and what came of it."""
+
+    id: int
+    at: int
+    by: str
+    via: str
+    origin: str | None
+    token: str | None
+    verb: str
+    subject: str | None
+    asked: str
+    before: str | None
+    after: str | None
+    outcome: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a caller was answered who gave an idempotency key."""
+
+    asked: str
+    """SHA-256 of the request."""
+    status: int
+    """0: it was done, and what was answered is not known (the server was killed in between)."""
+    body: str
+
+
+def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write lines of the audit; each has every column of the table but its id."""
+    tx.write(_ADD, [dict.fromkeys(_ROW) | row for row in rows])
+
+
+def page(
+    tx: Tx, *, before: int | None, limit: int, by: str | None = None, verb: str | None = None,
+    subject: str | None = None,
+) -> list[Line]:  # fmt: skip
+    """Lines of the audit, newest first; `before` is the id to go on from."""
+    asked: Select[Any] = select(_t).order_by(_t.c.id.desc()).limit(limit)
+    wanted = {_t.c.by: by, _t.c.verb: verb, _t.c.subject: subject}
+    for column, value in wanted.items():
+        if value is not None:
+            asked = asked.where(column == value)
+    if before is not None:
+        asked = asked.where(_t.c.id < before)
+    return [Line(*row) for row in tx.connection.execute(asked)]
+
+
+def find_answer(tx: Tx, caller: str, key: str) -> Answered | None:
+    """What this caller was answered to this key, if anything."""
+    row = tx.row(_FIND, caller=caller, key=key)
+    return None if row is None else Answered(row.asked, row.status, row.body)
+
+
+def take_key(tx: Tx, caller: str, key: str, asked: str, at: int) -> bool:
+    """Take a key for this request; False if somebody has it."""
+    return tx.run(_TAKE, caller=caller, key=key, asked=asked, at=at).rowcount > 0
+
+
+def set_answer(tx: Tx, caller: str, key: str, status: int, body: str) -> None:
+    """Keep what was answered to a key that was taken."""
+    tx.run(_SET, caller=caller, key=key, status=status, body=body)
+
+
+def remove_answers(tx: Tx, before: int) -> int:
+    """Forget what was answered before this moment; how many."""
+    return tx.run(_REMOVE, before=before).rowcount
+
+
+def _param(name: str, kind: Any = Text) -> Any:
+    return bindparam(name, type_=kind())
+
+
+def _take(dialect: str) -> Executable:
+    values = {"caller": _param("caller"), "key": _param("key"), "asked": _param("asked"), "status": 0, "body": "",
+              "at": _param("at", BigInteger)}  # fmt: skip
+    return upsert(dialect)(_a).values(values).on_conflict_do_nothing(index_elements=["caller", "key"])
+
+
+_ADD = Statement(lambda dialect: insert(_t).from_select(list(_ROW), Given(dialect, _ROW).select()))
+_SAME = (_a.c.caller == _param("caller"), _a.c.key == _param("key"))
+_FIND = Statement(lambda _: select(_a).where(*_SAME))
+_TAKE = Statement(_take)
+_SET = Statement(lambda _: update(_a).values(status=_param("status", Integer), body=_param("body")).where(*_SAME))
+_REMOVE = Statement(lambda _: delete(_a).where(_a.c.at < _param("before", BigInteger)))

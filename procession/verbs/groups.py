@@ -1,0 +1,93 @@
+"""Callers who are limited: to groups of tasks, or to what an attempt may do.
+
+*In:* who asks, the path of the verb and its arguments; then its answer. *Out:* Denied or NotFound, or the answer
+without what is not theirs. *Always:* a limited caller may use only verbs whose subject can be told, so a new
+verb is closed to them until it says what it is about; what is not theirs is not there for them, not even refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from procession.errors import Denied, NotFound
+from procession.model.task import Task
+from procession.project import Project
+from procession.store import processings, tasks
+from procession.store.database import Tx
+
+Groups = frozenset[str] | None
+
+LISTS = ("/processings", "/tasks", "/status", "/instances")
+"""Paths whose answers name the task of each thing in them, so that they can be sifted."""
+
+
+def check(project: Project, groups: Groups, path: str, arguments: Mapping[str, Any]) -> None:
+    """Raise unless what this call is about is of these groups."""
+    if groups is None:
+        return
+    with project.store.read() as tx:
+        theirs = _tasks(tx, groups)
+        if path in ("/events", "/hooks/{event}") and "event" in arguments:
+            _check_event(tx, theirs, arguments)
+        elif path.startswith("/processings/{id}"):
+            found = processings.find(tx, arguments["id"])
+            if found is None or found.task not in theirs:
+                raise NotFound(f"there is no processing {arguments['id']}")
+        elif "{task}" in path or arguments.get("task") is not None:
+            if arguments["task"] not in theirs:
+                raise NotFound(f"there is no task {str(arguments['task'])[:60]!r}")
+        elif path not in LISTS:
+            raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
+
+
+def _check_event(tx: Tx, theirs: frozenset[str], arguments: Mapping[str, Any]) -> None:
+    """An event may be submitted by whoever may see all that it starts."""
+    name, params = arguments["event"], arguments.get("params") or {}
+    taking = [task.name for task in tasks.current(tx).values() if _takes(task, name, params)]
+    if not taking or not theirs.issuperset(taking):
+        raise Denied(f"event {str(name)[:60]} starts what is not of your groups of tasks; ask an administrator")
+
+
+def _takes(task: Task, name: Any, params: Any) -> bool:
+    return isinstance(name, str) and isinstance(params, dict) and task.accepts(name, params)
+
+
+def _tasks(tx: Tx, groups: frozenset[str]) -> frozenset[str]:
+    """Names of the tasks of these groups."""
+    return frozenset(task.name for task in tasks.current(tx).values() if task.group in groups)
+
+
+def sifted(project: Project, groups: Groups, answer: Any) -> Any:
+    """An answer without what is of other groups."""
+    if groups is None:
+        return answer
+    with project.store.read() as tx:
+        theirs, every = _tasks(tx, groups), frozenset(task.name for task in tasks.current(tx).values())
+    return _sift(answer, theirs, every)
+
+
+def _sift(value: Any, theirs: frozenset[str], every: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_sift(item, theirs, every) for item in value if _is_theirs(item, theirs)]
+    if isinstance(value, dict):
+        others = every - theirs
+        kept = {name: item for name, item in value.items() if name not in others}
+        return {name: _sift(item, theirs, every) for name, item in kept.items()}
+    return value
+
+
+def _is_theirs(item: Any, theirs: frozenset[str]) -> bool:
+    """Is this thing in a list theirs? Without a word of its task it is nobody's in particular."""
+    if not isinstance(item, dict) or not isinstance(item.get("task"), str):
+        return True
+    return item["task"] in theirs or not item["task"]
+
+
+OF_ATTEMPT = frozenset({"emit", "emit-many", "progress", "output", "lock", "unlock", "hook"})
+"""Verbs that every attempt may use, for its own processing, whatever its task grants."""
+
+
+def is_own(attempt: tuple[int, int, int], name: str, arguments: Mapping[str, Any]) -> bool:
+    """Does an attempt ask for what concerns itself alone, so that it needs no grant?"""
+    return name in OF_ATTEMPT and arguments.get("processing", arguments.get("id")) in (None, attempt[0])
