@@ -8,10 +8,26 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what type checkers take for true; `typing` itself would be copied into every shim
 if TYPE_CHECKING:
-    from procession.sdk.script import Retry, Skip, artifact, current, emit, error, metric, output, progress, skip
+    from procession.sdk.script import (
+        Result,
+        Retry,
+        Skip,
+        Status,
+        Task,
+        artifact,
+        current,
+        emit,
+        error,
+        metric,
+        output,
+        progress,
+        skip,
+        task,
+    )  # fmt: skip
 
 __all__ = [
-    "Retry", "Skip", "artifact", "current", "emit", "error", "metric", "output", "progress", "skip",
+    "Result", "Retry", "Skip", "Status", "Task", "artifact", "current", "emit", "error", "metric", "output",
+    "progress", "skip", "task",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import math
 import os
 import signal as signals
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from procession.clock import read_moment
 from procession.errors import Invalid
+from procession.model.body import Body
 from procession.model.event import MAX_DEPTH, PARAMETER, NewEvent, check_text, variable
 from procession.model.outcome import SKIP, SOFT, Ending, Outcome
 
@@ -117,7 +118,7 @@ def event_text(row: Any) -> str:
 # ── what it leaves ─────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Left:
     """What a successful script has left."""
 
@@ -126,6 +127,8 @@ class Left:
     metrics: dict[str, float] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     """What it recorded as going wrong while it went on."""
+    result: tuple[str, Body] | None = None
+    """MIME type and body of what a function came to."""
 
 
 def ending(
@@ -183,13 +186,37 @@ def read_left(
     return Left(outputs, events, metrics, recorded_errors(attempt_dir) if "errors" in names else [])
 
 
+def left_said(
+    said: Mapping[str, Any], default_key: str, source: str, processing_id: int | None = None
+) -> Left:  # fmt: skip
+    """The same of a function, whose worker sends the lines that a script would write; `fields` are those of a class."""
+    outputs = _outputs([*said.get("output", ()), *said.get("fields", ())])
+    events = _events(_within(said.get("events", ())), default_key, source, processing_id)
+    return Left(outputs, events, _numbers(said.get("metrics", ())), _errors(said.get("errors", ())))
+
+
+def _within(lines: Sequence[str]) -> Sequence[str]:
+    size = sum(map(len, lines))
+    if size > MAX_EVENT_BYTES:
+        raise Invalid(f"its events are larger than {MAX_EVENT_BYTES >> 20} MiB; emit fewer")
+    return lines
+
+
+def fit(text: str) -> str:
+    """A text that a database can keep and a terminal can show."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()[:2000]
+
+
 def recorded_errors(attempt_dir: Path | str) -> list[str]:
     """Lines of the errors file; those beyond `MAX_ERRORS` are counted in the last. It never fails an attempt."""
     try:
-        lines = [line.strip()[:MAX_ERROR] for line in _lines(f"{attempt_dir}/errors", MAX_OUTPUT_BYTES)]
+        return _errors(_lines(f"{attempt_dir}/errors", MAX_OUTPUT_BYTES))
     except Invalid as error:
         return [str(error)]
-    found = [line for line in lines if line]
+
+
+def _errors(lines: Sequence[str]) -> list[str]:
+    found = [text for line in lines if (text := line.strip()[:MAX_ERROR])]
     if len(found) > MAX_ERRORS:
         return [*found[: MAX_ERRORS - 1], f"and {len(found) - MAX_ERRORS + 1} more errors"]
     return found
@@ -269,7 +296,7 @@ def _split(content: bytes) -> list[str]:
     return [line.removesuffix("\r") for line in content.decode("utf-8", "replace").replace("\0", "�").split("\n")]
 
 
-def _outputs(lines: list[str]) -> dict[str, Any]:
+def _outputs(lines: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -330,7 +357,7 @@ EVENT_NAMES = ("event", "key", "title", "params", "priority", "backfill", "not_b
 """What a line of the events file may say."""
 
 
-def _events(lines: list[str], default_key: str, source: str, processing_id: int | None) -> list[NewEvent]:
+def _events(lines: Sequence[str], default_key: str, source: str, processing_id: int | None) -> list[NewEvent]:
     written = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if len(written) > MAX_EVENT_LINES:
         raise Invalid(f"the events file has {len(written)} lines; one attempt emits at most {MAX_EVENT_LINES}")
@@ -426,6 +453,10 @@ def _metrics(attempt_dir: Path | str) -> dict[str, float]:
         lines = _lines(f"{attempt_dir}/metrics", MAX_OUTPUT_BYTES)
     except Invalid:
         return {}
+    return _numbers(lines)
+
+
+def _numbers(lines: Sequence[str]) -> dict[str, float]:
     found = {}
     for line in lines:
         name, equals, value = line.partition("=")

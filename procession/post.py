@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from procession.executor import Executor, Job, Notices
+from procession.executors.calls import Calls
 from procession.model.admission import Capacity
 from procession.model.watching import WatchPlan
 from procession.supervise.errand import Errands
@@ -58,6 +59,8 @@ class Post:
     host: str
     boot: str
     capacity: Capacity
+    calls: Calls | None = None
+    """Where functions are called; None: nowhere."""
     unsent: list[Job] = field(default_factory=list)
     """Claimed jobs that found no room at the executor; they are sent at the next turn."""
     live: dict[str, str] = field(default_factory=dict)
@@ -102,6 +105,13 @@ class Post:
         return self.launcher_id if self.kind == "run" else None
 
     @property
+    def calling(self) -> Calls:
+        """Where functions are called."""
+        if self.calls is None:
+            raise RuntimeError("this launcher calls no functions")
+        return self.calls
+
+    @property
     def ahead(self) -> int:
         """How many to queue at the shims now: none while there are more shims than processors."""
         return self.capacity.ahead if self.executor.shims <= self.capacity.cpus else 0
@@ -109,7 +119,8 @@ class Post:
     @property
     def fed(self) -> bool:
         """Have the shims enough to do for a while, so that ends may gather?"""
-        return len(self.live) - len(self.ended) > max(self.capacity.cpus, self.capacity.ahead // 2)
+        calls = self.calls is not None and self.calls.fed
+        return calls or len(self.live) - len(self.ended) > max(self.capacity.cpus, self.capacity.ahead // 2)
 
     def hear(self, notices: Notices) -> None:
         """Take in what the executor tells."""
@@ -130,8 +141,10 @@ class Post:
         """What was queued ahead did not start in time: scripts are not short any more, until they prove to be."""
         self.typical, self.capacity.ahead = SHORT, 0
 
-    def forget(self, key: str) -> None:
+    def forget(self, key: str, which: tuple[int, int, int]) -> None:
         """The attempt is settled: whatever was still to be sent of it is not."""
+        if self.calls is not None:
+            self.calls.forget(which)
         self.live.pop(key, None)
         self.unsent = [job for job in self.unsent if job.key != key] if self.unsent else self.unsent
         self.ended.pop(key, None)

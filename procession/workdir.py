@@ -13,6 +13,9 @@
     ├── spool/<attempt key>               the record of each live attempt
     ├── spool.quarantine/                 records that could not be read, put aside
     ├── foreground/                       locks and FIFOs of ``procession run``
+    ├── calls/<launcher>-<n>              which calls a worker has begun, while its launcher is there
+    ├── workers.log                       what workers say outside of any call
+    ├── pickle.key                        signs inputs that are pickles, where that is allowed
     ├── trash/                            directories that are being removed
     ├── code/<sha256>                     text of every script as it was executed
     └── work/<processing>/
@@ -94,6 +97,11 @@ class Var:
     @property
     def code(self) -> Path:
         return self.root / "code"
+
+    @property
+    def pickle_key(self) -> Path:
+        """The key by which inputs that are pickles are signed; made at its first use."""
+        return self.root / "pickle.key"
 
     @property
     def foreground(self) -> Path:

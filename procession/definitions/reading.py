@@ -95,6 +95,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         memory=around.memory,
         gpus=launcher.gpus or 0,
         workers=launcher.workers,
+        allow_pickle=bool(launcher.allow_pickle),
         lost_after=600.0 if launcher.lost_after is None else launcher.lost_after,
         plans_of_queues=tuple(queues.items()),
         web=_web(web),

@@ -63,12 +63,19 @@ class Definitions:
     gpus: int = 0
     workers: int | None = None
     """Processes that call functions; None: as many as processors."""
+    allow_pickle: bool = False
+    """Inputs of functions may be pickles, where the task says so too."""
     lost_after: float = 600.0
     """Seconds without a sign of life after which a launcher on another host is taken for lost."""
     plans_of_queues: tuple[tuple[str, QueuePlan], ...] = ()
     web: WebPlan = field(default_factory=WebPlan)
     overrides: tuple[str, ...] = ()
     """Lines for a person: what holds over the files, and who says so."""
+
+    @property
+    def pool(self) -> int:
+        """Processes that call functions, at most."""
+        return max(1, round(self.cpus)) if self.workers is None else self.workers
 
     def to_json(self) -> str:
         """Everything but the tasks, which are stored by their hashes, and the database with its password."""
@@ -97,6 +104,7 @@ class Definitions:
                 "keep": asdict(self.keep),
                 "gpus": self.gpus,
                 "workers": self.workers,
+                "allow_pickle": self.allow_pickle,
                 "lost_after": self.lost_after,
                 "plans_of_queues": {name: asdict(plan) for name, plan in self.plans_of_queues},
                 "web": asdict(self.web),
@@ -135,6 +143,7 @@ class Definitions:
             keep=Keep(**raw.get("keep", {})),
             gpus=raw.get("gpus", 0),
             workers=raw.get("workers"),
+            allow_pickle=raw.get("allow_pickle", False),
             lost_after=raw.get("lost_after", 600.0),
             plans_of_queues=tuple((name, QueuePlan(**plan)) for name, plan in raw.get("plans_of_queues", {}).items()),
             web=_web(raw.get("web", {})),

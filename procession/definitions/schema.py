@@ -394,6 +394,7 @@ class LauncherTable(Table):
     queues: list[Name] | None = None
     patience: Duration | None = None
     workers: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    allow_pickle: bool | None = None
     lost_after: Period | None = None
 
 

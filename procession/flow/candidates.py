@@ -166,7 +166,9 @@ class _Reading:
 
     def _begun(self, most: int, passing: Sequence[str]) -> list[Candidate]:
         capacity, live = self._room.capacity, self._room.live
-        free = capacity.cpus + capacity.ahead - live.cpus
+        free = capacity.cpus + capacity.ahead - live.busy(capacity.workers)
+        if live.calls < capacity.workers + capacity.calls_ahead:
+            free = max(free, 1.0)
         rows = steps.ready(self._tx, self._owned, free, most, passing)
         if not passing:  # a large one at the head is looked at, too
             known = {(row.processing_id, row.ordinal) for row in rows}
@@ -179,7 +181,7 @@ class _Reading:
         return Candidate(
             row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
             row.definition_id, row.memory, wants.read(row.wants), (), row.wants, row.ready_at or 0, 0,
-            self._room.settings.pause(task.name, task.group),
+            self._room.settings.pause(task.name, task.group), bool(task.step(row.ordinal).function),
         )  # fmt: skip
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
@@ -250,7 +252,7 @@ class _Reading:
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
                     row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
-                    row.created_at, self._disk(task, row), pause,
+                    row.created_at, self._disk(task, row), pause, bool(plan.function),
                 )
             )  # fmt: skip
         return found

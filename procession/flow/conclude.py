@@ -26,7 +26,8 @@ from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, s
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import moves, processings, steps, tallies
+from procession.store import bodies, moves, processings, steps, tallies
+from procession.store.bodies import Result
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import ended as ended_so
@@ -74,10 +75,11 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         moves.note(tx, "attempt", "late", noted, BY)
     if post := project.post:  # none where a backup is restored
         for each in ended:
-            tx.after(partial(post.forget, project.attempt_key(*each.which)))
+            tx.after(partial(post.forget, project.attempt_key(*each.which), each.which))
     if live:
         definitions = Definitions(tx)
         live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
+        bodies.set_results(tx, [(e.which[0], Result(*e.left.result, now)) for e in live if e.left.result])
         steps.end_attempts(tx, [_row(e, now) for e in live])
         _apply(project, tx, live, standing, rows, now)
         events.submit_all(project, tx, [event for e in live for event in e.left.events])

@@ -20,6 +20,7 @@ from procession.clock import moment
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.budget import full
+from procession.flow.calling import call
 from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.flow.ordering import make_job, with_kept_code
@@ -42,6 +43,8 @@ log = logging.getLogger("procession")
 
 BATCH = 256
 """At most so many claims in one transaction, so that it stays short."""
+CALLS = 1000
+"""The same for calls."""
 LEFT_OUT = 60.0
 """Seconds for which a processing that could not be claimed is left out."""
 AGAIN = timedelta(seconds=1)
@@ -104,24 +107,34 @@ def _choice(project: Project, tx: Tx, definitions: Definitions) -> Choice:
     steps.wake_due(tx, now)
     processings.wake_due(tx, now)
     room = room_here(project, tx, post)
-    free = room.capacity.cpus + room.capacity.ahead - room.live.cpus
+    here, live = room.capacity, room.live
+    free = here.cpus + here.ahead - live.busy(here.workers)
+    calls = here.workers + here.calls_ahead - live.calls
     if post.trouble:
         post.trouble = {pid: until for pid, until in post.trouble.items() if until > project.clock.monotonic()}
-    choice = choose(tx, definitions, room, post.owned, min(BATCH, max(0, int(free)) + SPARE), post.trouble.keys())
+    choice = choose(tx, definitions, room, post.owned, _most(free, calls), post.trouble.keys())
     post.sweeper.wanted = _wanted(choice, free)
     post.executor.slots = shims(room.capacity, room.live)
     return choice
+
+
+def _most(free: float, calls: int) -> int:
+    """How many candidates are read of a task: calls are claimed by the thousand where they are short."""
+    return max(min(BATCH, max(0, int(free)) + SPARE), min(CALLS, calls + SPARE))
 
 
 def room_here(project: Project, tx: Tx, post: Post) -> Room:
     """What this launcher may use, and what is running. A foreground launcher runs its one processing whatever else is
     running and whatever is paused."""
     if post.kind == "run":
-        capacity = Capacity(post.capacity.cpus, labels=post.capacity.labels, queues=post.capacity.queues)
+        capacity = Capacity(
+            post.capacity.cpus, workers=post.capacity.workers, labels=post.capacity.labels, queues=post.capacity.queues
+        )
         capacity.full = full(project.var, project.settings)
         return Room(capacity, Live())
     room = room_for(project, tx, post.host, post.capacity)
     room.capacity.ahead = post.ahead
+    room.capacity.calls_ahead = 0 if post.calls is None else post.calls.ahead
     return room
 
 
@@ -163,7 +176,8 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
     orders = steps.orders(tx, [c.processing_id for c in admitted])
     kept = _kept(tx, orders, admitted)
-    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind != "wait"]
+    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind not in ("wait", "call")]
+    called = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind == "call"]
     look = Look(str(project.root), partial(code.keep_text, project.var.code))
     steps.add_attempts(
         tx,
@@ -172,6 +186,7 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
                 "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
                 "cpus": c.cpus, "memory": c.memory, "claimed_at": now,
+                "pooled": int(plan.kind == "call"),
                 "surroundings": None if plan.kind == "wait" else _around(look, plan, orders.get(c.processing_id)),
                 "code": kept.get((c.processing_id, c.ordinal))
                 or (code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None),
@@ -182,6 +197,8 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
     jobs, unfit = _jobs(project, tx, definitions, running, orders, kept) if running else ([], [])
     if unfit:
         conclude(project, tx, unfit)
+    if called:
+        call(project, tx, definitions, called, orders)
     tx.after(lambda: _send(project.serving, jobs))
 
 

@@ -10,13 +10,16 @@ never a success. The same code runs at the start and every few seconds.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from procession.clock import moment
 from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Sighting, Unreadable, Unstarted, Void
+from procession.executors.calls import begun, forget_boards
 from procession.flow.conclude import BY, Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
@@ -67,7 +70,9 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     found = _Found()
     hurried, post.look = post.look, False
     for row in rows:
-        _look_at(project, tx, row, found, hurried=hurried, now=now)
+        if not row.pooled:
+            _look_at(project, tx, row, found, hurried=hurried, now=now)
+    _look_at_calls(project, [row for row in rows if row.pooled], found)
     steps.adopt(tx, found.adopted, post.launcher_id)
     steps.confirm(tx, found.started)
     if found.concluded:
@@ -75,6 +80,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     processings.release(tx, gone)
     for launcher_id in gone:
         launchers.stop(tx, launcher_id, project.now())
+        tx.after(partial(forget_boards, project.var.root, launcher_id))
     launchers.beat(tx, post.launcher_id, project.now())
     if post.kind == "up":
         _clear_traces(project, tx)
@@ -133,6 +139,41 @@ def _look_at(project: Project, tx: Tx, row: Any, found: _Found, *, hurried: bool
             _give_back(project, row, found, key)
         case Unstarted():
             _wait_or_take_back(project, row, found, key, hurried=hurried, now=now)
+
+
+def _look_at_calls(project: Project, rows: Sequence[Any], found: _Found) -> None:
+    """Calls have no record: this launcher's pool knows its own; of one that is gone, the boards of its workers say
+    which had begun. Its workers died with it, so the others never will."""
+    post = project.serving
+    late = project.now() - PATIENCE // timedelta(microseconds=1)
+    mine = [row for row in rows if row.launcher_id == post.launcher_id]
+    back: set[Which] = set()
+    if post.calls is not None and any(row.started_at is None and row.claimed_at < late for row in mine):
+        back = set(post.calls.take_back())
+    running = {} if post.calls is None else post.calls.running()
+    boards: dict[int, set[Which]] = {}
+    for row in rows:
+        which = (row.processing_id, row.ordinal, row.number)
+        if which in running:
+            if row.started_at is None:
+                began = project.now() - int(running[which] * 1e6)
+                named = zip(("processing_id", "ordinal", "number", "started_at"), (*which, began), strict=True)
+                found.started.append(dict(named))
+        elif which in back:
+            found.concluded.append(Conclusion(which, Ending(Outcome.VOID, "given back before it started")))
+        elif row.launcher_id != post.launcher_id or post.calls is None or not post.calls.knows(which):
+            if row.launcher_id not in boards:
+                boards[row.launcher_id] = begun(project.var.root, row.launcher_id)
+            found.concluded.append(Conclusion(which, _left_by(row, which in boards[row.launcher_id], post.boot)))
+
+
+def _left_by(row: Any, has_begun: bool, boot: str) -> Ending:
+    """What became of a call whose launcher is gone."""
+    if row.boot != boot:
+        return Ending(Outcome.LOST, "rebooted: the machine was restarted after it was claimed")
+    if has_begun or row.started_at is not None:
+        return Ending(Outcome.LOST, "launcher_died: its launcher was killed, and its worker with it")
+    return Ending(Outcome.VOID, "given back before it started")
 
 
 def _is_foreign(project: Project, sighting: Sighting) -> bool:

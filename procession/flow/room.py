@@ -43,6 +43,7 @@ def room_for(project: Project, tx: Tx, host: str, capacity: Capacity) -> Room:
         memory=None if memory is None else int(memory),
         limits=now.limits(dict(said.limits)),
         patience=said.patience * 1e6,
+        workers=said.pool,
         now=project.now(),
         full=full(project.var, said),
     )
@@ -77,8 +78,9 @@ def capacity_of(row: Any) -> Capacity:
 
 def count_live(tx: Tx, host: str) -> Live:
     """What is running, from rows."""
-    cpus, count, odd, memory = steps.live(tx, host)
-    live = Live(cpus, count, odd, processings.running_by_task(tx), memory)
+    taken = steps.live(tx, host)
+    live = Live(taken.cpus, taken.attempts, taken.odd, processings.running_by_task(tx), taken.memory)
+    live.calls, live.call_cpus = taken.calls, taken.call_cpus
     for pid, text in processings.taking(tx):
         live.take(wants.read_opening(text).uses, pid)
     if live.taken:  # by processings, from their first step to their last

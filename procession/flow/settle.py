@@ -15,6 +15,7 @@ from procession import contract
 from procession.errors import Invalid
 from procession.executor import Ended
 from procession.flow.conclude import Conclusion, conclude
+from procession.flow.returning import settle_calls
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
 from procession.store import processings
@@ -29,6 +30,7 @@ BATCH = 256
 def settle(project: Project, tx: Tx) -> datetime | None:
     """Settle what has ended; say at once if there is more."""
     post = project.serving
+    settle_calls(project, tx)
     keys = list(post.ended)[:BATCH]
     concluded: list[Conclusion] = []
     for key in keys:

@@ -28,7 +28,8 @@ def stop(project: Project, tx: Tx) -> datetime | None:
         if now - post.asked.get(key, -ASK_AGAIN) < ASK_AGAIN:
             continue
         post.asked[key] = now
-        answer = post.executor.cancel(key, "cancel")
+        called = post.calls is not None and post.calls.knows(which)
+        answer = post.calling.cancel(which) if called else post.executor.cancel(key, "cancel")
         if answer == "void":
             never.append(Conclusion(which, Ending(Outcome.CANCELLED, "cancelled before it started")))
         elif answer == "ended":
@@ -37,4 +38,6 @@ def stop(project: Project, tx: Tx) -> datetime | None:
             post.look = True
     if never:
         conclude(project, tx, never)
+    if post.calls is not None and (running := post.calls.running()):
+        post.calls.hold(processings.held_of(tx, {pid for pid, _, _ in running}))
     return None

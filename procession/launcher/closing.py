@@ -28,7 +28,7 @@ def close(project: Project, word: str) -> None:
     post.closing = word
     log.info("%s: nothing new starts", "killing what runs" if word == "kill" else "draining")
     try:
-        give_back(project)
+        give_back(project, leaving=False)
         with project.store.begin() as tx:
             launchers.close(tx, post.launcher_id, word)
         if word == "kill":

@@ -22,6 +22,7 @@ from procession.flow.expect import expect
 from procession.flow.gather import gather
 from procession.flow.intake import intake
 from procession.flow.rescue import rescue
+from procession.flow.returning import settle_apart
 from procession.flow.settle import settle
 from procession.flow.stop import stop
 from procession.flow.sweep import sweep
@@ -120,16 +121,20 @@ class Loop:
 
     def _is_due(self, chapter: Chapter, now: float) -> bool:
         if chapter is settle:
-            return bool(self.post.ended)
+            return self._has_ended()
         if chapter is rescue and self.post.look:
             return True
         if (chapter is discover and self.post.looks.ended) or (chapter is tell and self.post.errands.ended):
             return True
-        return self._due[chapter] <= now or (chapter is dispatch and bool(self.post.ended))
+        return self._due[chapter] <= now or (chapter is dispatch and self._has_ended())
+
+    def _has_ended(self) -> bool:
+        """Is there something to settle?"""
+        return bool(self.post.ended) or (self.post.calls is not None and self.post.calls.ended)
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and bool(self.post.ended)) or (
+        return (chapter is settle and self._has_ended()) or (
             (chapter in (gather, dispatch, tell) and tx.wrote) or (chapter is sweep and self.post.sweeper.wanted > 0)
         )
 
@@ -159,6 +164,7 @@ class Loop:
         ended = list(self.post.ended)
         self.post.ended.clear()
         again: datetime | None = None
+        settle_apart(self.project)
         for key in ended:
             self.post.ended[key] = None
             again = self._guarded(settle) or again
@@ -199,10 +205,12 @@ class Loop:
         a turn for one. The journal is told to the log when it is quiet, or when it has waited long enough.
         """
         clock = self.project.clock
-        until = clock.monotonic() if self.post.ended else min(self._due[c] for c in CHAPTERS if c is not settle)
+        until = clock.monotonic() if self._has_ended() else min(self._due[c] for c in CHAPTERS if c is not settle)
         seconds = max(0.0, until - clock.monotonic())
         if self.every is not None:
             seconds = min(seconds, self.every)
+        if self.post.calls is not None and (patience := self.post.calls.patience()) is not None:
+            seconds = min(seconds, patience)
         if self.journal:
             seconds = self.journal.patience(seconds)
         if self._listen(seconds):
@@ -224,7 +232,10 @@ class Loop:
     def _listen(self, seconds: float) -> bool:
         """Take in what has come within so many seconds; False if nothing has."""
         self._watch()
-        if not self._selector.select(seconds):
+        ready = self._selector.select(seconds)
+        if self.post.calls is not None:
+            self.post.calls.drain()
+        if not ready:
             return False
         try:
             while self._ear.recv(4096):
@@ -256,7 +267,7 @@ class Loop:
 
     def _watch(self) -> None:
         """Keep the selector to the executor's descriptors, which change when a forge is replaced."""
-        wanted = set(self.post.executor.filenos())
+        wanted = {*self.post.executor.filenos(), *(self.post.calls.filenos() if self.post.calls else ())}
         if wanted == self._watched:
             return
         for number in self._watched:

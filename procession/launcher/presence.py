@@ -13,15 +13,20 @@ from contextlib import contextmanager, suppress
 
 from procession.definitions import Definitions
 from procession.errors import Refused, StoreError
+from procession.executors.calls import Calls
 from procession.executors.local import LocalExecutor
 from procession.flow.conclude import Conclusion, conclude
+from procession.flow.returning import settle_calls
 from procession.model.admission import Capacity
 from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
-from procession.store import launchers, processings
+from procession.store import launchers, processings, steps
 from procession.supervise.process import boot_id
 from procession.workdir import hold
+
+CALLS_END_WITHIN = 3.0
+"""Seconds that running calls have to end when their launcher leaves."""
 
 
 @contextmanager
@@ -42,7 +47,11 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     slots = max(1, round(said.cpus)) if kind == "up" else 1
     executor = LocalExecutor(project.var.spool, fifo, slots, project.installation.incarnation)
     executor.start()
-    project.post = Post(executor, launcher_id, kind, host, boot_id(), capacity)
+    calls = Calls(
+        project.root, project.var.root, launcher_id, said.pool if kind == "up" else 1,
+        project.installation.key, (dict(said.environment_set), said.environment_drop),
+    )  # fmt: skip
+    project.post = Post(executor, launcher_id, kind, host, boot_id(), capacity, calls)
     try:
         yield project.post
         with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
@@ -50,6 +59,10 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
     finally:
         project.post.sweeper.close()
         executor.close()
+        settled = False
+        with suppress(StoreError), project.store.read() as tx:
+            settled = not steps.live_attempts(tx, [launcher_id])
+        calls.close(keep_boards=not settled)
         with suppress(StoreError), project.store.begin() as tx:
             processings.release(tx, [launcher_id])  # where something went wrong: somebody else finishes it
             launchers.stop(tx, launcher_id, project.now())
@@ -63,7 +76,9 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
 
 def capacity_said(said: Definitions) -> Capacity:
     """What the files let this host use."""
-    return Capacity(said.cpus, memory=said.memory, labels=frozenset(said.labels), queues=frozenset(said.queues))
+    return Capacity(
+        said.cpus, memory=said.memory, labels=frozenset(said.labels), queues=frozenset(said.queues), workers=said.pool
+    )
 
 
 def _take_place(project: Project) -> int:
@@ -84,14 +99,20 @@ def who_holds(project: Project) -> int | None:
         return None
 
 
-def give_back(project: Project) -> None:
-    """Before a launcher leaves: what was claimed and has not started goes back, uncounted; what runs, runs on."""
+def give_back(project: Project, *, leaving: bool = True) -> None:
+    """Before a launcher leaves: what was claimed and has not started goes back, uncounted; scripts that run, run on.
+    Calls that run have a moment to end, where it leaves now: nobody can adopt them."""
     post = project.serving
+    never: list[tuple[int, int, int]] = []
+    if post.calls is not None:
+        never = post.calls.stop(CALLS_END_WITHIN) if leaving else post.calls.take_back()
     with project.store.begin() as tx:
+        settle_calls(project, tx)
         unstarted = [
             Conclusion(which, Ending(Outcome.VOID, "given back: the launcher stopped"))
             for key in post.live
             if key not in post.ended and (which := project.read_key(key)) and post.executor.void(key, "stop")
         ]
+        unstarted += [Conclusion(which, Ending(Outcome.VOID, "given back: the launcher stopped")) for which in never]
         if unstarted:
             conclude(project, tx, unstarted)

@@ -54,6 +54,8 @@ class Candidate:
     disk: int | None = 0
     """Bytes that its processing is expected to write; 0, if it has begun; None: nobody knows."""
     pause: Pause | None = None
+    call: bool = False
+    """A function, called by a worker of the launcher's pool."""
 
     @property
     def turn(self) -> tuple[int, bool, int, int]:
@@ -82,6 +84,10 @@ class Capacity:
     """Bytes that could be written if all other directories were gone."""
     full: str | None = None
     """Why nothing at all may start: the disk is at its hard floor."""
+    workers: int = 1
+    """Processes that call functions, one at a time each."""
+    calls_ahead: int = 0
+    """Calls beyond the workers, queued at them while calls are short. They take no processor until their turn comes."""
     patience: float = 60e6
     """Microseconds for which a candidate lets others pass."""
     now: int = 0
@@ -106,6 +112,12 @@ class Live:
     processings: dict[str, int] = field(default_factory=dict)
     """Running processings of each task."""
     memory: int = 0
+    calls: int = 0
+    """Live calls, of `count`."""
+    call_cpus: float = 0.0
+    """What they would take together, of `cpus`."""
+    crowded: bool = False
+    """A script lacks room: no call is queued ahead of it."""
     taken: dict[str, float] = field(default_factory=dict)
     """How much is taken of each limit."""
     holders: dict[str, list[int]] = field(default_factory=dict)
@@ -116,6 +128,10 @@ class Live:
     """What is kept for one that has waited long enough: `CPUS`, `MEMORY` or a limit."""
     passing: set[int] = field(default_factory=set)
     """Processings that hold what such a one lacks: nothing is kept from them, so that they end."""
+
+    def busy(self, workers: int) -> float:
+        """Processors in use: calls that are queued behind others take none."""
+        return self.cpus - max(0.0, self.call_cpus - workers) if self.calls > workers else self.cpus
 
     def take(self, uses: Uses, processing_id: int) -> None:
         """Count what a processing or step takes of limits."""
@@ -148,6 +164,7 @@ def admit(
         known = candidate.begun or candidate.processing_id in begun
         if obstacle := _obstacle(candidate, capacity, live, known=known):
             obstacles[candidate.processing_id, candidate.ordinal] = obstacle
+            live.crowded = live.crowded or (obstacle.short and not candidate.call)
             if obstacle.short and capacity.now - candidate.since >= capacity.patience:
                 _keep(candidate, candidates, capacity, live, known=known)
             continue
@@ -156,6 +173,9 @@ def admit(
         live.count += 1
         live.odd += candidate.cpus != 1
         live.memory += candidate.memory
+        if candidate.call:
+            live.calls += 1
+            live.call_cpus += candidate.cpus
         live.take(candidate.wants.uses, candidate.processing_id)
         if not known:
             begun.add(candidate.processing_id)
@@ -166,10 +186,16 @@ def admit(
     return admitted, obstacles
 
 
+def many(workers: int) -> str:
+    """``is 1 worker``, ``are 4 workers``."""
+    return "is 1 worker" if workers == 1 else f"are {workers} workers"
+
+
 def shims(capacity: Capacity, live: Live) -> int:
     """How many attempts may run at the same time: all that are live, or, where some are queued ahead, one for each
     processor."""
-    return max(1, live.count if live.cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
+    count, cpus = live.count - live.calls, live.cpus - live.call_cpus
+    return max(1, count if cpus <= capacity.cpus + ROUNDING else int(capacity.cpus))
 
 
 def _keep(candidate: Candidate, others: Sequence[Candidate], capacity: Capacity, live: Live, *, known: bool) -> None:
@@ -271,13 +297,23 @@ def _too_many(candidate: Candidate, live: Live, *, known: bool) -> Obstacle | No
 
 
 def _no_room(candidate: Candidate, capacity: Capacity, live: Live) -> Obstacle | None:
-    queues = live.odd == 0 and candidate.cpus == 1
-    room = capacity.cpus + (capacity.ahead if queues else 0) - live.cpus
+    if candidate.call and live.calls >= capacity.workers:
+        ahead = 0 if live.crowded or candidate.cpus != 1 or live.call_cpus != live.calls else capacity.calls_ahead
+        if live.calls < capacity.workers + ahead:
+            return None
+        return Obstacle(
+            "workers",
+            f"{live.calls} calls are live and there {many(capacity.workers)}; it starts when one has ended, "
+            "or raise [launcher] workers",
+            short=True,
+        )
+    busy = live.busy(capacity.workers)
+    queues = live.odd == 0 and candidate.cpus == 1 and not candidate.call and not live.calls
+    room = capacity.cpus + (capacity.ahead if queues else 0) - busy
     if candidate.cpus > room + ROUNDING:
         return Obstacle(
             "cpus",
-            f"it needs {candidate.cpus:g} cpus; {live.cpus:g} of {capacity.cpus:g} are in use; "
-            "it starts when they are free",
+            f"it needs {candidate.cpus:g} cpus; {busy:g} of {capacity.cpus:g} are in use; it starts when they are free",
             short=True,
         )
     if capacity.memory is not None and candidate.memory and live.memory + candidate.memory > capacity.memory:
@@ -363,7 +399,7 @@ def _amount_of(name: str, amount: float) -> str:
 def _left(name: str, capacity: Capacity, live: Live) -> float:
     """How much of it nobody has."""
     if name == CPUS:
-        return capacity.cpus - live.cpus
+        return capacity.cpus - live.busy(capacity.workers)
     if name == MEMORY:
         return float("inf") if capacity.memory is None else capacity.memory - live.memory
     there = limit_of(name, capacity.limits)

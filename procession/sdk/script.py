@@ -25,15 +25,19 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
 __all__ = [
-    "Retry", "Skip", "artifact", "current", "emit", "error", "metric", "output", "progress", "skip",
+    "Result", "Retry", "Skip", "Status", "Task", "artifact", "current", "emit", "error", "metric", "output",
+    "progress", "skip", "task",
 ]  # fmt: skip
+
+_channel: Any = None
+"""Inside a call of a function: how this process speaks to its launcher. Scripts have none, they write files."""
 
 # ── what the script asks ───────────────────────────────────────────────────────────────────────────
 
@@ -69,13 +73,22 @@ class Current:
         """Number of this attempt, from 1; 0 outside."""
         self.key: str = _variable("KEY")
         """The same for all attempts of this step, and for no other step: for effects that must not happen twice."""
-        self.work: "Path" = _directory("WORK")
-        """Directory that the steps of the processing share."""
-        self.step_dir: "Path" = _directory("STEP_DIR")
-        """Directory of the step."""
-        self.artifacts: "Path" = _directory("ARTIFACTS")
-        """What is left here is kept with the attempt and shown."""
         self._told: Optional[Dict[str, Any]] = None
+
+    @property
+    def work(self) -> "Path":
+        """Directory that the steps of the processing share."""
+        return _directory("WORK")
+
+    @property
+    def step_dir(self) -> "Path":
+        """Directory of the step."""
+        return _directory("STEP_DIR")
+
+    @property
+    def artifacts(self) -> "Path":
+        """What is left here is kept with the attempt and shown."""
+        return _directory("ARTIFACTS")
 
     @property
     def event(self) -> Event:
@@ -90,7 +103,7 @@ class Current:
 
     @property
     def children(self) -> List[Dict[str, Any]]:
-        """After a ``wait`` step: id, state, outputs and directory of each processing that was waited for."""
+        """After a ``wait`` step: id, state, outputs, result and directory of each processing that was waited for."""
         path = _variable("CHILDREN")
         if not path:
             return []
@@ -99,8 +112,8 @@ class Current:
 
     def _tell(self) -> Dict[str, Any]:
         if self._told is None:
-            self._told = {}
-            if _variable("EVENT"):
+            self._told = {} if _channel is None else _channel.event
+            if _channel is None and _variable("EVENT"):
                 with open(_variable("EVENT"), encoding="utf-8") as file:
                     self._told = json.load(file)
         return self._told or {}
@@ -127,11 +140,15 @@ def progress(share: Optional[float], text: str = "") -> None:
         return
     _pace[0] -= 1
     words = _line(text)
+    if share is not None:
+        share = float(share)
+        share = 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
+    if _channel is not None:
+        _channel.say("progress", [share, words])
+        return
     if share is None:
         line, told = words, words
     else:
-        share = float(share)
-        share = 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
         line, told = f"{share:.4g} {words}", f"{share:.0%} {words}"
     with contextlib.suppress(OSError):
         _append("PROGRESS", line.rstrip(), "progress " + told.rstrip())
@@ -286,6 +303,139 @@ def _end() -> None:
     _print(ending.reason or type(ending).__name__, prefix="")
 
 
+# ── functions ──────────────────────────────────────────────────────────────────────────────────────
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def task(function: _F) -> _F:
+    """Mark a function as a task: its inputs become its arguments, by name from a dict, in order from a list.
+
+    It stays the function that it is, and can be called by hand.
+    """
+    function.__procession_task__ = True  # type: ignore[attr-defined]
+    return function
+
+
+class Result:
+    """What a function returns whose result is neither JSON nor plain bytes: ``Result("<svg…", "image/svg+xml")``."""
+
+    def __init__(self, body: Any, mime: str = "") -> None:
+        self.body = body
+        """Bytes, a text, or any JSON value."""
+        self.mime = mime or _mime_of(body)
+        if not re.fullmatch(r"[\w.+-]+/[\w.+-]+(\s*;.*)?", self.mime, re.ASCII) or not self.mime.isprintable():
+            raise ValueError(f"{mime!r} is not a MIME type; write e.g. image/png")
+
+
+class Status:
+    """What a function is told of its call, and what it may say: ``def handler(status, inputs): ...``."""
+
+    def __init__(self) -> None:
+        me = current()
+        self.task: str = me.task
+        """Name of the task."""
+        self.key: str = me.event.key
+        """Key of the event: by it and the task the caller knows this instance."""
+        self.processing: int = me.processing
+        """Id of the processing; 0 outside Procession."""
+        self.attempt: int = me.attempt
+        """Number of this attempt, from 1; 0 outside."""
+
+    @property
+    def directory(self) -> "Path":
+        """Directory that the steps of the processing share; made when it is asked for."""
+        return current().work
+
+    @property
+    def children(self) -> List[Dict[str, Any]]:
+        """After a ``wait`` step: id, state, outputs and result of each processing that was waited for."""
+        return current().children
+
+    @property
+    def cancelled(self) -> bool:
+        """Is this call to end? Who looks has a moment to put things in order."""
+        return _channel is not None and bool(_channel.cancelled())
+
+    def progress(self, share: Optional[float], text: str = "") -> None:
+        """The same as `procession.progress`."""
+        progress(share, text)
+
+    def message(self, text: str) -> None:
+        """Write a line into the journal of the processing."""
+        self._say("message", _line(text)[:1000])
+
+    def fail(self, reason: str) -> None:
+        """The attempt has failed when the function returns, for this reason."""
+        self._say("fail", _line(reason) or "it failed")
+
+    def store(self, body: Any, mime: str = "") -> None:
+        """Keep this as the result, if the attempt succeeds; the newest counts. Bytes, a text, or any JSON value."""
+        self._say("result", Result(body, mime))
+
+    def emit(self, event: str, key: Union[str, int, float, None] = None, **named: Any) -> None:
+        """The same as `procession.emit`."""
+        emit(event, key, **named)
+
+    def error(self, text: str) -> None:
+        """The same as `procession.error`."""
+        error(text)
+
+    def pause(self) -> None:
+        """Say that the function itself waits for something."""
+        self._say("pause", None)
+
+    def resume(self) -> None:
+        """Say that it goes on."""
+        self._say("resume", None)
+
+    def checkpoint(self) -> None:
+        """Wait here as long as an operator holds the processing."""
+        if _channel is not None:
+            _channel.checkpoint()
+
+    def _say(self, what: str, value: Any) -> None:
+        if _channel is not None:
+            _channel.say(what, value)
+        else:
+            _print(f"would {what}" + ("" if value is None else f": {getattr(value, 'body', value)!r}"))
+
+
+class Task:
+    """A task as a class: annotated fields, and `process`, which may change them; they are saved with the processing.
+
+    The fields come from the inputs, and at a further try as the try before left them; `status` is there in `process`.
+    By hand: ``Scene(name="S2A").process()``.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self.status = Status()
+        for name, value in fields.items():
+            if name not in self.field_names():
+                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self.field_names())}")
+            setattr(self, name, value)
+
+    @classmethod
+    def field_names(cls) -> List[str]:
+        """Names of the annotated fields, those of base classes first."""
+        found: Dict[str, None] = {}
+        for each in reversed(cls.__mro__):
+            for name, kind in getattr(each, "__annotations__", {}).items():
+                if not name.startswith("_") and "ClassVar" not in str(kind):
+                    found[name] = None
+        return list(found)
+
+    def process(self) -> Any:
+        """What is to be done; what it returns is the result."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what to do: write a method process(self)")
+
+
+def _mime_of(body: Any) -> str:
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+
+
 # ── how it is written ──────────────────────────────────────────────────────────────────────────────
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -298,6 +448,8 @@ _UNITS = {
 
 
 def _variable(name: str) -> str:
+    if _channel is not None:
+        return str(_channel.variables.get(name, ""))
     return os.environ.get("PROCESSION_" + name, "")
 
 
@@ -308,11 +460,17 @@ def _inside() -> bool:
 def _directory(name: str) -> "Path":
     from pathlib import Path  # noqa: PLC0415  not every script asks for a directory
 
-    return Path(_variable(name) or os.getcwd())
+    path = Path(_variable(name) or os.getcwd())
+    if _channel is not None:
+        _channel.made(path)
+    return path
 
 
 def _append(name: str, line: str, told: str) -> None:
     """Add a line to a file of this attempt in one call of the system; where there is none, print what it would be."""
+    if _channel is not None:
+        _channel.append(name, line)
+        return
     path = _variable(name)
     if not path:
         _print(told)

@@ -144,6 +144,11 @@ def is_busy(tx: Tx, task: str) -> bool:
     return tx.row(_BUSY, task=task) is not None
 
 
+def held_of(tx: Tx, ids: Iterable[int]) -> set[int]:
+    """Those of these that a person holds."""
+    return {pid for (pid,) in tx.each_tuple(_HELD_OF, [{"id": i} for i in ids])}
+
+
 def last_end(tx: Tx, task: str) -> int | None:
     """When a processing of this task ended last; None if none has."""
     ((at,),) = tx.tuples(_LAST_END, task=task)
@@ -520,6 +525,15 @@ _FIND_ALL = Statement(
     )
 )
 _OF_EVENTS = Statement(_of_events)
+
+
+def _held_of(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    joined = given.join(processing, processing.c.id == given.c.id)
+    return select(processing.c.id).select_from(joined).where(processing.c.held_at.is_not(None))
+
+
+_HELD_OF = Statement(_held_of)
 
 
 def _alive(dialect: str) -> Executable:

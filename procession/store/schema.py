@@ -351,6 +351,7 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("worker", Text),  # who does it: a program elsewhere that claimed it, by the name it gave; null: a launcher
     Column("expires_at", BigInteger),  # done elsewhere: not heard of until then, it is given back, or lost
     Column("paused_at", BigInteger),  # the function itself waits
+    Column("pooled", Integer, nullable=False, server_default="0"),  # 1: called in the launcher's pool: it has no record
     Column("progress", Text),  # JSON: share and words, as a function or a program elsewhere told them last
     PrimaryKeyConstraint("processing_id", "ordinal", "number"),
     # attempts to look after

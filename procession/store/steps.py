@@ -46,6 +46,7 @@ _NEW = {
     "claimed_at": BigInteger(),
     "code": Text(),
     "surroundings": Text(),
+    "pooled": Integer(),
 }
 _END = {
     **_WHICH,
@@ -103,11 +104,24 @@ def ready(tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Seq
     return [Ready(*row) for row in rows]
 
 
-def live(tx: Tx, host: str) -> tuple[float, int, int, int]:
-    """Processors taken by the live attempts of a host, how many these are, how many do not take exactly one, and bytes
-    of memory."""
-    ((total, count, odd, memory),) = tx.tuples(_LIVE, host=host)
-    return float(total), count, odd, int(memory)
+class Taken(NamedTuple):
+    """What the live attempts of a host take."""
+
+    cpus: float
+    attempts: int
+    odd: int
+    """How many do not take exactly one processor."""
+    memory: int
+    calls: int
+    """How many are calls in the launcher's pool."""
+    call_cpus: float
+    """What these take, of `cpus`."""
+
+
+def live(tx: Tx, host: str) -> Taken:
+    """What the live attempts of a host take."""
+    ((total, count, odd, memory, calls, call_cpus),) = tx.tuples(_LIVE, host=host)
+    return Taken(float(total), count, odd, int(memory), int(calls), float(call_cpus))
 
 
 def held(tx: Tx) -> frozenset[int]:
@@ -207,6 +221,20 @@ def confirm(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     tx.write(_CONFIRM, rows)
 
 
+def set_progress(tx: Tx, rows: Sequence[tuple[tuple[int, int, int], str]]) -> None:
+    """Keep what live attempts told last of their progress (JSON): which, and the text."""
+    tx.write(_SET_PROGRESS, [{**_named(which), "progress": text} for which, text in rows])
+
+
+def set_paused(tx: Tx, rows: Sequence[tuple[tuple[int, int, int], int | None]]) -> None:
+    """Keep since when live attempts wait by their own word: which, and the moment."""
+    tx.write(_SET_PAUSED, [{**_named(which), "paused_at": at} for which, at in rows])
+
+
+def _named(which: tuple[int, int, int]) -> dict[str, Any]:
+    return dict(zip(_WHICH, which, strict=True))
+
+
 def outcomes_since(tx: Tx, processing_id: int, ordinal: int, renewed: int) -> list[Outcome]:
     """Outcomes of a step's ended attempts since its budget was renewed, oldest first."""
     rows = tx.rows(_OUTCOMES, processing_id=processing_id, ordinal=ordinal, renewed=renewed)
@@ -227,7 +255,8 @@ def accept(tx: Tx, row: Mapping[str, Any]) -> None:
 
 
 def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Live attempts of these launchers: processing_id, ordinal, number, claimed_at, started_at, boot, launcher_id."""
+    """Live attempts of these launchers: processing_id, ordinal, number, claimed_at, started_at, boot, launcher_id,
+    pooled."""
     return tx.each(_LIVE_ATTEMPTS, [{"id": i} for i in launcher_ids]).fetchall() if launcher_ids else ()
 
 
@@ -316,6 +345,16 @@ def _adopt(dialect: str) -> Executable:
     return update(attempt).values(launcher_id=given["launcher_id"]).where(_live(given))
 
 
+def _set_live(name: str) -> Statement:
+    """Set one column of live attempts."""
+
+    def build(dialect: str) -> Executable:
+        given = Given(dialect, {**_WHICH, name: attempt.c[name].type})
+        return update(attempt).values({name: given[name]}).where(_live(given))
+
+    return Statement(build)
+
+
 def _states(dialect: str) -> Executable:
     given = given_rows(dialect, {"id": BigInteger()})
     columns = (
@@ -369,7 +408,7 @@ def _live_attempts(dialect: str) -> Executable:
     given = given_rows(dialect, {"id": BigInteger()})
     columns = (
         attempt.c.processing_id, attempt.c.ordinal, attempt.c.number, attempt.c.claimed_at, attempt.c.started_at,
-        attempt.c.launcher_id, launcher.c.boot,
+        attempt.c.launcher_id, launcher.c.boot, attempt.c.pooled,
     )  # fmt: skip
     joined = given.join(attempt, and_(attempt.c.launcher_id == given.c.id, attempt.c.outcome.is_(None)))
     return select(*columns).select_from(joined.join(launcher, launcher.c.id == attempt.c.launcher_id))
@@ -418,6 +457,8 @@ _LIVE = Statement(
             func.count(),
             func.coalesce(func.sum(case((attempt.c.cpus != 1, 1), else_=0)), 0),
             func.coalesce(func.sum(attempt.c.memory), 0),
+            func.coalesce(func.sum(attempt.c.pooled), 0),
+            func.coalesce(func.sum(case((attempt.c.pooled == 1, attempt.c.cpus), else_=0.0)), 0.0),
         )
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
         .where(
@@ -467,6 +508,7 @@ _LAST_GOOD = Statement(
 _STATES, _ORDERS, _OUTPUTS = Statement(_states), Statement(_orders), Statement(_outputs)
 _ADD, _ACCEPT = _insert(attempt, _NEW), _insert(attempt, _ACCEPTED)
 _END_ATTEMPTS, _CONFIRM, _ADOPT = Statement(_end_attempts), Statement(_confirm), Statement(_adopt)
+_SET_PROGRESS, _SET_PAUSED = _set_live("progress"), _set_live("paused_at")
 _SET_OUTPUTS, _LIVE_ATTEMPTS = Statement(_set_outputs), Statement(_live_attempts)
 _OUTCOMES = Statement(
     lambda _: (

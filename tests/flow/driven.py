@@ -15,6 +15,7 @@ from typing import Any
 from procession.clock import FixedClock
 from procession.commands import events, processings
 from procession.commands.events import Submitted
+from procession.executors.calls import Calls
 from procession.executors.inline import InlineExecutor
 from procession.launcher.loop import Loop
 from procession.model.admission import Capacity
@@ -26,6 +27,7 @@ from procession.store import journal, launchers
 from procession.sweeper import Sweeper
 from procession.workdir import hold
 from tests.definitions.written import write
+from tests.waiting import eventually
 
 HOST, BOOT = socket.gethostname(), "this-boot"
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -87,12 +89,16 @@ class Driven:
                 tx, name="test", kind=kind, host=HOST, place=project.var.place_id(), pid=os.getpid(), boot=self.boot,
                 cpus=self.cpus, at=project.now(),
             )  # fmt: skip
+        self.calls = Calls(root=self.root, var=project.var.root, launcher_id=launcher_id,
+                           size=project.settings.pool, installation=project.installation.key)  # fmt: skip
         project.post = Post(
-            self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus), sweeper=Sweeper(apart=False)
-        )
+            self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus, workers=self.calls.size),
+            self.calls, sweeper=Sweeper(apart=False),
+        )  # fmt: skip
 
     def leave(self) -> None:
         """The launcher is gone, and nobody comes in its place."""
+        self.calls.close(keep_boards=True)
         self.project.post = None
         if self._lock is not None:
             os.close(self._lock)
@@ -117,9 +123,19 @@ class Driven:
         """Let every chapter do what is due, after hearing what the executor has to tell."""
         for _ in range(times):
             self.post.hear(self.executor.drain())
+            self.calls.drain()
             loop = Loop(self.project)
             loop.finished = lambda: True
             loop.run()
+
+    def until(self, *states: str, processing_id: int) -> str:
+        """Turn until a processing is in one of these states; calls take real time."""
+
+        def there() -> str:
+            self.turn()
+            return state if (state := self.state(processing_id)) in states else ""
+
+        return eventually(there, timeout=30, what=f"processing {processing_id} is {' or '.join(states)}")
 
     def after(self, seconds: float) -> None:
         """Let so much time pass, then take a turn."""

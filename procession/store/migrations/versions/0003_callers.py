@@ -35,6 +35,7 @@ def _columns() -> None:
     op.add_column("attempt", sa.Column("worker", sa.Text()))
     op.add_column("attempt", sa.Column("expires_at", sa.BigInteger()))
     op.add_column("attempt", sa.Column("paused_at", sa.BigInteger()))
+    op.add_column("attempt", sa.Column("pooled", sa.Integer(), server_default="0", nullable=False))
     op.add_column("attempt", sa.Column("progress", sa.Text()))
     op.add_column("launcher", sa.Column("gpus", sa.Integer(), server_default="0", nullable=False))
     op.add_column("launcher", sa.Column("beats", sa.BigInteger(), server_default="0", nullable=False))
