@@ -30,13 +30,13 @@ OVERLAP = 200
 
 
 class JournalLog:
-    """Follows the journal from its present end."""
+    """Follows the journal from its present end, or from behind the entry with this id."""
 
-    def __init__(self, store: Store, tell: Callable[[Entry], None]) -> None:
+    def __init__(self, store: Store, tell: Callable[[Entry], None], after: int | None = None) -> None:
         self._store = store
         self._tell = tell
         with store.read() as tx:
-            self._cursor = journal.end(tx)
+            self._cursor = journal.end(tx) if after is None else after
         self._overlap = OVERLAP if store.engine.dialect.name == "postgresql" else 0
         self._told: deque[int] = deque(maxlen=2 * OVERLAP)
         self._behind_since: float | None = None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Result", "Retry", "Skip", "Status", "Task", "artifact", "current", "emit", "error", "metric", "output",
+    "Result", "Retry", "Skip", "Status", "Task", "artifact", "ask", "current", "emit", "error", "metric", "output",
     "progress", "skip", "task",
 ]  # fmt: skip
 
@@ -122,6 +122,42 @@ class Current:
 def current() -> Current:
     """Who this script is: task, processing, step, attempt, key, event, params, work, step_dir, artifacts, children."""
     return Current()
+
+
+def ask(request: str, **arguments: Any) -> Any:
+    """Ask the HTTP API of the Procession that runs this script, with the token of this attempt, and return its JSON.
+
+    `request` is method and path as in the reference of the API: ``ask("POST /processings/17/retry", reason="again")``.
+    What it may ask beyond its own processing the ``grants`` of its task say. RuntimeError says why it was refused;
+    OSError where nobody answers. Outside Procession nothing is asked, and None comes back.
+    """
+    method, _, path = request.partition(" ")
+    if not _variable("URL"):
+        if _inside():
+            raise RuntimeError("this Procession serves no HTTP API; switch it on with [web] in procession.toml")
+        _print("would ask " + request + (" " + _json("an argument", arguments) if arguments else ""))
+        return None
+    import http.client  # noqa: PLC0415  20 ms, for those who ask
+    from urllib.parse import urlencode, urlsplit  # noqa: PLC0415
+
+    with open(_variable("TOKEN_FILE"), encoding="ascii") as file:
+        headers = {"Authorization": "Bearer " + file.read().strip(), "Content-Type": "application/json"}
+    url, path, body = urlsplit(_variable("URL")), "/api/v1" + path, None
+    if method != "GET":
+        body = _json("an argument", arguments)
+        headers["Idempotency-Key"] = os.urandom(16).hex()
+    elif arguments:
+        path += "?" + urlencode({n: v if isinstance(v, str) else json.dumps(v) for n, v in arguments.items()})
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    with contextlib.closing(kind(url.netloc, timeout=60)) as connection:
+        connection.request(method, url.path.rstrip("/") + path, body and body.encode(), headers)
+        answer = connection.getresponse()
+        told = answer.read().decode("utf-8", "replace")
+    if answer.status < 300:
+        return json.loads(told)
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(told)["detail"]
+    raise RuntimeError(f"{request}: {told}")
 
 
 # ── what the script says ───────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,116 @@
+"""Acting: the methods of a client that change something. Each is the verb of its name; `reason` stands in the journal.
+
+Over HTTP every call has an idempotency key, so one whose answer was lost on the way is asked again and done once.
+Besides the errors of `looking` a method may raise Refused: right in itself, but not now or not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from procession.sdk.looking import Json
+
+
+class Acting:
+    """What may be asked of processings, events, tasks and settings."""
+
+    def _ask(self, verb: str, /, **arguments: Any) -> Json:
+        """Call a verb; arguments that are None are left out."""
+        raise NotImplementedError
+
+    def emit(
+        self, event: str, params: Mapping[str, Any] | None = None, key: str | None = None, title: str = "",
+        priority: int | None = None, backfill: bool = False, not_before: Any = None,
+    ) -> Json:  # fmt: skip
+        """Submit an event; every task that takes it makes a processing of it. ``processings`` has their ids.
+
+        The same name and `key` again is no new event: ``duplicate`` is then true. `priority`: larger first. `backfill`:
+        after all that is fresh. `not_before`: a datetime, or a text such as ``2026-03-01T06:00`` (UTC) or ``+10min``.
+        """
+        return self._ask(
+            "emit", event=event, params=params, key=key, title=title, priority=priority, backfill=backfill,
+            not_before=not_before,
+        )  # fmt: skip
+
+    def emit_many(self, events: Sequence[Mapping[str, Any]]) -> Json:
+        """Submit up to 1000 events in one transaction, all or none; each has the names that `emit` takes."""
+        return self._ask("emit-many", events=events)
+
+    def retry(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
+        """Give the failed step another attempt: same directory, tries counted anew."""
+        return self._ask("retry", id=id, step=step, reason=reason)
+
+    def restart(
+        self, id: int, step: str | None = None, code: Literal["now", "recorded"] = "now",
+        priority: int | None = None, fresh: bool = False, reason: str | None = None,
+    ) -> Json:  # fmt: skip
+        """Run again what has ended: from `step` on, or as a new version in a directory of its own, which is answered.
+
+        `code`: definition and scripts as they are now, or as this processing had them. `fresh`: among new data.
+        """
+        return self._ask("restart", id=id, step=step, code=code, priority=priority, fresh=fresh, reason=reason)
+
+    def cancel(self, id: int, reason: str | None = None) -> Json:
+        """Cancel a processing; ``answer`` is ``accepted``, or ``too_late`` where it had ended."""
+        return self._ask("cancel", id=id, reason=reason)
+
+    def hold(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
+        """Let nothing more of it start until it is released; it keeps its place."""
+        return self._ask("hold", id=id, step=step, reason=reason)
+
+    def release(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
+        """Let what is held go on."""
+        return self._ask("release", id=id, step=step, reason=reason)
+
+    def run_now(self, id: int, reason: str | None = None) -> Json:
+        """Wait for no moment: start as soon as there is room, also the next try of a step."""
+        return self._ask("run-now", id=id, reason=reason)
+
+    def accept(self, id: int, step: str | None = None, note: str = "") -> Json:
+        """Take what was done by hand as the result of a failed step; the chain goes on."""
+        return self._ask("accept", id=id, step=step, note=note)
+
+    def pin(self, id: int) -> Json:
+        """Let the cleaner leave this processing alone."""
+        return self._ask("pin", id=id)
+
+    def unpin(self, id: int) -> Json:
+        """Let the cleaner treat it like any other again."""
+        return self._ask("unpin", id=id)
+
+    def read(self, ids: Sequence[int] | None = None, everything: bool = False) -> Json:
+        """Say that messages have been read; ``read`` is how many nobody had read before."""
+        return self._ask("read", ids=ids, everything=everything)
+
+    def pause(
+        self, task: str | None = None, group: str | None = None, everything: bool = False,
+        mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None,
+    ) -> Json:  # fmt: skip
+        """Let a task, a group of tasks or everything start nothing; what runs goes on to the end of its step.
+
+        `mode` ``drain``: what has begun goes on. ``skip``: what comes meanwhile is born skipped.
+        """
+        return self._ask("pause", task=task, group=group, everything=everything, mode=mode, reason=reason)
+
+    def resume(
+        self, task: str | None = None, group: str | None = None, everything: bool = False, reason: str | None = None
+    ) -> Json:
+        """Let it start again, also where failures in a row had suspended it."""
+        return self._ask("resume", task=task, group=group, everything=everything, reason=reason)
+
+    def set(self, name: str, value: str | float, reason: str | None = None) -> Json:
+        """Change a value while it runs: ``at_once:TASK``, ``limit:NAME``, ``cpus``, ``memory`` (``"32 GB"``)."""
+        return self._ask("set", name=name, value=value, reason=reason)
+
+    def reset(self, name: str, reason: str | None = None) -> Json:
+        """Let what the file says hold again."""
+        return self._ask("reset", name=name, reason=reason)
+
+    def clean(self) -> Json:
+        """Delete now what has outlived its retention; the answer is that of `disk`."""
+        return self._ask("clean")
+
+    def stop(self, how: Literal["stop", "drain", "kill"] = "stop") -> Json:
+        """Tell the launcher of this place to leave, and do not wait for it; scripts run on, but for ``kill``."""
+        return self._ask("stop", how=how)

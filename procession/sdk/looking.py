@@ -1,0 +1,102 @@
+"""Looking: the methods of a client that change nothing. Each is the verb of its name; answers are as with ``--json``.
+
+The fields are in ``docs/reference/json.md``. Every method may raise errors of `procession.errors`: NotFound, Invalid,
+Denied; StoreBusy where the database is held by somebody else, and HostError where nobody answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Looking:
+    """What may be asked without changing anything."""
+
+    def _ask(self, verb: str, /, **arguments: Any) -> Json:
+        """Call a verb; arguments that are None are left out."""
+        raise NotImplementedError
+
+    def list(self, query: str = "", limit: int = 20, cursor: int | None = None) -> Json:
+        """Processings, newest first: ``items``, and in ``next`` the cursor of the next page (None at the end).
+
+        `query` says which: ``task:scene state:failed after:-1d``; `limit` is at most 500.
+        """
+        return self._ask("list", query=query, limit=limit, cursor=cursor)
+
+    def show(self, id: int) -> Json:
+        """Everything about one processing: steps, attempts, outputs, and what happened to it."""
+        return self._ask("show", id=id)
+
+    def why(self, id: int) -> Json:
+        """Why a processing waits, runs or failed: ``code`` for programs, ``text`` for people."""
+        return self._ask("why", id=id)
+
+    def changes(self, id: int, step: str | None = None) -> Json:
+        """What is different from the last time that this step went well, the most telling first."""
+        return self._ask("changes", id=id, step=step)
+
+    def logs(
+        self, id: int, step: str | None = None, attempt: int | None = None, offset: int = 0, limit: int = 65536
+    ) -> Json:
+        """A slice of what a script printed: ``text``, ``next`` (the offset to go on at), ``size``, ``ended``.
+
+        Without a step it is the one that matters: failed, else running, else the latest. A negative `offset` counts
+        from the end. `limit` is in bytes.
+        """
+        return self._ask("logs", id=id, step=step, attempt=attempt, offset=offset, limit=limit)
+
+    def system_log(self, offset: int = 0, limit: int = 65536) -> Json:
+        """A slice of what Procession itself did."""
+        return self._ask("system-log", offset=offset, limit=limit)
+
+    def events(
+        self, name: str | None = None, unmatched: bool = False, limit: int = 20, cursor: int | None = None
+    ) -> Json:
+        """Events, newest first; with `unmatched` those that no task took."""
+        return self._ask("events", name=name, unmatched=unmatched, limit=limit, cursor=cursor)
+
+    def event(self, id: int) -> Json:
+        """Everything about one event: its parameters, its repeats, and the processings that came of it."""
+        return self._ask("event", id=id)
+
+    def sets(self, name: str | None = None, limit: int = 20) -> Json:
+        """Sets that are being collected, and the last ones that were: which pieces are there, which are missing."""
+        return self._ask("sets", name=name, limit=limit)
+
+    def messages(self, ended: bool = False, unread: bool = False, limit: int = 50) -> Json:
+        """What people should know: one for each cause that still occurs; with `ended` also what no longer does."""
+        return self._ask("messages", ended=ended, unread=unread, limit=limit)
+
+    def tasks(self) -> Json:
+        """All tasks in force, and how each stands."""
+        return self._ask("tasks")
+
+    def task(self, name: str) -> Json:
+        """One task: how it stands, and its definition as it was read."""
+        return self._ask("task", name=name)
+
+    def settings(self) -> Json:
+        """What holds now beside what the file says, and who set it."""
+        return self._ask("settings")
+
+    def stats(self, task: str | None = None, days: int = 7) -> Json:
+        """How much came, how it ended, how long it took: by day (UTC), and for each step."""
+        return self._ask("stats", task=task, days=days)
+
+    def books(self) -> Json:
+        """Everything that came, and where it is now."""
+        return self._ask("books")
+
+    def disk(self) -> Json:
+        """How full the disk is, who takes it, and what goes next."""
+        return self._ask("disk")
+
+    def disk_preview(self) -> Json:
+        """What the retention would delete now, and why; nothing is deleted."""
+        return self._ask("disk-preview")
+
+    def doctor(self, full: bool = False) -> Json:
+        """Look whether all is well; `full` reads whole tables and the whole database, however large they are."""
+        return self._ask("doctor", full=full)
