@@ -161,6 +161,8 @@ def ending(
             return Ending(Outcome.TIMEOUT, reason or "it took more processor time than it may", code, signal)
         case "log":
             return Ending(Outcome.FAILED, reason or "its log grew larger than it may", code, signal)
+        case "lease":
+            return Ending(Outcome.LOST, f"lease: {reason or 'others may have taken its work over'}", code, signal)
         case "cancelled":
             return Ending(Outcome.CANCELLED, reason or "cancelled", code, signal)
         case _:

@@ -90,6 +90,8 @@ class Job:
     """Bytes of its log that stay on disk; None: all of them."""
     log_over: str = "cut"
     """What follows where there are more: the middle of the log goes (``cut``), and the tree is ended too (``kill``)."""
+    lease: str | None = None
+    """The file of a lease (`procession.supervise.lease`): when that has passed its tree is ended; None: it runs on."""
     not_after: float | None = None
     """By the clock of `Executor.expiry`: after that nobody hands it over or takes it any more; None: as if it had been
     made when it is handed over."""

@@ -6,6 +6,7 @@ well: it may be lost at any moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from procession.executor import Executor, Job, Notices
@@ -61,6 +62,14 @@ class Post:
     capacity: Capacity
     calls: Calls | None = None
     """Where functions are called; None: nowhere."""
+    place: str = ""
+    """What its ``var/`` is known by in the database."""
+    name: str = ""
+    """What people call it."""
+    is_fresh: Callable[[], bool] = lambda: True
+    """Has it given a sign of life so lately that nobody can take its work over?"""
+    lease: str | None = None
+    """The file to which scripts are held that may be run again elsewhere; None: nobody else can serve."""
     unsent: list[Job] = field(default_factory=list)
     """Claimed jobs that found no room at the executor; they are sent at the next turn."""
     live: dict[str, str] = field(default_factory=dict)

@@ -45,6 +45,8 @@ class Project:
         """Why the definition files could not be read when they changed last; the older ones stay in force."""
         self._fingerprint: str | None = None
         self._options: tuple[str, ...] = ()
+        self._own: Definitions | None = None
+        """What this process itself has read and put in force; others may have other hosts' values in force since."""
 
     @classmethod
     def open(
@@ -107,7 +109,7 @@ class Project:
         with self.store.read() as tx:
             found = installation.find(tx)
         problem = None
-        if found is None or not self._holds(found, fingerprint) or resolve:
+        if found is None or not self._holds(found, fingerprint) or resolve or self.post is not None:
             try:
                 problem = self._take(definitions.read(self.root, self._options), fingerprint)
             except ProcessionError as error:
@@ -144,15 +146,19 @@ class Project:
             return "they changed, and the launcher has not taken them in yet"
         now = self.now()
         with self.store.begin() as tx:
+            tx.claim_alone()  # several hosts may read the same files at the same moment
             if installation.find(tx) is None:
                 installation.create(tx, now)
             tasks.keep(tx, read.tasks, now)
             installation.keep_settings(tx, read.fingerprint, read.to_json())
+        self._own = Definitions.from_json(read.to_json(), ())
         return None
 
     @cached_property
     def settings(self) -> Definitions:
-        """What the files say beside the tasks."""
+        """What the files say beside the tasks: to whoever serves, for its own host."""
+        if self._own is not None:
+            return self._own
         with self.store.read() as tx:
             found = installation.find(tx)
         if found is None or found.settings is None:

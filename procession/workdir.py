@@ -6,6 +6,7 @@
     ├── procession.db                     unless the database is PostgreSQL
     ├── launcher.lock                     held by the launcher that serves this place
     ├── place-id                         what this place is known by in the database
+    ├── lease                            until when this place is believed to serve; only with PostgreSQL
     ├── wake                              a FIFO: whoever changed something pokes the launcher here
     ├── launcher.log                      what Procession itself did
     ├── token                             the first token of the HTTP API
@@ -71,6 +72,11 @@ class Var:
     @property
     def lock(self) -> Path:
         return self.root / "launcher.lock"
+
+    @property
+    def lease(self) -> Path:
+        """Until when what runs here may believe that nobody has taken its work over; only with PostgreSQL."""
+        return self.root / "lease"
 
     @property
     def wake(self) -> Path:

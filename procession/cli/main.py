@@ -27,6 +27,7 @@ COMMANDS = {
     },
     "Serve": {
         "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),
+        "launcher": ("hosts", "Serve this project from another place or host: the launcher alone, for these queues."),
         "web": ("web", "Only the HTTP API, in a process of its own; 'up' has one inside."),
         "stop": ("launcher", "Stop serving this project; scripts run on."),
         "service": ("service", "Print or install a systemd unit that serves this project."),

@@ -139,9 +139,9 @@ class _Admission:
     @cached_property
     def _choice(self) -> Choice:
         serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
-        host = serving[-1].host if serving else ""
+        place = serving[-1].place if serving else ""
         capacity = capacity_of(serving[-1]) if serving else Capacity(self._project.settings.cpus)
-        room = room_for(self._project, self._tx, host, capacity)
+        room = room_for(self._project, self._tx, place, capacity)
         return choose(self._tx, Definitions(self._tx), room, None, 1000)
 
     def answer(self, processing: Processing) -> Obstacle:

@@ -41,6 +41,7 @@ from procession.errors import ConfigError, Invalid
 from procession.model.retention import Keep
 from procession.model.serving import QueuePlan, WebPlan
 from procession.model.task import Task
+from procession.model.wants import queue_named
 from procession.model.watching import WatchPlan
 
 
@@ -97,6 +98,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         workers=launcher.workers,
         allow_pickle=bool(launcher.allow_pickle),
         lost_after=600.0 if launcher.lost_after is None else launcher.lost_after,
+        launcher_name=launcher.name or "",
         plans_of_queues=tuple(queues.items()),
         web=_web(web),
         labels=tuple(sorted(around.labels)),
@@ -175,7 +177,7 @@ def _queues(top: MainFile, place: Place) -> dict[str, QueuePlan]:
             check_name(name)
         except Invalid as error:
             place.at(name).error(str(error))
-        found[name] = QueuePlan(**read_table(QueueTable, raw, place.at(name)).written())
+        found[queue_named(name)] = QueuePlan(**read_table(QueueTable, raw, place.at(name)).written())
     return found
 
 

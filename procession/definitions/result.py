@@ -67,6 +67,8 @@ class Definitions:
     """Inputs of functions may be pickles, where the task says so too."""
     lost_after: float = 600.0
     """Seconds without a sign of life after which a launcher on another host is taken for lost."""
+    launcher_name: str = ""
+    """What people call the launcher of this host; empty: its host and process."""
     plans_of_queues: tuple[tuple[str, QueuePlan], ...] = ()
     web: WebPlan = field(default_factory=WebPlan)
     overrides: tuple[str, ...] = ()
@@ -106,6 +108,7 @@ class Definitions:
                 "workers": self.workers,
                 "allow_pickle": self.allow_pickle,
                 "lost_after": self.lost_after,
+                "launcher_name": self.launcher_name,
                 "plans_of_queues": {name: asdict(plan) for name, plan in self.plans_of_queues},
                 "web": asdict(self.web),
                 "overrides": self.overrides,
@@ -145,6 +148,7 @@ class Definitions:
             workers=raw.get("workers"),
             allow_pickle=raw.get("allow_pickle", False),
             lost_after=raw.get("lost_after", 600.0),
+            launcher_name=raw.get("launcher_name", ""),
             plans_of_queues=tuple((name, QueuePlan(**plan)) for name, plan in raw.get("plans_of_queues", {}).items()),
             web=_web(raw.get("web", {})),
             overrides=tuple(raw.get("overrides", ())),

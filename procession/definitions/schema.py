@@ -23,6 +23,7 @@ from procession.model import condition
 from procession.model.command import GIVEN, placeholders
 from procession.model.event import PARAMETER
 from procession.model.pieces import MAX_PIECE, MAX_WANTED, expand
+from procession.model.wants import queue_named
 from procession.units import to_bytes, to_seconds
 
 NAME = re.compile(r"(?![-.])[A-Za-z0-9._:-]{1,128}")
@@ -195,6 +196,7 @@ def _path(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_told(check_name))]
+Queue = Annotated[str, AfterValidator(_told(lambda value: queue_named(check_name(value))))]
 Duration = Annotated[float, BeforeValidator(_told(to_seconds))]
 Timeout = Annotated[float, BeforeValidator(_told(_some_time))]
 Period = Annotated[float, BeforeValidator(_told(_at_least_a_second))]
@@ -261,10 +263,11 @@ class Options(Table):
     no_output: Timeout | None = None
     uses: UsesTable | None = None
     labels: list[Label] | None = None
-    queue: Name | None = None
+    queue: Queue | None = None
     soft: SoftTable | None = None
     limits: LimitsOfStep | None = None
     fresh: bool | None = None
+    on_lost: Literal["wait", "retry"] | None = None
     timeout: Timeout | None = None
     grace: Duration | None = None
     retry: Retry | None = None
@@ -391,11 +394,12 @@ class LauncherTable(Table):
     memory: Size | None = None
     gpus: Annotated[int, Field(ge=0, le=1000)] | None = None
     labels: list[Label] | None = None
-    queues: list[Name] | None = None
+    queues: Annotated[list[Queue], Field(min_length=1, max_length=1000)] | None = None
     patience: Duration | None = None
     workers: Annotated[int, Field(ge=0, le=10_000)] | None = None
     allow_pickle: bool | None = None
     lost_after: Period | None = None
+    name: Name | None = None
 
 
 class QueueTable(Table):

@@ -120,7 +120,7 @@ def _waiting(table: StepTable, place: Place, options: Chosen, more: dict[str, An
     return Draft(place, place, table.name or "wait", Command(()), {**kept, "cpus": (0.0, place)}, "wait", **more)
 
 
-NOT_FOR_CALLS = ("shell", "allow_dash", "cwd", "fresh", "limits", "soft", "no_output", "memory")
+NOT_FOR_CALLS = ("shell", "allow_dash", "cwd", "fresh", "limits", "soft", "no_output", "memory", "on_lost")
 """Options that say something of a process of its own, which a function does not have."""
 
 
@@ -276,7 +276,7 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
     retry = budgets(chosen["retry"]) if "retry" in chosen else {}
     if "on" in retry:
         retry["on"] = tuple(retry["on"])
-    names = ("cpus", "gpus", "memory", "timeout", "grace", "cwd", "queue", "fresh", "uses")
+    names = ("cpus", "gpus", "memory", "timeout", "grace", "cwd", "queue", "fresh", "on_lost", "uses")
     others = {key: chosen[key] for key in names if key in chosen}
     return StepPlan(
         ordinal=ordinal,

@@ -31,7 +31,7 @@ MARKS = ("PROCESSION_KEY", "PROCESSION_ATTEMPT")
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}", re.ASCII).fullmatch
 _LONGEST_WORD = 65536
-_LIMITS = ("memory", "quiet", "cpu_seconds", "open_files", "log_max", "log_over")
+_LIMITS = ("memory", "quiet", "cpu_seconds", "open_files", "log_max", "log_over", "lease")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

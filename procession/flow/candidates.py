@@ -169,10 +169,11 @@ class _Reading:
         free = capacity.cpus + capacity.ahead - live.busy(capacity.workers)
         if live.calls < capacity.workers + capacity.calls_ahead:
             free = max(free, 1.0)
-        rows = steps.ready(self._tx, self._owned, free, most, passing)
+        place, common = self._room.place, self._room.serves_common
+        rows = steps.ready(self._tx, self._owned, free, most, passing, place, common=common)
         if not passing:  # a large one at the head is looked at, too
             known = {(row.processing_id, row.ordinal) for row in rows}
-            head = steps.ready(self._tx, self._owned, float("inf"), HEAD)
+            head = steps.ready(self._tx, self._owned, float("inf"), HEAD, (), place, common=common)
             rows += [row for row in head if (row.processing_id, row.ordinal) not in known]
         return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
 
@@ -200,15 +201,19 @@ class _Reading:
         """Rows of the processings of one task that are next to begin, also those that cannot be read."""
         limit, further = self._limits.get(name), min(FURTHER * self._left.get(name, 0), MOST_PASSED)
         n = further + (1 if limit is None else max(1, limit))
-        rows = processings.waiting(self._tx, name, self._owned, n, passing, self._leaving)
+        rows = self._read(name, n, passing)
         readable = next((r.definition_id for r in rows if self._definitions.readable(r.definition_id)), None)
         if limit is None and readable is not None:
             at_once = self._at_once(name, readable)
             limit = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
             self._limits[name] = limit  # as long as it reads on past what waits: each reading may pass a great many
             if limit > 1:
-                rows = processings.waiting(self._tx, name, self._owned, further + limit, passing, self._leaving)
+                rows = self._read(name, further + limit, passing)
         return rows
+
+    def _read(self, name: str, n: int, passing: Sequence[str]) -> list[processings.Waiting]:
+        place, common = self._room.place, self._room.serves_common
+        return processings.waiting(self._tx, name, self._owned, n, passing, self._leaving, place, common=common)
 
     def _looked_at(
         self, name: str, rows: Sequence[processings.Waiting]
@@ -265,6 +270,11 @@ class _Reading:
 
     def _at_once(self, name: str, definition_id: int) -> int:
         return self._room.settings.at_once(name, self._definitions[definition_id].at_once)
+
+
+def has_directory(task: Task) -> bool:
+    """Does a processing of this task have a directory, so that all its steps run where that is? Functions need none."""
+    return any(plan.kind != "call" for plan in task.steps)
 
 
 def values_of(tx: Tx, task: Task, processing_id: int) -> Values:

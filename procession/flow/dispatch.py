@@ -21,7 +21,7 @@ from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.budget import full
 from procession.flow.calling import call
-from procession.flow.candidates import SPARE, Choice, Definitions, choose
+from procession.flow.candidates import SPARE, Choice, Definitions, choose, has_directory
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.flow.ordering import make_job, with_kept_code
 from procession.flow.room import Room, room_for
@@ -52,7 +52,7 @@ AGAIN = timedelta(seconds=1)
 
 def dispatch(project: Project, tx: Tx) -> datetime | None:
     """Claim what may start now; say when the next moment comes for which something waits."""
-    if project.serving.closing:
+    if project.serving.closing or not project.serving.is_fresh():
         return None
     definitions = Definitions(tx)
     choice = _choice(project, tx, definitions)
@@ -60,7 +60,7 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     if choice.empty:
         _finish(tx, definitions, choice, now)
     if choice.admitted:
-        _begin(tx, choice, choice.admitted, now)
+        _begin(project, tx, choice, choice.admitted, now)
         _claim(project, tx, definitions, choice.admitted, now)
     elif project.serving.unsent:
         tx.after(lambda: _send(project.serving, ()))
@@ -76,7 +76,7 @@ def dispatch_apart(project: Project) -> datetime | None:
     One that cannot be claimed is left out for a while, so that it holds up nobody.
     """
     post = project.serving
-    if post.closing:
+    if post.closing or not post.is_fresh():
         return None
     for _ in range(BATCH):
         pid = 0
@@ -87,7 +87,7 @@ def dispatch_apart(project: Project) -> datetime | None:
                 if not choice.admitted:
                     break
                 pid = choice.admitted[0].processing_id
-                _begin(tx, choice, choice.admitted[:1], project.now())
+                _begin(project, tx, choice, choice.admitted[:1], project.now())
                 _claim(project, tx, definitions, choice.admitted[:1], project.now())
         except StoreError:
             raise
@@ -132,7 +132,7 @@ def room_here(project: Project, tx: Tx, post: Post) -> Room:
         )
         capacity.full = full(project.var, project.settings)
         return Room(capacity, Live())
-    room = room_for(project, tx, post.host, post.capacity)
+    room = room_for(project, tx, post.place, post.capacity)
     room.capacity.ahead = post.ahead
     room.capacity.calls_ahead = 0 if post.calls is None else post.calls.ahead
     return room
@@ -209,13 +209,16 @@ def _around(look: Look, plan: StepPlan, order: Order | None) -> str | None:
     return look.at(plan.command.words[0], {} if order.params == "{}" else json.loads(order.params))
 
 
-def _begin(tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int) -> None:
+def _begin(project: Project, tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int) -> None:
     """Let processings begin, or go on after a retry: they run from now on, and every step whose turn it is is ready,
     also one for which there is no room yet."""
     fresh = dict.fromkeys(c.processing_id for c in admitted if not c.begun)
     if not fresh:
         return
     moves.processings(tx, "begin", [Moving(pid, now) for pid in fresh], BY)
+    definitions = Definitions(tx)
+    placed = [c.processing_id for c in admitted if has_directory(definitions[c.definition_id])]
+    processings.settle_at(tx, placed, project.serving.place)
     turn = [c for c in choice.found if not c.begun and c.processing_id in fresh]
     moves.steps(tx, "ready", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in turn], BY, quiet=True)
     if passing := [pid for pid in fresh if pid in choice.passed]:

@@ -69,6 +69,7 @@ def make_job(
         cpu_seconds=plan.caps.cpu,
         open_files=plan.caps.files,
         log_max=plan.caps.log,
+        lease=project.serving.lease if plan.on_lost == "retry" else None,
     )
 
 

@@ -81,7 +81,8 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     for launcher_id in gone:
         launchers.stop(tx, launcher_id, project.now())
         tx.after(partial(forget_boards, project.var.root, launcher_id))
-    launchers.beat(tx, post.launcher_id, project.now())
+    if not project.store.shared:  # else its heart does, beside the loop
+        launchers.beat(tx, post.launcher_id, project.now())
     if post.kind == "up":
         _clear_traces(project, tx)
     post.executor.trim(int(post.capacity.cpus))

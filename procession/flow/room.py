@@ -31,10 +31,19 @@ class Room:
     settings: Settings = field(default_factory=Settings)
     expected: Mapping[str, int] = field(default_factory=dict)
     """Task → bytes that one of its processings is expected to write, of those of which anything is known."""
+    place: str | None = None
+    """Only what has its directory at this place, or none yet, is a candidate; None: all are."""
+    for_people: bool = False
+    """It is asked only in order to say why: then everything is read."""
+
+    @property
+    def serves_common(self) -> bool:
+        """Are steps served that name no queue? Where they are not, none of those that want nothing is read."""
+        return self.for_people or "" in self.capacity.queues
 
 
-def room_for(project: Project, tx: Tx, host: str, capacity: Capacity) -> Room:
-    """What this host may use now, and what is running."""
+def room_for(project: Project, tx: Tx, place: str, capacity: Capacity) -> Room:
+    """What the launcher of this place may use now, and what is running."""
     said, now = project.settings, settings.all_of(tx)
     memory = now.number("memory", capacity.memory)
     here = replace(
@@ -47,7 +56,7 @@ def room_for(project: Project, tx: Tx, host: str, capacity: Capacity) -> Room:
         now=project.now(),
         full=full(project.var, said),
     )
-    room = Room(here, count_live(tx, host), now)
+    room = Room(here, count_live(tx, place), now, place=place)
     _limit_disk(project, tx, room)
     return room
 
@@ -76,9 +85,9 @@ def capacity_of(row: Any) -> Capacity:
     )
 
 
-def count_live(tx: Tx, host: str) -> Live:
-    """What is running, from rows."""
-    taken = steps.live(tx, host)
+def count_live(tx: Tx, place: str) -> Live:
+    """What is running, from rows: processors and memory at this place, everything else wherever it runs."""
+    taken = steps.live(tx, place)
     live = Live(taken.cpus, taken.attempts, taken.odd, processings.running_by_task(tx), taken.memory)
     live.calls, live.call_cpus = taken.calls, taken.call_cpus
     for pid, text in processings.taking(tx):

@@ -17,12 +17,14 @@ from procession.executors.calls import Calls
 from procession.executors.local import LocalExecutor
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.returning import settle_calls
+from procession.launcher.heart import Heart
 from procession.model.admission import Capacity
 from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
 from procession.store import launchers, processings, steps
 from procession.supervise.process import boot_id
+from procession.supervise.tree import boot_seconds
 from procession.workdir import hold
 
 CALLS_END_WITHIN = 3.0
@@ -33,45 +35,61 @@ CALLS_END_WITHIN = 3.0
 def serving(project: Project, kind: str) -> Iterator[Post]:
     """Serve this project until the end of the block; Refused if somebody else does already."""
     lock = _take_place(project) if kind == "up" else None
-    host, said = socket.gethostname(), project.settings
-    capacity = capacity_said(said)
-    with project.store.begin() as tx:
-        launcher_id = launchers.add(
-            tx, name=f"{host}:{os.getpid()}", kind=kind, host=host, place=project.var.place_id(), pid=os.getpid(),
-            boot=boot_id(), at=project.now(), cpus=said.cpus, memory=said.memory, labels=said.labels,
-            queues=said.queues,
-        )  # fmt: skip
-        if kind == "run":
-            lock = hold(project.var.foreground / f"{launcher_id}.lock", str(os.getpid()))
-    fifo = project.var.wake if kind == "up" else project.var.foreground / f"{launcher_id}.wake"
-    slots = max(1, round(said.cpus)) if kind == "up" else 1
-    executor = LocalExecutor(project.var.spool, fifo, slots, project.installation.incarnation)
-    executor.start()
-    calls = Calls(
-        project.root, project.var.root, launcher_id, said.pool if kind == "up" else 1,
-        project.installation.key, (dict(said.environment_set), said.environment_drop),
-    )  # fmt: skip
-    project.post = Post(executor, launcher_id, kind, host, boot_id(), capacity, calls)
+    heart: Heart | None = None
+    began = boot_seconds()
+    post = _post(project, kind)
+    if kind == "run":
+        lock = hold(project.var.foreground / f"{post.launcher_id}.lock", str(os.getpid()))
+    if project.store.shared:
+        heart = Heart(project.store, project.clock, post.launcher_id, project.settings.lost_after, project.var.lease)
+        heart.start(began)
+        post.is_fresh, post.lease = heart.is_fresh, str(project.var.lease)
+    post.executor.start()
+    project.post = post
     try:
-        yield project.post
+        yield post
         with suppress(StoreError):  # a database that is away: the next launcher finds what was not given back
             give_back(project)
     finally:
-        project.post.sweeper.close()
-        executor.close()
+        post.sweeper.close()
+        post.executor.close()
         settled = False
         with suppress(StoreError), project.store.read() as tx:
-            settled = not steps.live_attempts(tx, [launcher_id])
-        calls.close(keep_boards=not settled)
+            settled = not steps.live_attempts(tx, [post.launcher_id])
+        if post.calls is not None:
+            post.calls.close(keep_boards=not settled)
+        if heart is not None:
+            heart.stop()
         with suppress(StoreError), project.store.begin() as tx:
-            processings.release(tx, [launcher_id])  # where something went wrong: somebody else finishes it
-            launchers.stop(tx, launcher_id, project.now())
+            processings.release(tx, [post.launcher_id])  # where something went wrong: somebody else finishes it
+            launchers.stop(tx, post.launcher_id, project.now())
         project.post = None
         if lock is not None:
             os.close(lock)
         if kind == "run":
-            fifo.unlink(missing_ok=True)
-            (project.var.foreground / f"{launcher_id}.lock").unlink(missing_ok=True)
+            for left in (f"{post.launcher_id}.wake", f"{post.launcher_id}.lock"):
+                (project.var.foreground / left).unlink(missing_ok=True)
+
+
+def _post(project: Project, kind: str) -> Post:
+    """Write the row that says who is there, and make the post."""
+    host, said, place = socket.gethostname(), project.settings, project.var.place_id()
+    name = said.launcher_name or f"{host}:{os.getpid()}"
+    capacity = capacity_said(said)
+    with project.store.begin() as tx:
+        launcher_id = launchers.add(
+            tx, name=name, kind=kind, host=host, place=place, pid=os.getpid(), boot=boot_id(), at=project.now(),
+            cpus=said.cpus, memory=said.memory, labels=said.labels, queues=said.queues, gpus=said.gpus,
+            var=str(project.var.root.absolute()), lost_after=said.lost_after if project.store.shared else None,
+        )  # fmt: skip
+    fifo = project.var.wake if kind == "up" else project.var.foreground / f"{launcher_id}.wake"
+    slots = max(1, round(said.cpus)) if kind == "up" else 1
+    executor = LocalExecutor(project.var.spool, fifo, slots, project.installation.incarnation)
+    calls = Calls(
+        project.root, project.var.root, launcher_id, said.pool if kind == "up" else 1,
+        project.installation.key, (dict(said.environment_set), said.environment_drop),
+    )  # fmt: skip
+    return Post(executor, launcher_id, kind, host, boot_id(), capacity, calls, place=place, name=name)
 
 
 def capacity_said(said: Definitions) -> Capacity:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from procession.model.setting import Pause
-from procession.model.wants import NOTHING, Uses, Wants, together
+from procession.model.wants import GENERAL, NOTHING, Uses, Wants, together
 from procession.units import size
 
 ROUNDING = 1e-9
@@ -255,20 +255,19 @@ def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obst
     pause, wants = candidate.pause, candidate.wants
     if pause is not None and not (known and pause.mode == "drain"):
         return Obstacle("paused", f"{pause.sentence}; to go on: {pause.resume}")
-    if wants is not NOTHING:
-        if missing := sorted(set(wants.labels) - capacity.labels):
-            labels = " and ".join(missing)
-            return Obstacle(
-                "no_host",
-                f"no host here has the label {labels}; give one [launcher] labels, or take it from the step",
-                shared=True,
-            )
-        if wants.queue not in capacity.queues:
-            return Obstacle(
-                "no_queue",
-                f"no launcher serves the queue {wants.queue or 'without a name'}; say so in [launcher] queues",
-                shared=True,
-            )
+    if wants is not NOTHING and (missing := sorted(set(wants.labels) - capacity.labels)):
+        labels = " and ".join(missing)
+        return Obstacle(
+            "no_host",
+            f"no host here has the label {labels}; give one [launcher] labels, or take it from the step",
+            shared=True,
+        )
+    if wants.queue not in capacity.queues:
+        return Obstacle(
+            "no_queue",
+            f"no launcher serves the queue {wants.queue or GENERAL}; say so in [launcher] queues",
+            shared=True,
+        )
     if candidate.cpus > capacity.cpus:
         return Obstacle(
             "too_many_cpus",

@@ -113,6 +113,8 @@ class StepPlan:
     caps: Caps = field(default_factory=Caps)
     fresh: bool = False
     """A retry finds the step's own directory empty, not as the try before left it."""
+    on_lost: str = "wait"
+    """What follows when its launcher, on another host, is silent for too long: ``wait`` for a person, or ``retry``."""
     on_error: str = "fail"
     """A ``wait`` step: what a child that did not succeed does to it, ``fail`` or ``ignore``."""
 

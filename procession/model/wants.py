@@ -20,6 +20,9 @@ MAX_NAME = 256
 MAX_TEXT = 2_000
 """Bytes of all that a processing or step wants, as text: an index of PostgreSQL takes no more than 2,700."""
 
+GENERAL = "general"
+"""What people call the queue of the steps that name none; in rows its name is empty."""
+
 Uses = tuple[tuple[str, float], ...]
 """Name of each limit and how much of it, in the order of the names."""
 
@@ -47,6 +50,11 @@ class Wants:
 
 
 NOTHING = Wants()
+
+
+def queue_named(name: str) -> str:
+    """A queue as rows have it, of the name that people give it."""
+    return "" if name == GENERAL else name
 
 
 @dataclass(frozen=True, slots=True)

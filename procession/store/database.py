@@ -195,6 +195,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        self.shared = self.engine.dialect.name == "postgresql"
+        """May launchers of several places serve it? A file of SQLite has the only place that there is."""
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
@@ -315,6 +317,7 @@ def _postgresql(url: str) -> Engine:
                 "connect_timeout": 5,
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
+                "tcp_user_timeout": 30_000,
                 "options": "-c statement_timeout=60000 -c lock_timeout=30000"
                 " -c idle_in_transaction_session_timeout=60000",
             },

@@ -30,19 +30,21 @@ _t = schema.launcher
 
 def add(
     tx: Tx, *, name: str, kind: str, host: str, place: str, pid: int, boot: str, at: int, cpus: float,
-    memory: int | None = None, labels: Collection[str] = (), queues: Collection[str] = ("",),
+    memory: int | None = None, labels: Collection[str] = (), queues: Collection[str] = ("",), gpus: int = 0,
+    var: str | None = None, lost_after: float | None = None,
 ) -> int:  # fmt: skip
     """Write a launcher that starts now, with what it may use; return its id."""
     (launcher_id,) = tx.reserve_ids("launcher", 1)
     tx.run(
         _ADD, id=launcher_id, name=name, kind=kind, host=host, place=place, pid=pid, boot=boot, cpus=cpus, at=at,
         memory=memory, labels=json.dumps(sorted(labels)), queues=json.dumps(sorted(queues)),
+        gpus=gpus, var=var, lost_after=lost_after,
     )  # fmt: skip
     return launcher_id
 
 
 def beat(tx: Tx, launcher_id: int, at: int) -> None:
-    """Say that it is alive."""
+    """Say that it is alive: one beat more, which others watch by their own clocks."""
     tx.run(_BEAT, id=launcher_id, at=at)
 
 
@@ -68,8 +70,7 @@ def set_url(tx: Tx, launcher_id: int, url: str) -> None:
 
 
 def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
-    """Launchers that have not said that they stopped: id, name, kind, host, pid, boot, cpus, started_at, beat_at,
-    closing."""
+    """Launchers that have not said that they stopped, oldest first: every column."""
     return tx.rows(_NOT_STOPPED)
 
 
@@ -110,12 +111,17 @@ _ADD = Statement(
         memory=_param("memory"),
         labels=_param("labels", Text),
         queues=_param("queues", Text),
+        gpus=_param("gpus", Integer),
+        var=_param("var", Text),
+        lost_after=_param("lost_after", Float),
         started_at=_param("at"),
         beat_at=_param("at"),
     )
 )
 _LAST_BEAT = Statement(lambda _: select(func.max(_t.c.beat_at)).where(_t.c.id != _param("id")))
-_BEAT = Statement(lambda _: update(_t).values(beat_at=_param("at")).where(_t.c.id == _param("id")))
+_BEAT = Statement(
+    lambda _: update(_t).values(beat_at=_param("at"), beats=_t.c.beats + 1).where(_t.c.id == _param("id"))
+)
 _STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
 _SET_URL = Statement(lambda _: update(_t).values(url=_param("url", Text)).where(_t.c.id == _param("id")))

@@ -103,14 +103,17 @@ class Waiting(NamedTuple):
 
 
 def waiting(
-    tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = (), leaving: Iterable[int] = ()
-) -> list[Waiting]:
-    """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing` and
-    those whose ids are in `leaving`."""
+    tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = (), leaving: Iterable[int] = (),
+    place: str | None = None, *, common: bool = True,
+) -> list[Waiting]:  # fmt: skip
+    """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing`,
+    those whose ids are in `leaving`, those whose directory is elsewhere than at this place (None: at any), and without
+    `common` those that want nothing, not even a queue of a name."""
     left = [str(pid) for pid in leaving]
     rows = tx.tuples(
         (_WAITING_BUT if left else _WAITING)[launcher_id is not None, bool(passing)],
         task=task, launcher_id=launcher_id, n=limit, passing=json.dumps(list(passing)), leaving=json.dumps(left),
+        place=place, common=int(common),
     )  # fmt: skip
     return [Waiting(*row) for row in rows]
 
@@ -210,6 +213,13 @@ def root(tx: Tx, processing_id: int) -> int:
 def add_errors(tx: Tx, rows: Sequence[dict[str, int]]) -> None:
     """Count errors that scripts recorded while they went on; rows: id, n."""
     tx.write(_ADD_ERRORS, rows)
+
+
+def settle_at(tx: Tx, ids: Iterable[int], place: str) -> None:
+    """The directories of these processings are made at this place, if they are nowhere yet. With SQLite there is only
+    one place."""
+    if tx.dialect != "sqlite":
+        tx.write(_SETTLE_AT, [{"id": i, "place": place} for i in sorted(set(ids))])
 
 
 def release(tx: Tx, launcher_ids: Sequence[int]) -> None:
@@ -328,6 +338,12 @@ def _release(dialect: str) -> Executable:
     return update(processing).values(launcher_id=None).where(processing.c.launcher_id == given["id"])
 
 
+def _settle_at(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger(), "place": Text()})
+    row = processing.c
+    return update(processing).values(place=given["place"]).where(row.id == given["id"], row.place.is_(None))
+
+
 def _add_errors(dialect: str) -> Executable:
     given = Given(dialect, {"id": BigInteger(), "n": Integer()})
     return update(processing).values(errors=processing.c.errors + given["n"]).where(processing.c.id == given["id"])
@@ -344,6 +360,15 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
 def owner(owned: bool) -> Any:
     """Whose processings are meant. Two statements, since IS NOT DISTINCT FROM lets PostgreSQL read all that wait."""
     return processing.c.launcher_id == _param("launcher_id") if owned else processing.c.launcher_id.is_(None)
+
+
+def here(dialect: str) -> list[Any]:
+    """Of which nothing has begun yet, or whose directory is at the place that is asked for. On SQLite there is only
+    one place."""
+    if dialect == "sqlite":
+        return []
+    place = _param("place", Text)
+    return [or_(place.is_(None), processing.c.place.is_(None), processing.c.place == place)]
 
 
 _RUNNABLE: Any = literal_column(
@@ -365,6 +390,8 @@ def _waiting(owned: bool, passing: bool, leaving: bool) -> Statement:
                 p.due_at.is_(None),
                 p.held_at.is_(None),
                 owner(owned),
+                *here(dialect),
+                or_(_param("common", Integer) == literal_column("1"), p.wants.is_not(None)),
             )
             .order_by(p.priority.desc(), p.id)
             .limit(_param("n", Integer))
@@ -429,7 +456,7 @@ _ONLY_WAITING = Statement(
     )
 )
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
-_ADD_ERRORS = Statement(_add_errors)
+_ADD_ERRORS, _SETTLE_AT = Statement(_add_errors), Statement(_settle_at)
 # the order names the index: SQLite would else read all that ever were of the task
 _TASKS_WAITING = Statement(
     lambda _: select(schema.task.c.name).where(

@@ -401,6 +401,8 @@ launcher = Table(
     Column("gpus", Integer, nullable=False, server_default="0"),
     Column("beats", BigInteger, nullable=False, server_default="0"),  # others watch it grow, each by its own clock
     Column("url", Text),  # of its web server
+    Column("var", Text),  # path of its var/ on its host
+    Column("lost_after", Float),  # seconds without a beat after which others take it for lost; null: nobody may
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )

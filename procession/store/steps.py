@@ -32,7 +32,7 @@ from procession.model.states import State
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, given_texts, upsert
-from procession.store.processings import owner
+from procession.store.processings import here, owner
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
 event, launcher = schema.event, schema.launcher
@@ -94,18 +94,23 @@ class Ready(NamedTuple):
     ready_at: int | None
 
 
-def ready(tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Sequence[str] = ()) -> list[Ready]:
+def ready(
+    tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Sequence[str] = (), place: str | None = None,
+    *, common: bool = True,
+) -> list[Ready]:  # fmt: skip
     """Steps of running processings that take at most so many processors and may start, in claiming order, but for
-    those that want exactly one of `passing`."""
+    those that want exactly one of `passing`, those whose directory is elsewhere than at this place (None: at any), and
+    without `common` those that want nothing, not even a queue of a name."""
     rows = tx.tuples(
         _READY[launcher_id is not None, bool(passing)],
-        launcher_id=launcher_id, free=free, n=limit, passing=json.dumps(list(passing)),
+        launcher_id=launcher_id, free=free, n=limit, passing=json.dumps(list(passing)), place=place,
+        common=int(common),
     )  # fmt: skip
     return [Ready(*row) for row in rows]
 
 
 class Taken(NamedTuple):
-    """What the live attempts of a host take."""
+    """What the live attempts of a place take."""
 
     cpus: float
     attempts: int
@@ -118,9 +123,9 @@ class Taken(NamedTuple):
     """What these take, of `cpus`."""
 
 
-def live(tx: Tx, host: str) -> Taken:
-    """What the live attempts of a host take."""
-    ((total, count, odd, memory, calls, call_cpus),) = tx.tuples(_LIVE, host=host)
+def live(tx: Tx, place: str) -> Taken:
+    """What the live attempts of a place take."""
+    ((total, count, odd, memory, calls, call_cpus),) = tx.tuples(_LIVE, place=place)
     return Taken(float(total), count, odd, int(memory), int(calls), float(call_cpus))
 
 
@@ -429,7 +434,8 @@ def _ready_steps(owned: bool, passing: bool) -> Statement:
             .join_from(step, processing, processing.c.id == step.c.processing_id)
             .where(
                 _ready, step.c.due_at.is_(None), step.c.held_at.is_(None), processing.c.held_at.is_(None),
-                owner(owned), step.c.cpus <= _param("free", Float),
+                owner(owned), step.c.cpus <= _param("free", Float), *here(dialect),
+                or_(_param("common", Integer) == literal_column("1"), step.c.wants.is_not(None)),
             )
             .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
             .limit(_param("n", Integer))
@@ -450,6 +456,7 @@ _TAKING = Statement(
         literal_column("step.state = 'running'"), step.c.wants.is_not(None)
     )
 )
+
 _LIVE = Statement(
     lambda _: (
         select(
@@ -463,7 +470,7 @@ _LIVE = Statement(
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
         .where(
             attempt.c.outcome.is_(None),
-            launcher.c.host == _param("host", Text),
+            launcher.c.place == _param("place", Text),
             launcher.c.kind == literal_column("'up'"),
         )
     )

@@ -17,6 +17,7 @@ import time
 from procession.supervise import record
 from procession.supervise.cgroup import group
 from procession.supervise.guard import Guard, Quiet
+from procession.supervise.lease import Lease
 from procession.supervise.limits import Limits, size
 from procession.supervise.log import Log
 from procession.supervise.script import refusal, repeat
@@ -192,6 +193,8 @@ class Attempt:
         if limits.quiet is not None:
             progress = f"{self._spec['attempt_dir']}/progress"
             watchers.append(Quiet(limits.quiet, self._log.descriptor, progress, started))
+        if lease := self._spec.get("lease"):
+            watchers.append(Lease(str(lease), started))
         self._guard = Guard(limits, started, self._cancel, watchers)
         self._tree.wait(self._guard)
         if self._guard.how:

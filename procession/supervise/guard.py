@@ -31,8 +31,9 @@ if TYPE_CHECKING:
             """How and why the tree must be ended; None: it may run on. Moves `due`."""
 
 
-AT_ONCE = ("memory",)
-"""Verdicts that leave no time for a polite signal: what takes the machine's memory does not wait for a grace."""
+AT_ONCE = ("memory", "overdue")
+"""Verdicts that leave no time for a polite signal: what takes the machine's memory does not wait for a grace, nor does
+what others may start anew at any moment."""
 
 
 class Guard:
@@ -46,6 +47,7 @@ class Guard:
         self.how: str | None = None
         """What ended the script; None: nothing did yet."""
         self.reason: str | None = None
+        self._late = False
 
     def pause(self) -> float:
         """Seconds until it must look again; at most a second, for a wish to cancel may have come without a signal."""
@@ -66,12 +68,14 @@ class Guard:
             self.how, self.reason = "timeout", f"it ran for longer than its timeout of {self._timeout:g} s"
         elif verdict := self._ask(now):
             self.how, self.reason = verdict
+            if self.how == "overdue":  # in the words of a record
+                self.how, self._late = "lease", True
         return self.how is not None
 
     def is_urgent(self) -> bool:
         """While the tree is being ended: has it no more time? What ended the script stays what it was."""
         self._deadline = None  # has done its work
-        if self.how in AT_ONCE:
+        if self.how in AT_ONCE or self._late:
             return True
         verdict = self._ask(boot_seconds())
         return verdict is not None and verdict[0] in AT_ONCE

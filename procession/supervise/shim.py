@@ -21,6 +21,7 @@ import signal
 from procession.supervise import record
 from procession.supervise.attempt import Attempt
 from procession.supervise.cgroup import delegated
+from procession.supervise.lease import has_passed
 from procession.supervise.process import Title, become_subreaper, boot_id
 from procession.supervise.script import Base
 from procession.supervise.start import Manner
@@ -144,7 +145,9 @@ class Shim:
         except OSError as error:
             self._bell.ring(f"refused {key} {error.strerror}: {path}")
             return
-        if descriptor is None or boot_seconds() > spec["not_after"]:  # voided, or nobody counts on it any more
+        lease: str | None = spec.get("lease")
+        late = boot_seconds() > spec["not_after"] or (lease is not None and has_passed(lease))
+        if descriptor is None or late:  # voided, or nobody counts on it any more
             if descriptor is not None:
                 os.close(descriptor)
             self._leave_voided(key, path)

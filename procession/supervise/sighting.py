@@ -22,8 +22,8 @@ from procession.supervise.process import boot_id
 BOOT = boot_id()
 """The present boot of this machine."""
 _decode = json.JSONDecoder().decode
-HOW = ("exited", "signalled", "not_started", "timeout", "cancelled", "memory", "cpu", "log")
-"""How an attempt may end; the last three at a limit of its step."""
+HOW = ("exited", "signalled", "not_started", "timeout", "cancelled", "memory", "cpu", "log", "lease")
+"""How an attempt may end; memory, cpu and log at a limit of its step, lease because others may have taken it over."""
 
 
 class Corrupt(Exception):

@@ -93,7 +93,7 @@ class Driven:
                            size=project.settings.pool, installation=project.installation.key)  # fmt: skip
         project.post = Post(
             self.executor, launcher_id, kind, HOST, self.boot, Capacity(self.cpus, workers=self.calls.size),
-            self.calls, sweeper=Sweeper(apart=False),
+            self.calls, place=project.var.place_id(), name="test", sweeper=Sweeper(apart=False),
         )  # fmt: skip
 
     def leave(self) -> None:

@@ -168,7 +168,8 @@ def test_labels_and_queues_are_asked_for_by_name() -> None:
     assert "label tape" in obstacles[2, 1].sentence
     assert all(obstacle.shared for obstacle in obstacles.values())
     _, none = admit([one(6)], replace(here, queues=frozenset({"night"})), Live())
-    assert none == {}, "one that says nothing wants nothing; the common queue is a matter of the launcher"
+    assert codes(none) == {6: "no_queue"}, "one that says nothing is for those who serve the common queue"
+    assert "the queue general" in none[6, 1].sentence
 
 
 def test_a_limit_for_one_value_goes_before_its_template() -> None:

@@ -78,14 +78,14 @@ def post_for(project: Project, host: str, cpus: float, ahead: int = 0) -> Post:
     """A launcher's post on this host, with an executor that starts nothing."""
     with project.store.begin() as tx:
         launcher_id = launcher_on(tx, host, cpus=cpus)
-    post = Post(Nobody(), launcher_id, "up", host, "boot", Capacity(cpus, ahead))  # type: ignore[arg-type]
+    post = Post(Nobody(), launcher_id, "up", host, "boot", Capacity(cpus, ahead), place=host)  # type: ignore[arg-type]
     project.post = post
     return post
 
 
 def launcher_on(tx: Tx, host: str = "h", kind: str = "up", **changes: Any) -> int:
     """A row of a launcher."""
-    row = {"name": f"{host}:1", "kind": kind, "host": host, "place": f"/{host}", "pid": 1, "boot": "boot", "cpus": 4.0}
+    row = {"name": f"{host}:1", "kind": kind, "host": host, "place": host, "pid": 1, "boot": "boot", "cpus": 4.0}
     return launchers.add(tx, **{**row, "at": NOW, **changes})
 
 

@@ -61,7 +61,7 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (steps._FOR_CHILDREN, {}, "ix_attempt_live"),
     (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
     (steps._NEXT_DUE, {}, "ix_step_due"),
-    (steps._LIVE, {"host": "h"}, "ix_attempt_live"),
+    (steps._LIVE, {"place": "h"}, "ix_attempt_live"),
 ]
 
 

@@ -59,7 +59,7 @@ def test_a_step_waits_for_its_time_and_then_joins_the_others(store: Store) -> No
 
 
 @pytest.mark.feature("M38", "P17")
-def test_what_is_live_is_counted_from_rows_for_each_host(store: Store) -> None:
+def test_what_is_live_is_counted_from_rows_for_each_place(store: Store) -> None:
     """G24: ended attempts and foreground launchers do not count; no counter can leak."""
     with store.begin() as tx:
         here, also_here, there, front = (

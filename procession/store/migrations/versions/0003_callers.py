@@ -40,6 +40,8 @@ def _columns() -> None:
     op.add_column("launcher", sa.Column("gpus", sa.Integer(), server_default="0", nullable=False))
     op.add_column("launcher", sa.Column("beats", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("launcher", sa.Column("url", sa.Text()))
+    op.add_column("launcher", sa.Column("var", sa.Text()))
+    op.add_column("launcher", sa.Column("lost_after", sa.Float()))
     op.add_column("processing", sa.Column("place", sa.Text()))
     op.add_column("processing", sa.Column("callback", sa.Text()))
     op.add_column("processing", sa.Column("retire_at", sa.BigInteger()))

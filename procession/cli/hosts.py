@@ -1,0 +1,103 @@
+"""``launcher``, ``launchers``, ``drain``, ``maintenance``, ``undrain``, ``give-up``: who serves, and where."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from procession.cli.context import opened, set_option
+from procession.cli.table import many
+from procession.errors import HostError, Invalid
+
+
+@click.command("launcher")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Serve this queue; more than one may be said.")
+@click.option("--name", metavar="NAME", help="What people call it; otherwise its host and process.")
+@click.option("--db", "database", metavar="URL", help="The PostgreSQL database; a password stays out of it.")
+@click.option("--var", metavar="DIR", help="Its place: directories, records and log are kept there.")
+@click.option("--cpus", type=float, metavar="N", help="Processors that it may use.")
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="Take steps that ask for this label.")
+@click.option("-n", "--workers", type=int, metavar="N", help="Processes that call functions.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
+@set_option
+def launcher_command(quiet: bool, options: tuple[str, ...], **said: Any) -> None:
+    """Serve this project from here: the launcher alone, without web server.
+
+    Several serve one PostgreSQL, each from a place (--var) of its own, on one host or on many that have the project at
+    the same path. Ctrl-C leaves scripts running; the same command again takes them up.
+    """
+    if not os.path.exists("/proc/self/fd"):  # noqa: PTH110
+        raise HostError("'launcher' needs Linux (pidfd, flock, /proc)")
+    from procession.launcher import closing  # noqa: PLC0415
+    from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
+    from procession.launcher.loop import Loop  # noqa: PLC0415
+    from procession.launcher.presence import serving  # noqa: PLC0415
+
+    with opened(lenient=False, resolve=True, options=(*options, *overrides(**said))) as project:
+        with serving(project, "up") as post:
+            log_to(project.var.log, terminal=not quiet)
+            if not quiet:
+                queues = ", ".join(sorted(name or "general" for name in post.capacity.queues))
+                click.echo(f"procession: {post.name} serves {project.settings.name} (queues: {queues})", err=True)
+            loop = Loop(project, JournalLog(project.store, tell))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            loop.run()
+            running = len(closing.running_here(project))
+        if not quiet:
+            rest = f"; {many(running, 'script')} run on" if running else ""
+            click.echo(f"procession: stopped{rest}", err=True)
+
+
+def overrides(
+    queues: tuple[str, ...], name: str | None, database: str | None, var: str | None, cpus: float | None,
+    labels: tuple[str, ...], workers: int | None,
+) -> list[str]:  # fmt: skip
+    """These options as what holds over the file, ``launcher.cpus=4``; Invalid where one says nothing."""
+    found: dict[str, Any] = {}
+    if queues:
+        found["launcher.queues"] = _names("--queue", queues)
+    if labels:
+        found["launcher.labels"] = _names("--label", labels)
+    if name is not None:
+        found["launcher.name"] = name
+    if database is not None:
+        found["project.database"] = _without_password(database)
+    if var is not None:
+        found["project.var"] = os.path.abspath(var)  # noqa: PTH100
+    if cpus is not None:
+        found["launcher.cpus"] = cpus
+    if workers is not None:
+        found["launcher.workers"] = workers
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in found.items()]
+
+
+def _names(option: str, names: tuple[str, ...]) -> list[str]:
+    if not all(name.strip() for name in names):
+        raise Invalid(f"{option} is given without a name; say which, or leave it out")
+    return list(dict.fromkeys(names))
+
+
+def _without_password(url: str) -> str:
+    """A URL that may be seen by everybody on this host, as command lines are."""
+    if "://" not in url:
+        raise Invalid(
+            f"--db {url[:60]} is no URL of a PostgreSQL database; a file of SQLite has one launcher, that of its var/: "
+            "say --var DIR"
+        )
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        raise Invalid("--db is no URL of a database: postgresql://USER@HOST/NAME") from None
+    if password:
+        raise Invalid(
+            "--db holds a password, which everybody on this host can see; put the URL into the variable "
+            "PROCESSION_PROJECT__DATABASE, or the password into ~/.pgpass"
+        )
+    return url
