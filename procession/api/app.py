@@ -91,7 +91,7 @@ class App:
     async def caller(self, request: Request) -> Caller:
         """Who asks; Problem 401 if nobody does."""
         secret = self.callers.secret(request)
-        known = self.callers.known(secret, request.client)
+        known = self.callers.known(secret, request)
         return await self.apart(lambda: self.callers.look_up(secret, request)) if known is None else known
 
     async def act(self, request: Request, caller: Caller, verb: Verb, path: Mapping[str, str]) -> Answer:

@@ -51,7 +51,7 @@ class Callers:
         self._secret = secret_of_place(project.var.secret)
         self.used: dict[str, int] = {}
         """Key of each token that was used and not yet noted → when."""
-        self._known: dict[str, Known] = {}
+        self._known: dict[tuple[str, bool], Known] = {}
         self._noted: dict[str, int] = {}
         self._wrong = Buckets(WRONG, WRONG_PER_SECOND)
         self._attempts = Buckets(1_000, 100.0)
@@ -69,9 +69,10 @@ class Callers:
             return cookie
         raise Problem(401, "Denied", "who asks? send Authorization: Bearer <token>, or log in", CHALLENGE)
 
-    def known(self, secret: str, client: str) -> Caller | None:
+    def known(self, secret: str, request: Request) -> Caller | None:
         """The caller of a secret that was looked up a moment ago; None if it must be looked up. Counts the request."""
-        found = self._known.get(digest(secret))
+        found = self._known.get((digest(secret), _is_cookie(request)))
+        client = request.client
         if found is None or time.monotonic() > found.until:
             return None
         if not found.bucket.take():
@@ -82,11 +83,10 @@ class Callers:
         """Ask the database whose secret this is; Problem 401 if nobody's. Not in the thread of the loop."""
         if ATTEMPT.fullmatch(secret):
             return self._attempt(secret, request.client)
-        is_cookie = b"authorization" not in request.headers
         hashed, now = digest(secret), self.project.now()
         with self.project.store.read() as tx:
             found = tokens.find(tx, hashed)
-        wanted = "session" if is_cookie else "bearer"
+        wanted = "session" if _is_cookie(request) else "bearer"
         if found is None or found[0].kind != wanted or not found[0].holds(now):
             raise self._refusal(request.client)
         token, account = found
@@ -98,14 +98,15 @@ class Callers:
             self.used[token.key] = self._noted[token.key] = now
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        before = self._known.get(hashed)
+        place = (hashed, _is_cookie(request))
+        before = self._known.get(place)
         bucket = before.bucket if before else Bucket(MANY, PER_SECOND)
-        self._known[hashed] = Known(caller, time.monotonic() + BELIEVED, bucket)
+        self._known[place] = Known(caller, time.monotonic() + BELIEVED, bucket)
         return caller
 
     def forget(self, secret: str) -> None:
-        """Believe this one no longer."""
-        self._known.pop(digest(secret), None)
+        """Believe the cookie of a session no longer."""
+        self._known.pop((digest(secret), True), None)
 
     def note(self) -> None:
         """Write down which tokens were used, to the minute."""
@@ -135,3 +136,8 @@ class Callers:
         if not self._wrong[client].take():
             return Problem(429, "TooMany", "too many wrong tokens from this address; wait a moment")
         return Problem(401, "Denied", "this token is not known, or holds no longer", CHALLENGE)
+
+
+def _is_cookie(request: Request) -> bool:
+    """Does who asks come with a cookie? A cookie opens sessions, a header tokens, and neither the other."""
+    return b"authorization" not in request.headers

@@ -83,6 +83,8 @@ class Protocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if b"transfer-encoding" in names or b"upgrade" in names:
             self._refuse("send the body with a Content-Length, not in chunks; nothing is upgraded to")
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            self._refuse("this server speaks HTTP/1.1")
         if not self.url.startswith((b"/", b"*")):
             self._check_absolute()
         super().on_headers_complete()

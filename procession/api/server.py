@@ -17,6 +17,8 @@ from typing import Any
 
 from procession.api.app import App
 from procession.api.guard import Names
+from procession.api.login import Login
+from procession.api.watching import Watching
 from procession.errors import ConfigError, HostError, Refused
 from procession.model.serving import USUAL_PORT, WebPlan
 from procession.project import Project
@@ -81,6 +83,14 @@ def _bound(host: str, port: int) -> socket.socket:
     return made
 
 
+def made(project: Project, names: Names) -> App:
+    """The application with all of its pages."""
+    app = App(project, names)
+    Login(app)
+    Watching(app)
+    return app
+
+
 class WebServer:
     """A server at work, in a thread of its own."""
 
@@ -90,7 +100,7 @@ class WebServer:
         self._sockets = sockets
         self.port: int = sockets[0].getsockname()[1]
         self.url = f"http://{_shown(plan.host)}:{self.port}"
-        self.app = App(project, Names(self.port, plan.hosts, plan.behind_proxy))
+        self.app = made(project, Names(self.port, plan.hosts, plan.behind_proxy))
         self._server: Any = None
         self._stopping = stopping
         self._thread = threading.Thread(target=self.run, name="procession-web", daemon=True)

@@ -265,6 +265,12 @@ def live_attempts(tx: Tx, launcher_ids: Sequence[int]) -> Sequence[Row[Any]]:
     return tx.each(_LIVE_ATTEMPTS, [{"id": i} for i in launcher_ids]).fetchall() if launcher_ids else ()
 
 
+def how_many_live(tx: Tx) -> int:
+    """How many attempts have no outcome yet."""
+    ((n,),) = tx.tuples(_HOW_MANY_LIVE)
+    return int(n)
+
+
 def definition_of_live(tx: Tx, processing_id: int, ordinal: int, number: int) -> int | None:
     """The definition that a live attempt runs by; None if the attempt has an outcome, or there is none."""
     row = tx.row(_DEFINITION_OF_LIVE, processing_id=processing_id, ordinal=ordinal, number=number)
@@ -549,4 +555,7 @@ _DEFINITION_OF_LIVE = Statement(
             literal_column("attempt.outcome IS NULL"),
         )
     )
+)
+_HOW_MANY_LIVE = Statement(
+    lambda _: select(func.count()).select_from(attempt).where(literal_column("attempt.outcome IS NULL"))
 )

@@ -1,0 +1,158 @@
+"""Verbs on tokens, accounts and the audit: who is let in, and what they did."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from procession.clock import iso, moment
+from procession.commands import tokens
+from procession.commands.tokens import Made
+from procession.errors import Invalid
+from procession.model.caller import Account, Token
+from procession.project import Project
+from procession.store import audit as lines
+from procession.units import to_seconds
+from procession.verbs.verb import Caller, verb
+
+MOST = 500
+
+
+@verb("token-add", "admin", "POST /tokens", status=201)
+def token_add(
+    project: Project, caller: Caller, name: str, scopes: list[str], groups: list[str] | None = None,
+    account: str | None = None, expires: str | None = None,
+) -> Any:  # fmt: skip
+    """A new token for a program; its secret is in this answer and nowhere else. 'expires' is a span: 30 days"""
+    seconds = None if expires is None else to_seconds(expires)
+    return _made(tokens.add(project, name, scopes, caller.by, groups=groups, account=account, seconds=seconds))
+
+
+@verb("token-list", "admin", "GET /tokens")
+def token_list(project: Project, caller: Caller) -> Any:
+    """All tokens of programs, the newest first, by the first characters of their secrets."""
+    return {"items": [_token(each) for each in tokens.listed(project)], "next": None}
+
+
+@verb("token-revoke", "admin", "DELETE /tokens/{key}")
+def token_revoke(project: Project, caller: Caller, key: str) -> Any:
+    """Let a token in no more."""
+    tokens.revoke(project, key)
+    return {"key": key, "revoked": True}
+
+
+@verb("login-link", "admin", "POST /login-links", status=201)
+def login_link(project: Project, caller: Caller, account: str | None = None) -> Any:
+    """A link that opens one session in a browser, once, within five minutes."""
+    made = tokens.link(project, caller.by, account)
+    return {"code": made.secret, "path": f"/login#{made.secret}", "expires_at": _at(made.token.expires_at)}
+
+
+@verb("user-add", "admin", "POST /accounts", status=201)
+def user_add(
+    project: Project, caller: Caller, name: str, role: str = "viewer", groups: list[str] | None = None,
+    password: str | None = None,
+) -> Any:  # fmt: skip
+    """A person who may log in: viewer, operator or admin, of all tasks or of some groups."""
+    return _account(tokens.add_account(project, name, role, groups, password))
+
+
+@verb("user-list", "admin", "GET /accounts")
+def user_list(project: Project, caller: Caller) -> Any:
+    """All accounts by name."""
+    return {"items": [_account(each) for each in tokens.accounts(project)], "next": None}
+
+
+@verb("user-set", "admin", "PUT /accounts/{name}")
+def user_set(
+    project: Project, caller: Caller, name: str, role: str | None = None, groups: list[str] | None = None,
+    password: str | None = None, disabled: bool | None = None, all_groups: bool = False,
+) -> Any:  # fmt: skip
+    """Change what is given of an account; a new password, or being disabled, ends its sessions and tokens."""
+    return _account(
+        tokens.set_account(
+            project, name, role=role, groups=groups, password=password, disabled=disabled, everything=all_groups
+        )
+    )
+
+
+@verb("user-remove", "admin", "DELETE /accounts/{name}")
+def user_remove(project: Project, caller: Caller, name: str) -> Any:
+    """Forget a person, and all that let them in."""
+    tokens.remove_account(project, name)
+    return {"name": name, "removed": True}
+
+
+@verb("audit", "admin", "GET /audit")
+def audit(
+    project: Project, caller: Caller, by: str | None = None, verb: str | None = None, subject: str | None = None,
+    limit: int = 100, cursor: int | None = None,
+) -> Any:  # fmt: skip
+    """Who asked for what, from where, and what came of it; the newest first."""
+    if not 1 <= limit <= MOST:
+        raise Invalid(f"limit is a whole number from 1 to {MOST}, not {limit}")
+    if cursor is not None and not 1 <= cursor < 1 << 63:
+        raise Invalid("this cursor is none that was given out")
+    with project.store.read() as tx:
+        found = lines.page(tx, before=cursor, limit=limit + 1, by=by, verb=verb, subject=subject)
+    rest = found[limit:]
+    return {"items": [_line(each) for each in found[:limit]], "next": found[limit - 1].id if rest else None}
+
+
+def _made(made: Made) -> dict[str, Any]:
+    return {**_token(made.token), "secret": made.secret}
+
+
+def _token(token: Token) -> dict[str, Any]:
+    return {
+        "key": token.key,
+        "name": token.name,
+        "account": token.account,
+        "scopes": sorted(token.scopes),
+        "groups": _groups(token.groups),
+        "created_at": _at(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": _at(token.expires_at),
+        "revoked_at": _at(token.revoked_at),
+        "used_at": _at(token.used_at),
+    }
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "role": account.role,
+        "groups": _groups(account.groups),
+        "password": account.has_password,
+        "created_at": _at(account.created_at),
+        "disabled_at": _at(account.disabled_at),
+    }
+
+
+def _line(line: lines.Line) -> dict[str, Any]:
+    def read(text: str | None) -> Any:
+        return None if text is None else json.loads(text)
+
+    return {
+        "id": line.id,
+        "at": _at(line.at),
+        "by": line.by,
+        "via": line.via,
+        "origin": line.origin,
+        "token": line.token,
+        "verb": line.verb,
+        "subject": line.subject,
+        "asked": read(line.asked),
+        "before": read(line.before),
+        "after": read(line.after),
+        "outcome": line.outcome,
+        "problem": line.problem,
+    }
+
+
+def _groups(groups: frozenset[str] | None) -> list[str] | None:
+    return None if groups is None else sorted(groups)
+
+
+def _at(value: int | None) -> str | None:
+    return None if value is None else iso(moment(value))

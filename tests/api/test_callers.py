@@ -1,0 +1,152 @@
+"""Who is let in: tokens, links, passwords, sessions; and what each leaves in the audit."""
+
+import json
+import re
+
+import pytest
+
+from procession.commands import tokens
+from procession.errors import Denied
+from procession.model.caller import ROLES, digest, hashed, is_password
+from tests.api.served import Served
+from tests.waiting import eventually
+
+
+def origin(served: Served) -> dict[str, str]:
+    return {"Origin": f"http://{served.host}"}
+
+
+@pytest.mark.feature("M102", "P29")
+@pytest.mark.parametrize(
+    "secret", ["nonsense", "procession_" + "A" * 43, "procession_" + "A" * 1_000, "procession_\xff" + "A" * 42, ""]
+)
+def test_an_unknown_token_lets_nobody_in(served: Served, secret: str) -> None:
+    """B9."""
+    got = served.ask("GET", "/api/v1/health", token=None, headers={"Authorization": f"Bearer {secret}"})
+    assert got.status == 401
+    assert "www-authenticate" in got.headers
+
+
+def test_a_token_of_a_megabyte_is_refused(served: Served) -> None:
+    """B9."""
+    got = served.say(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"a" * (1 << 20))
+    assert got == b"" or got.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.feature("P29")
+def test_a_token_may_what_its_scopes_say_until_it_is_revoked(served: Served) -> None:
+    """B9."""
+    token = served.token("read")
+    assert served.ask("GET", "/api/v1/health", token=token).status == 200
+    refused = served.ask("GET", "/api/v1/tokens", token=token)
+    assert refused.status == 403
+    assert refused.json["code"] == "Denied"
+    key = token.removeprefix("procession_")[:8]
+    assert served.ask("DELETE", f"/api/v1/tokens/{key}").status == 200
+    eventually(lambda: served.ask("GET", "/api/v1/health", token=token).status == 401)
+    assert served.ask("DELETE", f"/api/v1/tokens/{key}").status == 404
+
+
+def test_a_token_holds_no_longer_than_it_was_made_for(served: Served) -> None:
+    """B9."""
+    made = tokens.add(served.project, "short", ["read"], "test", seconds=60)
+    assert served.ask("GET", "/api/v1/health", token=made.secret).status == 200
+    served.driven.clock.advance(61)
+    eventually(lambda: served.ask("GET", "/api/v1/health", token=made.secret).status == 401)
+
+
+@pytest.mark.feature("P29", "M112")
+def test_a_login_link_opens_one_session_once(served: Served) -> None:
+    """B46."""
+    link = served.ask("POST", "/api/v1/login-links", {}).json["code"]
+    got = served.ask("POST", "/login", {"code": link}, token=None, headers=origin(served))
+    assert got.status == 200
+    cookie = got.headers["set-cookie"]
+    assert re.search(
+        rf"^procession_{served.port}=procession_.+; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200", cookie
+    )
+    session = {"Cookie": cookie.partition(";")[0], "Sec-Fetch-Site": "same-origin"}
+    assert served.ask("GET", "/api/v1/health", token=None, headers=session).status == 200
+    assert served.ask("POST", "/login", {"code": link}, token=None, headers=origin(served)).status == 401
+    assert served.ask("POST", "/logout", token=None, headers=session).status == 200
+    assert served.ask("GET", "/api/v1/health", token=None, headers=session).status == 401
+
+
+def test_a_login_link_is_too_old_after_five_minutes(served: Served) -> None:
+    """B46."""
+    made = tokens.link(served.project, "test")
+    served.driven.clock.advance(301)
+    with pytest.raises(Denied, match="five minutes"):
+        tokens.use_link(served.project, made.secret)
+
+
+def test_a_secret_is_for_the_door_that_it_was_made_for(served: Served) -> None:
+    link = tokens.link(served.project, "test").secret
+    assert served.ask("GET", "/api/v1/health", token=link).status == 401
+    cookie = {"Cookie": f"procession_{served.port}={served.admin}"}
+    assert served.ask("GET", "/api/v1/health", token=None, headers=cookie).status == 401
+
+
+@pytest.mark.feature("M112", "P29")
+def test_a_person_logs_in_with_a_password_and_may_what_their_role_says(served: Served) -> None:
+    body = {"name": "eva", "role": "operator", "password": "correct horse"}
+    made = served.ask("POST", "/api/v1/accounts", body)
+    assert made.status == 201
+    assert made.json["role"] == "operator"
+    wrong = served.ask(
+        "POST", "/login", {"account": "eva", "password": "wrong horse"}, token=None, headers=origin(served)
+    )
+    nobody = served.ask("POST", "/login", {"account": "nobody", "password": "x"}, token=None, headers=origin(served))
+    assert (wrong.status, wrong.json["detail"]) == (nobody.status, nobody.json["detail"]) == (401, wrong.json["detail"])
+    right = served.ask(
+        "POST", "/login", {"account": "eva", "password": "correct horse"}, token=None, headers=origin(served)
+    )
+    session = {"Cookie": right.headers["set-cookie"].partition(";")[0], **origin(served)}
+    you = served.ask("GET", "/api/v1/health", token=None, headers=session).json["you"]
+    assert you == {"by": "eva", "scopes": sorted(ROLES["operator"]), "groups": None}
+    assert served.ask("PUT", "/api/v1/accounts/eva", {"disabled": True}).status == 200
+    eventually(lambda: served.ask("GET", "/api/v1/health", token=None, headers=session).status == 401)
+
+
+@pytest.mark.feature("M112")
+def test_passwords_are_tried_ten_times_a_minute(served: Served) -> None:
+    """B45."""
+    statuses = [
+        served.ask("POST", "/login", {"account": "x", "password": "y"}, token=None, headers=origin(served)).status
+        for _ in range(14)
+    ]
+    assert statuses[-1] == 429
+    assert set(statuses) == {401, 429}
+
+
+def test_a_password_is_kept_so_that_it_cannot_be_read() -> None:
+    kept = hashed("correct horse", b"0123456789abcdef")
+    assert "correct" not in kept
+    assert is_password(kept, "correct horse")
+    assert not is_password(kept, "correct horsE")
+    assert not is_password(None, "correct horse")
+
+
+@pytest.mark.feature("M103", "P29")
+def test_what_is_asked_for_is_in_the_audit_done_or_refused(served: Served) -> None:
+    """B49."""
+    token = served.token("read")
+    served.ask("POST", "/api/v1/accounts", {"name": "ann", "password": "S3CR3T-canary"})
+    served.ask("POST", "/api/v1/accounts", {"name": "ann"})
+    served.ask("POST", "/api/v1/accounts", {"name": "ben"}, token=token)
+    lines = served.ask("GET", "/api/v1/audit?limit=3").json["items"]
+    assert [line["outcome"] for line in lines] == ["Denied", "Refused", "done"]
+    assert lines[0]["token"] == token.removeprefix("procession_")[:8]
+    assert lines[2]["asked"] == {"name": "ann", "password": "***"}
+    assert (lines[2]["via"], lines[2]["origin"], lines[2]["subject"]) == ("http", "127.0.0.1", "name:ann")
+
+
+def test_no_secret_is_in_the_database_or_in_an_answer(served: Served) -> None:
+    made = served.ask("POST", "/api/v1/tokens", {"name": "canary", "scopes": ["read"]}).json
+    assert served.ask("GET", "/api/v1/health", token=made["secret"]).status == 200
+    files = [path for path in served.project.var.root.rglob("*") if path.is_file() and path.name != "token"]
+    for path in files:
+        assert made["secret"].encode() not in path.read_bytes(), path
+    assert any(digest(made["secret"]).encode() in path.read_bytes() for path in files)
+    for path in ("tokens", "audit", "health"):
+        assert made["secret"] not in json.dumps(served.ask("GET", f"/api/v1/{path}").json)
