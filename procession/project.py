@@ -23,6 +23,7 @@ from procession.store.installation import Installation
 from procession.workdir import Var, is_held
 
 if TYPE_CHECKING:
+    from procession.commands.gathering import Gathering
     from procession.post import Post
 
 TAKEN_WITHIN = 3.0
@@ -41,6 +42,8 @@ class Project:
         self.store = store
         self.clock = clock
         self.post: Post | None = None
+        self.gathering: Gathering | None = None
+        """Where many threads submit events: what stores those that come at the same time together."""
         self.file_problem: str | None = None
         """Why the definition files could not be read when they changed last; the older ones stay in force."""
         self._fingerprint: str | None = None

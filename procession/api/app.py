@@ -8,20 +8,20 @@ waits; every answer has the headers of the guard, and every refusal is a problem
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from procession import verbs
-from procession.api import guard
+from procession.api import guard, once
 from procession.api.callers import Callers
 from procession.api.guard import Names
 from procession.api.limits import Bucket, Buckets
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Receive, Request, Send, as_json
 from procession.api.routes import PREFIX, Routes, arguments
+from procession.commands.gathering import Gathering
 from procession.errors import ProcessionError
 from procession.project import Project
 from procession.verbs import Caller, Raw, Verb
@@ -32,6 +32,10 @@ access = logging.getLogger("procession.access")
 THREADS = 6
 """As many connections as the store has, and one."""
 TOLD = frozenset({401, 403, 421})
+GATHERED = frozenset({"emit", "hook"})
+"""Verbs whose callers wait together for one commit."""
+WAITING = 64
+"""Threads that may wait so; they come when they are needed."""
 INLINE = frozenset({"application/json", "image/png", "image/jpeg"})
 Value = TypeVar("Value")
 
@@ -45,6 +49,8 @@ class App:
         self.callers = Callers(project, names.cookie)
         self.verbs = verbs.load()
         self.routes = Routes(self.verbs)
+        self.intake = ThreadPoolExecutor(WAITING, thread_name_prefix="procession-intake")
+        project.gathering = Gathering(project)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="procession-api")
         self._told = Bucket(20, 0.2)
         self.by_address = Buckets(20_000, 4_000.0)
@@ -100,21 +106,35 @@ class App:
         if body is not None and not verb.changes:
             raise Problem(400, "Invalid", "a GET has no body; put the arguments into the query string")
         query = request.parameters()
-        return await self.apart(lambda: self._call(caller, verb, arguments(verb, path, query, body)))
+        key = once.key_of(request) if verb.changes else None
+        if verb.name == "hook":
+            body = once.of_hook(request, body, key)
+        pool = self.intake if verb.name in GATHERED else self.pool
+        return await self.apart(lambda: self._call(caller, verb, arguments(verb, path, query, body), key), pool)
 
-    def _call(self, caller: Caller, verb: Verb, given: dict[str, Any]) -> Answer:
-        return answered(verbs.call(self.project, caller, verb.name, given), verb.status)
+    def _call(self, caller: Caller, verb: Verb, given: dict[str, Any], key: str | None) -> Answer:
+        if key is None:
+            return answered(verbs.call(self.project, caller, verb.name, given), verb.status)
+        with once.asked_once(self.project, caller, verb.name, given, key) as asked:
+            if asked.before is None:
+                value = verbs.call(self.project, caller, verb.name, given, once=asked.once)
+                asked.answer(answered(value, verb.status))
+        return asked.given
 
-    async def apart(self, act: Callable[[], Value]) -> Value:
+    async def apart(self, act: Callable[[], Value], pool: ThreadPoolExecutor | None = None) -> Value:
         """Do this in a thread of the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self.pool, act)
+        return await asyncio.get_running_loop().run_in_executor(pool or self.pool, act)
 
     def leaving(self) -> None:
         """The server is about to stop: what would not end by itself ends."""
 
     def close(self) -> None:
         """End the threads."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self.intake, self.pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+        if self.project.gathering is not None:
+            self.project.gathering.close()
+            self.project.gathering = None
 
 
 def answered(value: Any, status: int) -> Answer:
@@ -150,8 +170,3 @@ async def _send(send: Send, answer: Answer, *, head: bool) -> None:
     async for piece in answer.stream:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-def fingerprint(verb: str, given: Any) -> str:
-    """What two requests must share to be the same."""
-    return hashlib.sha256(repr((verb, given)).encode("utf-8", "surrogatepass")).hexdigest()

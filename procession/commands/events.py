@@ -61,6 +61,8 @@ def submit(project: Project, event: NewEvent) -> Submitted:
     try:
         event = event.check()
         refuse_if_full(project)
+        if project.gathering is not None:
+            return project.gathering.submit(event)
         with project.store.begin() as tx:
             (answer,) = submit_all(project, tx, [event])
     except Invalid as error:

@@ -52,6 +52,7 @@ class Answered:
     status: int
     """0: it was done, and what was answered is not known (the server was killed in between)."""
     body: str
+    at: int
 
 
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -77,7 +78,7 @@ def page(
 def find_answer(tx: Tx, caller: str, key: str) -> Answered | None:
     """What this caller was answered to this key, if anything."""
     row = tx.row(_FIND, caller=caller, key=key)
-    return None if row is None else Answered(row.asked, row.status, row.body)
+    return None if row is None else Answered(row.asked, row.status, row.body, row.at)
 
 
 def take_key(tx: Tx, caller: str, key: str, asked: str, at: int) -> bool:

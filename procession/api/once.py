@@ -1,0 +1,100 @@
+"""Idempotency keys: a request that is sent again is answered again, and not done again.
+
+*In:* the header ``Idempotency-Key`` of a request that changes something. *Out:* the answer; that of the first time, if
+there was one. *Always:* the key is taken in the transaction of the change, so whatever is killed when, what was asked
+once is done at most once; a refusal takes no key. Keys are kept for `KEPT` and are each caller's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from procession.api.problems import Problem
+from procession.api.request import Answer, Request
+from procession.project import Project
+from procession.store import audit
+from procession.verbs import Caller
+from procession.verbs.witness import Once, Taken
+
+KEPT = 24 * 3_600_000_000
+"""Microseconds for which an answer is kept."""
+MAX_KEY = 255
+REPLAYED = ((b"idempotent-replayed", b"true"),)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request with a key, and its answer as soon as there is one."""
+
+    project: Project
+    once: Once
+    before: Answer | None = None
+    """What was answered the first time."""
+    now: Answer | None = None
+
+    @property
+    def given(self) -> Answer:
+        """What is answered."""
+        found = self.before or self.now
+        assert found is not None
+        return found
+
+    def answer(self, answer: Answer) -> None:
+        """Keep what is answered."""
+        self.now = answer
+        with self.project.store.begin() as tx:
+            audit.set_answer(tx, self.once.caller, self.once.key, answer.status, answer.body.decode())
+
+
+@contextmanager
+def asked_once(
+    project: Project, caller: Caller, verb: str, given: dict[str, Any], key: str
+) -> Iterator[Asked]:  # fmt: skip
+    """A request with this key; Problem where the key belongs to another request, or its answer is not known."""
+    request = hashlib.sha256(repr((verb, sorted(given.items()))).encode("utf-8", "surrogatepass")).hexdigest()
+    asked = Asked(project, Once(caller.token or caller.by, key, request))
+    asked.before = _before(project, asked.once)
+    try:
+        yield asked
+    except Taken:
+        asked.before = _before(project, asked.once)
+        if asked.before is None:
+            raise
+
+
+def _before(project: Project, once: Once) -> Answer | None:
+    with project.store.read() as tx:
+        found = audit.find_answer(tx, once.caller, once.key)
+    if found is None or project.now() - found.at > KEPT:
+        return None
+    if found.asked != once.asked:
+        raise Problem(422, "Invalid", "this idempotency key was used for another request; use a new one")
+    if not found.status:
+        raise Problem(
+            409, "Duplicate", "this request is being done, or was done and its answer is lost; look, then ask anew",
+            ((b"retry-after", b"1"),),
+        )  # fmt: skip
+    return Answer(found.status, found.body.encode(), headers=REPLAYED)
+
+
+def key_of(request: Request) -> str | None:
+    """The idempotency key of a request, if it has one."""
+    return _checked(request.header(b"idempotency-key"), "Idempotency-Key")
+
+
+def of_hook(request: Request, body: Any, key: str | None) -> dict[str, Any]:
+    """The arguments of a webhook: all of the body is parameters, a header names the key of the event."""
+    if not isinstance(body, dict):
+        raise Problem(400, "Invalid", "what is posted to a hook must be a JSON object: its names become parameters")
+    own = _checked(request.header(b"procession-key"), "Procession-Key")
+    return {"params": body, "key": own or key}
+
+
+def _checked(key: str | None, name: str) -> str | None:
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise Problem(400, "Invalid", f"{name} has 1 to {MAX_KEY} printable ASCII characters")
+    return key

@@ -1,0 +1,29 @@
+"""Webhooks in: what other systems post becomes an event (P8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession.commands import events
+from procession.model.event import NewEvent
+from procession.project import Project
+from procession.verbs.verb import Caller, verb
+
+
+@verb("hook", "trigger", "POST /hooks/{event}", status=202)
+def hook(
+    project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None
+) -> Any:  # fmt: skip
+    """What is posted is an event of this name, its parameters the JSON object that was sent.
+
+    Over HTTP the whole body is the parameters; the header Procession-Key, or else Idempotency-Key, is the event's key.
+    """
+    origin = None if caller.attempt is None else caller.attempt[0]
+    new = NewEvent(event, params or {}, key, source=f"{caller.via}:{caller.by}", origin_id=origin)
+    done = events.submit(project, new)
+    return {
+        "id": done.event_id,
+        "duplicate": done.duplicate,
+        "conflict": done.conflict,
+        "processings": list(done.processings),
+    }

@@ -1,0 +1,99 @@
+"""What is sent again is answered again and not done again; what comes at the same time is stored together."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from procession.store import events
+from tests.api.served import Served
+
+
+def count(served: Served, table: str) -> int:
+    return int(served.driven.rows(f"SELECT count(*) AS n FROM {table}")[0].n)
+
+
+@pytest.mark.feature("P8", "M102")
+def test_a_request_with_a_key_is_done_once(served: Served) -> None:
+    body, headers = {"name": "once"}, {"Idempotency-Key": "a-1"}
+    first = served.ask("POST", "/api/v1/accounts", body, headers=headers)
+    again = served.ask("POST", "/api/v1/accounts", body, headers=headers)
+    assert (first.status, again.status) == (201, 201)
+    assert first.body == again.body
+    assert again.headers["idempotent-replayed"] == "true"
+    other = served.ask("POST", "/api/v1/accounts", {"name": "another"}, headers=headers)
+    assert other.status == 422
+
+
+def test_a_refusal_takes_no_key(served: Served) -> None:
+    headers = {"Idempotency-Key": "a-2"}
+    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 404
+    assert served.ask("POST", "/api/v1/accounts", {"name": "later"}).status == 201
+    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 200
+    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 200
+
+
+def test_a_key_is_each_callers_own(served: Served) -> None:
+    headers, other = {"Idempotency-Key": "a-3"}, served.token("admin")
+    assert served.ask("POST", "/api/v1/accounts", {"name": "own"}, headers=headers).status == 201
+    assert served.ask("POST", "/api/v1/accounts", {"name": "own"}, headers=headers, token=other).status == 409
+
+
+@pytest.mark.feature("P8")
+def test_of_many_with_one_key_at_the_same_time_one_is_done(served: Served) -> None:
+    before = count(served, "event")
+
+    def ask(n: int) -> int:
+        headers = {"Idempotency-Key": "a-4", "Procession-Key": f"k{n % 2}"}
+        return served.ask("POST", "/api/v1/hooks/scene", {"sat": "L8"}, headers=headers).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: ask(0), range(24)))
+    assert set(statuses) <= {202, 409}
+    assert 202 in statuses
+    assert count(served, "event") == before + 1
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "\xe9", "a\tb"])
+def test_a_key_that_cannot_be_one_is_refused(served: Served, key: str) -> None:
+    """B15."""
+    assert served.ask("POST", "/api/v1/accounts", {"name": "x"}, headers={"Idempotency-Key": key}).status == 400
+
+
+@pytest.mark.feature("P8")
+def test_what_is_posted_to_a_hook_becomes_an_event(served: Served) -> None:
+    token = served.token("trigger")
+    got = served.ask(
+        "POST", "/api/v1/hooks/scene", {"path": "a.tif", "bands": [1, 2]}, token=token,
+        headers={"Procession-Key": "LC08"},
+    )  # fmt: skip
+    assert got.status == 202
+    assert len(got.json["processings"]) == 1
+    with served.project.store.read() as tx:
+        stored = events.find(tx, got.json["id"])
+    assert stored is not None
+    assert (stored.key, stored.params) == ("LC08", {"path": "a.tif", "bands": [1, 2]})
+    assert served.ask("POST", "/api/v1/hooks/scene", {}, token=served.token("read")).status == 403
+    assert served.ask("POST", "/api/v1/hooks/scene", [1], token=token).status == 400
+    assert served.ask("POST", "/api/v1/hooks/no%20name", {}, token=token).status == 400
+
+
+@pytest.mark.feature("M102")
+def test_events_that_come_at_the_same_time_are_all_stored_each_with_its_answer(served: Served) -> None:
+    """G1: nobody is answered before it is stored; one that is refused harms no other."""
+
+    def ask(n: int) -> tuple[int, int]:
+        params = {"PATH": "x"} if n % 10 == 9 else {"n": n}
+        got = served.ask("POST", "/api/v1/hooks/scene", params, headers={"Procession-Key": f"many-{n // 2}"})
+        return got.status, got.json.get("id", 0)
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(200)))
+    assert [status for status, _ in answers] == [400 if n % 10 == 9 else 202 for n in range(200)]
+    with served.project.store.read() as tx:
+        for n, (status, event_id) in enumerate(answers):
+            if status == 202:
+                found = events.find(tx, event_id)
+                assert found is not None
+                assert found.key == f"many-{n // 2}"
+    rows = served.driven.rows("SELECT count(*) AS n FROM audit WHERE verb = 'hook' AND outcome = 'done'")
+    assert rows[0].n >= 180
