@@ -71,7 +71,7 @@ class CallPlan:
     python: str
     timeout: float | None
     alone: bool
-    """It is the only step of its task, so that its success is the success of the whole."""
+    """It is the only step of its task, whose success is that of the whole, and nothing more follows from it."""
 
     def told(self, surroundings: Mapping[str, str]) -> bytes:
         """The line by which a worker learns of it."""

@@ -17,11 +17,13 @@ from procession.errors import Invalid
 from procession.executors.calls import CallPlan, Calls, Order
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
+from procession.flow.room import Room
 from procession.model.admission import Candidate
+from procession.model.body import Body
 from procession.model.outcome import Ending, Outcome
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import bodies, steps
+from procession.store import bodies, calls, moves, processings, steps
 from procession.store.bodies import Input
 from procession.store.database import Tx
 
@@ -29,13 +31,13 @@ quoted = json.encoder.encode_basestring_ascii
 """A text as JSON, at once: this is the hot path."""
 
 
-def plan_of(calls: Calls, definition_id: int, task: Task, ordinal: int) -> CallPlan:
+def plan_of(pool: Calls, definition_id: int, task: Task, ordinal: int) -> CallPlan:
     """What all calls of this step have in common; the same object each time."""
-    if (known := calls.plans.get((definition_id, ordinal))) is None:
+    if (known := pool.plans.get((definition_id, ordinal))) is None:
         plan = task.step(ordinal)
-        known = calls.plans[definition_id, ordinal] = CallPlan(
-            len(calls.plans) + 1, plan.function, task.name, plan.name, ordinal, task.on, plan.python, plan.timeout,
-            len(task.steps) == 1,
+        known = pool.plans[definition_id, ordinal] = CallPlan(
+            len(pool.plans) + 1, plan.function, task.name, plan.name, ordinal, task.on, plan.python, plan.timeout,
+            len(task.steps) == 1 and task.retention is None,
         )  # fmt: skip
     return known
 
@@ -48,7 +50,7 @@ def call(
     orders: Mapping[int, steps.Order],
 ) -> None:
     """Have these claims called after the commit."""
-    calls = project.serving.calling
+    pool = project.serving.calling
     inputs = bodies.inputs_of(tx, {orders[c.processing_id].event_id for c in claimed})
     again = {c.processing_id for c in claimed if c.attempt or c.ordinal > 1}
     saved = steps.outputs(tx, again) if again else {}
@@ -57,7 +59,7 @@ def call(
     for c in claimed:
         task, order = definitions[c.definition_id], orders[c.processing_id]
         which = (c.processing_id, c.ordinal, c.attempt + 1)
-        plan = plan_of(calls, c.definition_id, task, c.ordinal)
+        plan = plan_of(pool, c.definition_id, task, c.ordinal)
         try:
             extra = _given(project, task, inputs.get(order.event_id))
         except Invalid as error:
@@ -74,7 +76,7 @@ def call(
     if unfit:
         conclude(project, tx, unfit)
     for plan, some in sent.items():
-        tx.after(partial(calls.submit, plan, some))
+        tx.after(partial(pool.submit, plan, some))
 
 
 def _text(which: tuple[int, int, int], order: steps.Order, extra: Mapping[str, Any]) -> str:
@@ -97,3 +99,78 @@ def _given(project: Project, task: Task, found: Input | None) -> dict[str, Any]:
         )
     packed = base64.b64encode(found.body.bytes()).decode()
     return {"pickle": packed, "pickle_key": str(project.var.pickle_key)}
+
+
+# ── by the thousand ────────────────────────────────────────────────────────────────────────────────
+
+
+def call_many(project: Project, tx: Tx, definitions: Definitions, room: Room, most: int) -> int | None:
+    """Claim what waits, where all that waits are calls of tasks with one step that want nothing but a worker, and every
+    worker has its processor: then the order decides alone. Return how many; None: it is not so, `choose` decides.
+    """
+    live, here, post = room.live, room.capacity, project.serving
+    if post.calls is None or post.kind != "up" or post.trouble or here.calls_ahead == 0:
+        return None
+    n = min(most, here.workers + here.calls_ahead - live.calls)
+    if here.cpus - (live.cpus - live.call_cpus) < here.workers or not _nothing_odd(project, room):
+        return None
+    if n <= 0 or steps.ready(tx, None, float("inf"), 1) or steps.held(tx):
+        return None
+    rows: list[calls.Next] = []
+    for name in processings.tasks_waiting(tx):
+        found = calls.next_of(tx, name, n)
+        if any(row.started_at is not None or not _is_plain(definitions, room, row.definition_id) for row in found):
+            return None
+        rows += found
+    rows = sorted(rows, key=lambda row: (-row.rank, row.id))[:n]
+    if not rows:
+        return 0
+    sent: dict[CallPlan, list[Order]] = defaultdict(list)
+    try:
+        for row in rows:
+            task = definitions[row.definition_id]
+            sent[plan_of(post.calls, row.definition_id, task, 1)].append(((row.id, 1, 1), _told(project, task, row)))
+    except Invalid:
+        return None
+    ids, now = [row.id for row in rows], project.now()
+    moves.begin_calls(tx, ids, now)
+    calls.add_attempts(tx, ids, post.launcher_id, now)
+    for plan, some in sent.items():
+        tx.after(partial(post.calls.submit, plan, some))
+    return len(rows)
+
+
+def _nothing_odd(project: Project, room: Room) -> bool:
+    """Is there nothing that would decide beside the order?"""
+    here = room.capacity
+    return here.full is None and here.disk is None and not room.live.kept and not project.settings.plans_of_queues
+
+
+def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:
+    """Does a processing of this definition want nothing but a worker and its processor, for one step?"""
+    if not definitions.readable(definition_id):
+        return False
+    task = definitions[definition_id]
+    plan = task.steps[0]
+    return (
+        len(task.steps) == 1
+        and bool(plan.function)
+        and (plan.cpus, plan.memory, plan.gpus, plan.queue, plan.when) == (1.0, 0, 0, "", None)
+        and not (plan.labels or plan.uses or task.uses)
+        and "" in room.capacity.queues
+        and not room.settings.at_once(task.name, task.at_once)
+        and room.settings.pause(task.name, task.group) is None
+    )
+
+
+def _told(project: Project, task: Task, row: calls.Next) -> str:
+    """What the worker is told of one call."""
+    key = "null" if row.key is None else quoted(row.key)
+    text = f"{row.id},1,{row.event_id},{key},{quoted(row.title)},{row.params}"
+    if row.kind is None and row.name == task.on:
+        return text
+    if row.kind == "json" and row.form == "text" and row.name == task.on:
+        return f'{text},{{"inputs":{row.body}}}'
+    found = Input(row.kind, Body(row.form or "", row.body or "", 0)) if row.kind else None
+    extra = _given(project, task, found)
+    return f"{text},{json.dumps(extra if row.name == task.on else {**extra, 'event': row.name})}"

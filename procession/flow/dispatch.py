@@ -20,7 +20,7 @@ from procession.clock import moment
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.budget import full
-from procession.flow.calling import call
+from procession.flow.calling import call, call_many
 from procession.flow.candidates import SPARE, Choice, Definitions, choose, has_directory
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.flow.ordering import make_job, with_kept_code
@@ -55,8 +55,12 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     if project.serving.closing or not project.serving.is_fresh():
         return None
     definitions = Definitions(tx)
-    choice = _choice(project, tx, definitions)
     now = project.now()
+    room = _room_now(project, tx)
+    called = call_many(project, tx, definitions, room, CALLS)
+    if called is not None:
+        return _next(project, tx, None) if called < CALLS else project.clock.now()
+    choice = _choice(project, tx, definitions, room)
     if choice.empty:
         _finish(tx, definitions, choice, now)
     if choice.admitted:
@@ -66,7 +70,12 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
         tx.after(lambda: _send(project.serving, ()))
     if len(choice.admitted) >= BATCH or choice.empty:
         return project.clock.now()
-    due = [moment for moment in (steps.next_due(tx), processings.next_due(tx), _patience(choice, now)) if moment]
+    return _next(project, tx, _patience(choice, now))
+
+
+def _next(project: Project, tx: Tx, patience: int | None) -> datetime | None:
+    """When the next moment comes for which something waits."""
+    due = [moment for moment in (steps.next_due(tx), processings.next_due(tx), patience) if moment]
     return moment(min(due)) if due else None
 
 
@@ -83,7 +92,7 @@ def dispatch_apart(project: Project) -> datetime | None:
         try:
             with project.store.begin() as tx:
                 definitions = Definitions(tx)
-                choice = _choice(project, tx, definitions)
+                choice = _choice(project, tx, definitions, _room_now(project, tx))
                 if not choice.admitted:
                     break
                 pid = choice.admitted[0].processing_id
@@ -99,14 +108,18 @@ def dispatch_apart(project: Project) -> datetime | None:
     return project.clock.now() + AGAIN
 
 
-def _choice(project: Project, tx: Tx, definitions: Definitions) -> Choice:
-    """All candidates, those for which there is room, and what stands in the way of the others."""
-    post = project.serving
+def _room_now(project: Project, tx: Tx) -> Room:
+    """What this launcher may use now, with nobody else claiming; what was to wait until now waits no more."""
     tx.claim_alone()
     now = project.now()
     steps.wake_due(tx, now)
     processings.wake_due(tx, now)
-    room = room_here(project, tx, post)
+    return room_here(project, tx, project.serving)
+
+
+def _choice(project: Project, tx: Tx, definitions: Definitions, room: Room) -> Choice:
+    """All candidates, those for which there is room, and what stands in the way of the others."""
+    post = project.serving
     here, live = room.capacity, room.live
     free = here.cpus + here.ahead - live.busy(here.workers)
     calls = here.workers + here.calls_ahead - live.calls

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from procession import contract
 from procession.clock import micros
-from procession.errors import Invalid, StoreError
-from procession.executors.calls import Heard, Returned
+from procession.errors import Invalid, StaleState, StoreError
+from procession.executors.calls import CallPlan, Heard, Plain, Returned
 from procession.flow.conclude import Conclusion, conclude
+from procession.flow.notice import Concluded, notice
 from procession.model.body import Body
 from procession.model.outcome import Ending, Outcome
+from procession.model.states import State
 from procession.project import Project
-from procession.store import moves, processings, steps
+from procession.store import calls, moves, processings, steps, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
+from procession.store.tallies import Count
 
 log = logging.getLogger("procession")
 
@@ -31,25 +35,26 @@ MAX_MESSAGES = 1000
 
 def settle_calls(project: Project, tx: Tx) -> None:
     """Settle what has ended and write down what was said."""
-    calls = project.serving.calls
-    if calls is None or not calls.ended:
+    pool = project.serving.calls
+    if pool is None or not pool.ended:
         return
-    heard = calls.heard()
+    heard = pool.heard()
     _write_down(project, tx, heard)
     ended = [conclusion(project, tx, each) for each in heard.returned]
     for plan, some in heard.plain.items():
-        ended += [_plain((pid, plan.ordinal, number), began, end) for pid, number, began, end in some]
+        if not (plan.alone and _succeed_many(project, tx, plan, some)):
+            ended += [_plain((pid, plan.ordinal, number), began, end) for pid, number, began, end in some]
     if ended:
         conclude(project, tx, ended)
-    tx.after(calls.settled)
+    tx.after(pool.settled)
 
 
 def settle_apart(project: Project) -> None:
     """The careful way, after a turn has failed: each call in its own transaction."""
-    calls = project.serving.calls
-    if calls is None or not calls.ended:
+    pool = project.serving.calls
+    if pool is None or not pool.ended:
         return
-    heard = calls.heard()
+    heard = pool.heard()
     for plan, some in heard.plain.items():
         heard.returned += [
             Returned((pid, plan.ordinal, number), "succeeded", "", b, e) for pid, number, b, e in some
@@ -68,7 +73,25 @@ def settle_apart(project: Project) -> None:
             heard.returned[0] = Returned(each.which, "failed", why, each.began, each.ended)
             continue
         heard.returned.pop(0)
-    calls.settled()
+    pool.settled()
+
+
+def _succeed_many(project: Project, tx: Tx, plan: CallPlan, some: Sequence[Plain]) -> bool:
+    """Settle calls of which nothing follows but their success, as one set; False, and nothing is done, if one of them
+    is not so: of them all, each is then looked at."""
+    ids, now = [pid for pid, _, _, _ in some], project.now()
+    if any(number != 1 for _, number, _, _ in some) or calls.hold_locks(tx, ids):
+        return False
+    seconds = calls.seconds(tx, ids, now)
+    try:
+        with tx.apart():
+            calls.succeed(tx, [(pid, began, ended) for pid, _, began, ended in some])
+            moves.succeed_calls(tx, ids, now)
+    except StaleState:
+        return False
+    tallies.add(tx, now, [Count("task", plan.task, str(State.SUCCEEDED), len(ids), seconds)])
+    notice(project, tx, [Concluded(ids[0], plan.task, plan.step, "succeed", "", ())])
+    return True
 
 
 def _plain(which: tuple[int, int, int], began: int, ended: int) -> Conclusion:

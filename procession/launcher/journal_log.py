@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -32,7 +32,7 @@ OVERLAP = 200
 class JournalLog:
     """Follows the journal from its present end, or from behind the entry with this id."""
 
-    def __init__(self, store: Store, tell: Callable[[Entry], None], after: int | None = None) -> None:
+    def __init__(self, store: Store, tell: Callable[[Sequence[Entry]], None], after: int | None = None) -> None:
         self._store = store
         self._tell = tell
         with store.read() as tx:
@@ -60,8 +60,8 @@ class JournalLog:
             with self._store.read() as tx:
                 entries = journal.since(tx, self._cursor - self._overlap)
             new = [entry for entry in entries if entry.id not in self._told]
-            for entry in new:
-                self._tell(entry)
+            if new:
+                self._tell(new)
             self._told.extend(entry.id for entry in new)
             if not new:
                 break
@@ -83,16 +83,29 @@ def told(entry: Entry) -> str:
 def log_to(path: Path, *, terminal: bool) -> None:
     """Send the framework's log to its file, and to the terminal as well."""
     handlers: list[logging.Handler] = [RotatingFileHandler(path, maxBytes=16 << 20, backupCount=3, delay=True)]
-    handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handlers[0].setFormatter(EachLine("%(asctime)s %(levelname)s %(message)s"))
     if terminal:
         handlers.append(logging.StreamHandler())
-        handlers[1].setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handlers[1].setFormatter(EachLine("%(asctime)s %(message)s", "%H:%M:%S"))
     root = logging.getLogger("procession")
     root.setLevel(logging.INFO)
     root.handlers[:] = handlers
     root.propagate = False
 
 
-def tell(entry: Entry) -> None:
-    """Write an entry to the framework's log."""
-    log.info("%s", told(entry))
+def tell(entries: Sequence[Entry]) -> None:
+    """Write entries to the framework's log, all at once: a line of the log costs more than a line of the journal."""
+    log.info("%s", "\n".join(map(told, entries)))
+
+
+class EachLine(logging.Formatter):
+    """Gives each line of a message what stands before the first."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        first, *more = text.split("\n")
+        said = record.getMessage().split("\n", 1)[0]
+        if not more or record.exc_info or not first.endswith(said):
+            return text
+        before = first[: len(first) - len(said)]
+        return "\n".join([first, *(before + line for line in more)])

@@ -99,7 +99,7 @@ class Local:
 
         lines: list[dict[str, Any]] = []
         with self._lock:
-            follower = JournalLog(self._opened().store, lambda entry: lines.append(present.entry(entry)), after)
+            follower = JournalLog(self._opened().store, lambda found: lines.extend(map(present.entry, found)), after)
         while True:
             with self._lock:
                 project = self._opened()

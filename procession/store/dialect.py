@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -65,6 +66,21 @@ def given_texts(dialect: str, name: str) -> Select[Any]:
     from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  40 ms, only where it is used
 
     return select(func.jsonb_array_elements_text(cast(texts, JSONB)))
+
+
+def given_ids(dialect: str, name: str) -> FromClause:
+    """The whole numbers of a JSON parameter (an array) as something to select from: its column is ``id``.
+
+    For statements that do the same to every row of a set: one run of them is twice as fast as one for each row.
+    """
+    ids = bindparam(name, type_=Text())
+    if dialect == "sqlite":
+        each = func.json_each(ids).table_valued("value", name=f"each_{name}")
+        return select(each.c.value.label("id")).subquery("r")
+    from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  40 ms, only where it is used
+
+    value = func.jsonb_array_elements_text(cast(ids, JSONB))
+    return select(cast(value, BigInteger).label("id")).subquery("r")
 
 
 class Given:

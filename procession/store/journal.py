@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, func, select
-from sqlalchemy.engine import Row
 
 from procession.clock import moment
 from procession.model.journal import Entry
@@ -17,12 +17,12 @@ _t = schema.journal
 
 def of(tx: Tx, processing_id: int) -> list[Entry]:
     """The story of one processing, oldest first."""
-    return [_picture(row) for row in tx.rows(_OF, id=processing_id)]
+    return [_picture(*row) for row in tx.tuples(_OF, id=processing_id)]
 
 
 def since(tx: Tx, cursor: int, limit: int = 1000) -> list[Entry]:
     """What has happened after the entry with this id, oldest first."""
-    return [_picture(row) for row in tx.rows(_SINCE, id=cursor, n=limit)]
+    return [_picture(*row) for row in tx.tuples(_SINCE, id=cursor, n=limit)]
 
 
 def end(tx: Tx) -> int:
@@ -30,22 +30,14 @@ def end(tx: Tx) -> int:
     return int(tx.run(_END).scalar_one())
 
 
-def _picture(row: Row[Any]) -> Entry:
-    return Entry(
-        row.id,
-        moment(row.at),
-        row.noun,
-        row.processing_id,
-        row.ordinal,
-        row.attempt,
-        row.verb,
-        row.state,
-        row.by,
-        row.reason,
-    )
+def _picture(id_: int, at: int, *rest: Any) -> Entry:
+    return Entry(id_, moment(at), *rest)
 
 
+_COLUMNS = [_t.c[field.name] for field in fields(Entry)]
 _id = bindparam("id", type_=BigInteger())
-_OF = Statement(lambda _: select(_t).where(_t.c.processing_id == _id).order_by(_t.c.id))
-_SINCE = Statement(lambda _: select(_t).where(_t.c.id > _id).order_by(_t.c.id).limit(bindparam("n", type_=Integer())))
+_OF = Statement(lambda _: select(*_COLUMNS).where(_t.c.processing_id == _id).order_by(_t.c.id))
+_SINCE = Statement(
+    lambda _: select(*_COLUMNS).where(_t.c.id > _id).order_by(_t.c.id).limit(bindparam("n", type_=Integer()))
+)
 _END = Statement(lambda _: select(func.coalesce(func.max(_t.c.id), 0)))

@@ -8,18 +8,19 @@ move and the whole set is refused (`StaleState`), so nothing is ever overwritten
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, func, insert, literal_column, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
 from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move, State
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, unindexed
+from procession.store.dialect import Given, given_ids, unindexed
 
 ROW = {
     "processing_id": BigInteger(),
@@ -71,6 +72,32 @@ def steps(tx: Tx, verb: str, moving: Sequence[Moving], by: str, *, quiet: bool =
 def processings(tx: Tx, verb: str, moving: Sequence[Moving], by: str) -> None:
     """Move processings."""
     _move(tx, PROCESSING, verb, moving, by, False)
+
+
+def begin_calls(tx: Tx, ids: Sequence[int], at: int) -> None:
+    """The only steps of these fresh processings are claimed: begin, ready and claim at once, for a set.
+
+    Nothing of it is written into the journal; their ends will be. The attempts say who claimed them, and when.
+    """
+    _move_set(tx, (_CLAIM_CALLS, _BEGIN_CALLS), ids, at)
+
+
+def succeed_calls(tx: Tx, ids: Sequence[int], at: int) -> None:
+    """The first attempts at the only steps of these processings have succeeded, and so have they.
+
+    One of which a cancel was asked, or whose result is to be delivered, is refused with all others: it goes step by
+    step. Nothing of them is on the disk.
+    """
+    _move_set(tx, (_SUCCEED_CALL_STEPS, _SUCCEED_CALLS), ids, at)
+    tx.run(_NOTE_CALLS, ids=json.dumps(ids), at=at)
+
+
+def _move_set(tx: Tx, statements: Sequence[Statement], ids: Sequence[int], at: int) -> None:
+    tx.wrote = True
+    given = json.dumps(ids)
+    for statement in statements:
+        if tx.run(statement, ids=given, at=at).rowcount != len(ids):
+            raise StaleState("a call of this set is in another state, or at another attempt, by now")
 
 
 def note(tx: Tx, noun: str, verb: str, noted: Sequence[Moving], by: str, state: str | None = None) -> None:
@@ -173,3 +200,87 @@ _MOVES = {(m.noun, move.verb): _statement(m, move) for m in MACHINES.values() fo
 
 _LINE = {c.name: BigInteger() if c.name == "processing_id" else c.type for c in schema.journal.c if c.name != "id"}
 _NOTE = Statement(lambda dialect: insert(schema.journal).from_select(list(_LINE), Given(dialect, _LINE).select()))
+
+
+# ── calls by the thousand ──────────────────────────────────────────────────────────────────────────
+# The same moves of the same machines, two or three of them at once; the states come from the tables here, too.
+
+
+def _at() -> Any:
+    return bindparam("at", type_=BigInteger())
+
+
+def _state(state: State) -> Any:
+    return literal_column(f"'{state}'")
+
+
+def _claim_calls(dialect: str) -> Executable:
+    table = schema.step.c
+    (source,), target = STEP.moves["ready"].sources, STEP.moves["claim"].target
+    return (
+        update(schema.step)
+        .values(state=_state(target), attempt=literal_column("1"), started_at=_at(), ready_at=_at())
+        .where(
+            table.processing_id.in_(select(given_ids(dialect, "ids").c.id)),
+            table.ordinal == literal_column("1"),
+            table.attempt == literal_column("0"),
+            table.held_at.is_(None),
+            unindexed(dialect, table.state) == _state(source),
+        )
+    )
+
+
+def _begin_calls(dialect: str) -> Executable:
+    table, move = schema.processing.c, PROCESSING.moves["begin"]
+    return (
+        update(schema.processing)
+        .values(state=_state(move.target), started_at=_at(), reason=None)
+        .where(
+            table.id.in_(select(given_ids(dialect, "ids").c.id)),
+            table.started_at.is_(None),
+            unindexed(dialect, table.state).op("IN")(_literals(move)),
+        )
+    )
+
+
+def _succeed_call_steps(dialect: str) -> Executable:
+    table, move = schema.step.c, STEP.moves["succeed"]
+    return (
+        update(schema.step)
+        .values(state=_state(move.target), finished_at=_at(), reason=None)
+        .where(
+            table.processing_id.in_(select(given_ids(dialect, "ids").c.id)),
+            table.ordinal == literal_column("1"),
+            table.attempt == literal_column("1"),
+            unindexed(dialect, table.state).op("IN")(_literals(move)),
+        )
+    )
+
+
+def _succeed_calls(dialect: str) -> Executable:
+    table, move = schema.processing.c, PROCESSING.moves["succeed"]
+    return (
+        update(schema.processing)
+        .values(state=_state(move.target), finished_at=_at(), reason=None, bytes=literal_column("0"))
+        .where(
+            table.id.in_(select(given_ids(dialect, "ids").c.id)),
+            unindexed(dialect, table.state).op("IN")(_literals(move)),
+            table.cancel_requested_at.is_(None),
+            table.callback.is_(None),
+        )
+    )
+
+
+def _note_calls(dialect: str) -> Executable:
+    ids = given_ids(dialect, "ids")
+    words: list[Any] = [
+        literal_column(f"'{word}'") for word in ("processing", "succeed", State.SUCCEEDED, "procession")
+    ]
+    return insert(schema.journal).from_select(
+        ["at", "processing_id", "noun", "verb", "state", "by"], select(_at(), ids.c.id, *words)
+    )
+
+
+_CLAIM_CALLS, _BEGIN_CALLS = Statement(_claim_calls), Statement(_begin_calls)
+_SUCCEED_CALL_STEPS, _SUCCEED_CALLS = Statement(_succeed_call_steps), Statement(_succeed_calls)
+_NOTE_CALLS = Statement(_note_calls)

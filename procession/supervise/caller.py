@@ -216,7 +216,7 @@ class Channel:
             return {}
         return {
             "id": self.order[4],
-            "name": self.plan["event"],
+            "name": self.extra.get("event", self.plan["event"]),
             "key": self.order[5],
             "title": self.order[6],
             "params": self.order[7],

@@ -122,7 +122,7 @@ def test_the_log_tells_lines_that_are_committed_out_of_order(drive_both: Drive) 
     if store.engine.dialect.name == "sqlite":
         return  # nobody else writes meanwhile
     told: list[str | None] = []
-    log = JournalLog(store, lambda entry: told.append(entry.reason))
+    log = JournalLog(store, lambda entries: told.extend(entry.reason for entry in entries))
     with store.begin() as slow:
         moves.note(slow, "x", "y", [Moving(1, 1, reason="slow")], "t")
         with store.begin() as fast:

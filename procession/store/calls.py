@@ -1,0 +1,136 @@
+"""Statements for calls by the thousand: one statement for a whole set, one parameter for all its ids.
+
+Of tasks with a single step that wants nothing but a worker, and as long as nothing odd is about them: then their claim
+and their success are the same for all of them. States are written by `moves` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy.sql.base import Executable
+
+from procession.errors import StaleState
+from procession.store import schema
+from procession.store.database import Statement, Tx
+from procession.store.dialect import Given, given_ids
+
+processing, attempt, event, input_ = schema.processing, schema.attempt, schema.event, schema.input_
+
+
+class Next(NamedTuple):
+    """A waiting processing whose call is next, and what it is told."""
+
+    id: int
+    rank: int
+    definition_id: int
+    started_at: int | None
+    """None: it is fresh, its step has never been claimed."""
+    event_id: int
+    name: str
+    key: str | None
+    title: str
+    params: str
+    kind: str | None
+    """Of its inputs, where it has some beside its parameters."""
+    form: str | None
+    body: str | None
+
+
+def next_of(tx: Tx, task: str, limit: int) -> list[Next]:
+    """The next waiting processings of a task, in claiming order."""
+    return [Next(*row) for row in tx.tuples(_NEXT, task=task, n=limit)]
+
+
+def add_attempts(tx: Tx, ids: Sequence[int], launcher_id: int, at: int) -> None:
+    """Write the first attempts at the only steps of these processings, one processor each."""
+    tx.wrote = True
+    tx.run(_ADD, ids=json.dumps(ids), launcher_id=launcher_id, at=at)
+
+
+def succeed(tx: Tx, rows: Sequence[tuple[int, int, int]]) -> None:
+    """These first attempts have succeeded: processing id, begin, end; StaleState if one has an outcome already."""
+    given = [{"id": pid, "began": began, "ended": ended} for pid, began, ended in rows]
+    if tx.write(_SUCCEED, given) != len(rows):
+        raise StaleState("a call has ended before")
+
+
+def seconds(tx: Tx, ids: Sequence[int], now: int) -> float:
+    """For how long these processings have been running, together."""
+    ((began,),) = tx.tuples(_BEGAN, ids=json.dumps(ids))
+    return (len(ids) * now - int(began)) / 1e6
+
+
+def hold_locks(tx: Tx, ids: Sequence[int]) -> bool:
+    """Does one of these processings hold a lock?"""
+    return bool(tx.tuples(_LOCKED, ids=json.dumps(ids)))
+
+
+def _next(_: str) -> Executable:
+    p = processing.c
+    columns = (
+        p.id, p.priority, p.definition_id, p.started_at, event.c.id, event.c.name, event.c.key, event.c.title,
+        event.c.params, input_.c.kind, input_.c.form, input_.c.body,
+    )  # fmt: skip
+    return (
+        select(*columns)
+        .select_from(
+            processing.join(event, event.c.id == p.event_id).outerjoin(input_, input_.c.event_id == event.c.id)
+        )
+        .where(
+            p.task == bindparam("task", type_=Text()),
+            literal_column("processing.state = 'waiting'"),
+            p.due_at.is_(None),
+            p.held_at.is_(None),
+            p.launcher_id.is_(None),
+        )
+        .order_by(p.priority.desc(), p.id)
+        .limit(bindparam("n", type_=Integer()))
+    )
+
+
+def _add(dialect: str) -> Executable:
+    ids = given_ids(dialect, "ids")
+    one: Any = literal_column("1")
+    row = select(
+        ids.c.id, one, one, bindparam("launcher_id", type_=BigInteger()), literal_column("1.0", Float()),
+        bindparam("at", type_=BigInteger()), one,
+    )  # fmt: skip
+    names = ["processing_id", "ordinal", "number", "launcher_id", "cpus", "claimed_at", "pooled"]
+    return insert(attempt).from_select(names, row)
+
+
+def _succeed(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger(), "began": BigInteger(), "ended": BigInteger()})
+    return (
+        update(attempt)
+        .values(
+            outcome=literal_column("'succeeded'"), exit_code=literal_column("0"), started_at=given["began"],
+            finished_at=given["ended"],
+        )
+        .where(
+            and_(
+                attempt.c.processing_id == given["id"],
+                literal_column("attempt.ordinal = 1 AND attempt.number = 1"),
+                attempt.c.outcome.is_(None),
+            )
+        )
+    )  # fmt: skip
+
+
+def _began(dialect: str) -> Executable:
+    ids = given_ids(dialect, "ids")
+    total = func.coalesce(func.sum(processing.c.started_at), literal_column("0"))
+    return select(total).select_from(ids.join(processing, processing.c.id == ids.c.id))
+
+
+def _locked(dialect: str) -> Executable:
+    ids = given_ids(dialect, "ids")
+    held = schema.lock_hold.c.processing_id
+    return select(held).where(held.in_(select(ids.c.id))).limit(literal_column("1"))
+
+
+_NEXT, _ADD, _SUCCEED, _BEGAN, _LOCKED = (Statement(f) for f in (_next, _add, _succeed, _began, _locked))
