@@ -57,6 +57,7 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "priority": found.priority,
         "params": dict(found.params),
         "outputs": {name: dict(values) for name, values in (found.outputs or {}).items()},
+        "result": None if found.result is None else {"mime": found.result[0], "size": found.result[1]},
         "created_at": iso(found.created_at),
         "due_at": iso(found.due_at),
         "started_at": iso(found.started_at),
@@ -110,6 +111,9 @@ def progress(found: Processing, each: Step, var: Var) -> dict[str, Any] | None:
     """What a running step says of its progress: share from 0 to 1 (or null) and text."""
     if each.state is not State.RUNNING:
         return None
+    if each.attempts and each.attempts[-1].pooled:
+        told = each.attempts[-1].progress
+        return None if told is None else dict(told)
     said = contract.progress(var.attempt(found.id, each.ordinal, each.name, each.attempt))
     return None if said is None else {"share": said[0], "text": said[1]}
 
@@ -133,6 +137,7 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "max_rss": one.max_rss,
         "cpu_seconds": one.cpu_seconds,
         "log_bytes": one.log_bytes,
+        "paused_at": iso(one.paused_at),
         "host": one.host,
         "code": dict(one.code),
         "surroundings": None if one.surroundings is None else dict(one.surroundings),

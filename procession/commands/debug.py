@@ -56,6 +56,11 @@ def enter(project: Project, processing_id: int, step_name: str | None) -> Entry:
         raise Refused(f"step {step.name} of processing {processing_id} is running; wait for it, or cancel it first")
     if not step.executed:
         raise Refused(f"step {step.name} of processing {processing_id} has not run yet; there is nothing to enter")
+    if any(one.pooled for one in step.attempts if one.number == step.executed):
+        raise Refused(
+            f"step {step.name} of processing {processing_id} is a Python function; it has no process and no directory "
+            "of its own to enter; read its log: procession logs, and call the function by hand in Python"
+        )
     processings.check_files(processing)
     number = step.executed
     attempt_dir = project.var.attempt(processing_id, step.ordinal, step.name, number)

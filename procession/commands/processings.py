@@ -15,7 +15,7 @@ from procession.errors import NotFound, Refused
 from procession.model.processing import Processing, Step, next_ready
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import moves, processings, steps, tallies, tasks, wishes
+from procession.store import bodies, moves, processings, steps, tallies, tasks, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import ended
@@ -43,7 +43,8 @@ def there(tx: Tx, processing_id: int) -> Processing | None:
     if found is None:
         return None
     outputs = steps.outputs(tx, [processing_id]).get(processing_id, {})
-    return replace(found, steps=steps.of(tx, processing_id), outputs=outputs)
+    result = bodies.sizes(tx, processing_id)
+    return replace(found, steps=steps.of(tx, processing_id), outputs=outputs, result=result)
 
 
 def find_step(processing: Processing, name: str | None) -> Step:

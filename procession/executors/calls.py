@@ -345,7 +345,7 @@ class Calls:
         """Send to workers what they may have now."""
         if self._stopping:
             return
-        for python, queue in self._queues.items():
+        for python, queue in list(self._queues.items()):
             while queue:
                 mine = [w for w in self._workers if w.python == python and not w.asked and not w.stale]
                 idle = [w for w in mine if not w.flying]

@@ -24,13 +24,15 @@ from procession.model.outcome import Ending, Outcome
 from procession.model.processing import MET
 from procession.model.states import State
 from procession.project import Project
-from procession.store import processings, steps
+from procession.store import bodies, processings, steps
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
 
 NAMED = 5
 """So many children that did not succeed are named in the reason."""
+MAX_RESULT = 1 << 20
+"""Bytes of a child's result that is handed on; of a larger one its outputs are to tell."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """The step waits on until there is room again."""
 
@@ -90,6 +92,7 @@ def _unwritten(error: OSError) -> Ending:
 def _leave(project: Project, tx: Tx, path: Path, ids: Sequence[int]) -> None:
     """Write what became of each child, a line of JSON each, whole or not at all."""
     outputs = steps.outputs(tx, ids) if ids else {}
+    results = bodies.values(tx, ids, MAX_RESULT) if ids else {}
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     passing = path.with_name(f".children.{os.getpid()}")
     try:
@@ -98,7 +101,7 @@ def _leave(project: Project, tx: Tx, path: Path, ids: Sequence[int]) -> None:
                 line = {
                     "id": found.id, "task": found.task, "event": found.event, "key": found.key,
                     "params": dict(found.params), "outputs": outputs.get(found.id, {}), "reason": found.reason,
-                    "directory": str(project.var.files(found.id)),
+                    "directory": str(project.var.files(found.id)), "result": results.get(found.id),
                 }  # fmt: skip
                 file.write(json.dumps(dict(line, state=str(found.state)), ensure_ascii=False) + "\n")
         passing.replace(path)

@@ -58,6 +58,12 @@ class Attempt:
     """Bytes that all its processes took together at most, where that was watched."""
     surroundings: Mapping[str, Any] | None = None
     """What it was started in: interpreter, packages, commit, sizes of inputs."""
+    pooled: bool = False
+    """A function, called in a process of the launcher's pool: it has no record, and nobody can enter it."""
+    progress: Mapping[str, Any] | None = None
+    """Share and words, as a function told them last."""
+    paused_at: datetime | None = None
+    """Since when the function itself waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ class Processing:
     """What its directory took when it was last measured."""
     cleaned_at: datetime | None = None
     wants: str | None = None
+    result: tuple[str, int] | None = None
+    """MIME type and bytes of what its functions came to, where somebody looked."""
 
     @property
     def root(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, select
 from sqlalchemy.sql.base import Executable
@@ -76,6 +78,29 @@ def find_result(tx: Tx, processing_id: int) -> Result | None:
     return None if row is None else Result(row.mime, Body(row.form, row.body, row.size), row.at)
 
 
+def sizes(tx: Tx, processing_id: int) -> tuple[str, int] | None:
+    """MIME type and bytes of a result, without reading it."""
+    found = tx.tuples(_SIZES, id=processing_id)
+    return (found[0][0], found[0][1]) if found else None
+
+
+def values(tx: Tx, processing_ids: Iterable[int], most: int) -> dict[int, Any]:
+    """Processing id → its result, of those whose result is JSON of at most so many bytes."""
+    asked = [{"id": i} for i in sorted(set(processing_ids))]
+    found = tx.each_tuple(_VALUES, asked) if asked else []
+    return {
+        pid: json.loads(Body(form, body, size).bytes())
+        for pid, mime, form, size, body in found
+        if size <= most and mime.startswith("application/json")
+    }
+
+
+def _values(dialect: str) -> Executable:
+    asked = given_rows(dialect, {"id": BigInteger()})
+    columns = (result.c.processing_id, result.c.mime, result.c.form, result.c.size, result.c.body)
+    return select(*columns).select_from(asked.join(result, result.c.processing_id == asked.c.id))
+
+
 def _inputs(dialect: str) -> Executable:
     asked = given_rows(dialect, {"id": BigInteger()})
     columns = (input_.c.event_id, input_.c.kind, input_.c.form, input_.c.body)
@@ -93,3 +118,7 @@ _ADD_INPUT = Statement(lambda d: insert(input_).from_select(list(_INPUT), Given(
 _INPUTS = Statement(_inputs)
 _SET_RESULT = Statement(_set_result)
 _FIND_RESULT = Statement(lambda _: select(result).where(result.c.processing_id == bindparam("id", type_=BigInteger())))
+_VALUES = Statement(_values)
+_SIZES = Statement(
+    lambda _: select(result.c.mime, result.c.size).where(result.c.processing_id == bindparam("id", type_=BigInteger()))
+)

@@ -315,7 +315,8 @@ def _attempt_picture(row: Row[Any]) -> Attempt:
         row.max_rss, row.cpu_seconds, row.log_bytes, row.host,
         json.loads(row.code) if row.code else {}, json.loads(row.metrics) if row.metrics else {},
         row.launcher_id, row.memory, row.errors, row.peak_tree,
-        json.loads(row.surroundings) if row.surroundings else None,
+        json.loads(row.surroundings) if row.surroundings else None, bool(row.pooled),
+        json.loads(row.progress) if row.progress else None, _at(row.paused_at),
     )  # fmt: skip
 
 

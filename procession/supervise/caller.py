@@ -117,12 +117,14 @@ class _Code:
         """Module → its file, and how it stood when it was seen first."""
         self._others: dict[str, None] = {}
         self._wanted: dict[str, None] = {}
+        self._seen = 0
         self.looked = 0.0
 
     def want(self, module: str) -> None:
         """Look after this module wherever it lies: a function of it is called."""
         self._wanted[module] = None
-        self._others.pop(module, None)
+        if self._others.pop(module, self) is None:
+            self._seen = 0
 
     def changed(self) -> bool:
         """Has one of them changed since it was loaded?"""
@@ -136,9 +138,10 @@ class _Code:
         return real.startswith(self._root) and "site-packages" not in real[len(self._root) :].split(os.sep)
 
     def note(self) -> None:
-        """Take in what has been loaded since."""
-        if len(sys.modules) == len(self._known) + len(self._others):
+        """Take in what has been loaded since; soon after it was, so that what changes later is seen to change."""
+        if len(sys.modules) == self._seen:
             return
+        self._seen = len(sys.modules)
         for name, module in list(sys.modules.items()):
             if name in self._known or name in self._others:
                 continue
@@ -478,6 +481,7 @@ class Worker:
         if channel.failed is not None and not said:
             said = {"how": "failed", "code": 1, "reason": channel.failed}
         self._sdk._channel = None
+        self._code.note()
         sys.stdout.flush()
         if size := self._log.end():
             said["log"] = size
