@@ -6,6 +6,7 @@ programs can rely on it. `docs/reference/json.md` lists the fields.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -417,6 +418,11 @@ def task(found: OfOneTask) -> dict[str, Any]:
         "now": counts({plan.name: found.counts})[plan.name],
         "hash": plan.hash,
     }
+
+
+def definition(found: OfOneTask) -> dict[str, Any]:
+    """A task as it stands, with its definition as it was read."""
+    return {**task(found), "definition": json.loads(found.task.to_json())}
 
 
 def log(found: Slice) -> dict[str, Any]:

@@ -36,6 +36,7 @@ COMMANDS = {
         "user": ("callers", "Accounts of people who log in with a browser."),
         "audit": ("callers", "Who asked for what, from where, and what came of it."),
         "status": ("launcher", "What is going on."),
+        "tasks": ("standing", "The tasks, and how each stands."),
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
         "messages": ("messages", "What people should know: errors, failures, silence."),
         "read": ("messages", "Say that messages have been read."),
@@ -96,8 +97,17 @@ class Lazy(click.Group):
             if cmd_name in section:
                 module = importlib.import_module(f"procession.cli.{section[cmd_name][0]}")
                 command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-                return command
+                return self._instead(ctx, cmd_name, command)
         return None
+
+    def _instead(self, ctx: click.Context, name: str, command: click.Command) -> click.Command:
+        """The command, or where a server elsewhere is meant the one that asks it."""
+        if ctx.params.get("url") is None and not os.environ.get("PROCESSION_URL"):
+            return command
+        from procession.cli import far  # noqa: PLC0415  a project here needs no HTTP
+
+        where = far.chosen(ctx)
+        return command if where is None else far.instead(name, command, *where)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in COMMANDS.items():
@@ -111,7 +121,7 @@ class Lazy(click.Group):
             from difflib import get_close_matches  # noqa: PLC0415
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
-            if near:
+            if near and near[0] != args[0]:
                 raise click.UsageError(f"there is no command {args[0]!r}; did you mean {near[0]!r}?", ctx) from error
             raise
 
@@ -125,13 +135,17 @@ class Lazy(click.Group):
     envvar="PROCESSION_PROJECT",
     help="The project; otherwise the one that the working directory is in.",
 )
+@click.option("--url", metavar="URL", help="A server elsewhere, as http://host:8750, instead of a project here.")
+@click.option("--token-file", metavar="FILE", help="The file with the token for --url; else PROCESSION_TOKEN_FILE.")
 @click.pass_context
-def group(context: click.Context, directory: str | None) -> None:
+def group(context: click.Context, directory: str | None, url: str | None, token_file: str | None) -> None:
     """Your scripts, in production.
 
     Plain scripts in any language, run for every event that comes: durably, supervised, explained.
     Start with: procession init demo
     """
+    if token_file is not None and url is None:
+        raise click.UsageError("--token-file is for a server; say which with --url")
     context.obj = directory
 
 

@@ -46,7 +46,12 @@ class Answer:
 
 def read(project: Project, words: Sequence[str]) -> Query:
     """The query that these words of a command line are."""
-    return read_text(project, " ".join(_whole(word) for word in words))
+    return read_text(project, text_of(words))
+
+
+def text_of(words: Sequence[str]) -> str:
+    """Words of a command line as the text of a query."""
+    return " ".join(_whole(word) for word in words)
 
 
 def read_text(project: Project, text: str) -> Query:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from procession import present
@@ -22,8 +21,7 @@ def tasks_(project: Project, caller: Caller) -> Any:
 @verb("task", "read", "GET /tasks/{name}")
 def task(project: Project, caller: Caller, name: str) -> Any:
     """One task: how it stands, and its definition as it was read."""
-    found = tasks.get(project, name)
-    return {**present.task(found), "definition": json.loads(found.task.to_json())}
+    return present.definition(tasks.get(project, name))
 
 
 def scope_of(task: str | None, group: str | None, everything: bool) -> Scope:

@@ -1,0 +1,55 @@
+"""Facts: JSON as text for people, where there are no model objects: what a server elsewhere has answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from procession.cli import table
+
+LONGEST = 200
+"""Characters of a value in a table."""
+WIDEST = 8
+"""Columns of a table whose columns nobody has chosen."""
+
+
+def rows(*columns: str) -> Callable[[Any], None]:
+    """What prints the items of a list with these of their fields."""
+
+    def tell(found: Any) -> None:
+        shown = [[_cell(each.get(column)) for column in columns] for each in found["items"]]
+        if shown:
+            table.table(columns, shown)
+        else:
+            click.echo("nothing")
+        if found.get("next"):
+            click.echo(f"more: --before {found['next']}")
+
+    return tell
+
+
+def fields(found: Any) -> None:
+    """Print an object, a line for each of its fields; what is empty is left out, lists of objects come after."""
+    for name, value in found.items():
+        if value not in (None, "", [], {}) and not _is_list(value):
+            click.echo(f"{name:<12} {_cell(value)}")
+    for name, value in found.items():
+        if _is_list(value):
+            click.echo(f"{name}:")
+            columns = [column for column in value[0] if not isinstance(value[0][column], list | dict)][:WIDEST]
+            table.table(columns, [[_cell(each.get(column)) for column in columns] for each in value])
+
+
+def text(found: Any) -> None:
+    """Print the sentence of an object that has one."""
+    click.echo(table.clean(found["text"]))
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _cell(value: Any) -> str:
+    return table.clean("" if value is None else table.plain(value))[:LONGEST]

@@ -1,0 +1,177 @@
+"""``--url``: the commands, asked of a server elsewhere, say the same JSON as here; what is of this machine says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from procession.cli.far import ASK, LOCAL
+from procession.cli.main import group
+from procession.errors import HostError, Invalid, NotFound, Refused
+from procession.project import Project
+from tests.flow.driven import Driven
+from tests.sdk.serving import TOKEN, Site, served
+
+TOML = '[tasks.t]\non = "e"\nrun = "./one.sh"\ngroup = "g"\nretry = { attempts = 1 }\n[limits]\nftp = 2\n'
+pytestmark = pytest.mark.feature("P27")
+
+
+@pytest.fixture
+def d(tmp_path: Path) -> Iterator[Driven]:
+    found = Driven(tmp_path / "p", TOML)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def site(d: Driven, tmp_path: Path) -> Iterator[Site]:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    project = Project.open(d.root)  # by the clock on the wall, as the command line
+    with served(project) as found:
+        yield found
+    project.close()
+
+
+def far(site: Site, *words: str, **options: Any) -> Result:
+    token = site.project.root.parent / "token"
+    return CliRunner().invoke(group, ["--url", site.url, "--token-file", str(token), *words], **options)
+
+
+def here(site: Site, *words: str) -> Result:
+    return CliRunner().invoke(group, ["--project", str(site.project.root), *words])
+
+
+def told(result: Result) -> Any:
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return json.loads(result.stdout)
+
+
+def ageless(result: Result) -> Any:
+    """An answer without the spans that grow while one looks."""
+    return json.loads(re.sub(r"(it failed )[^:\"]* ago", r"\1some time ago", json.dumps(told(result))))
+
+
+def failed(d: Driven) -> int:
+    pid = d.born()
+    d.turn()
+    d.end(pid, 1)
+    return pid
+
+
+LOOKS = [
+    ["list"], ["list", "--state", "failed", "--limit", "1"], ["list", "task:t", "-state:waiting"], ["show", "1"],
+    ["why", "1"], ["changes", "1"], ["events"], ["event", "1"], ["sets"], ["messages"], ["messages", "--all"],
+    ["tasks"], ["tasks", "t"], ["settings"], ["stats", "--days", "1"], ["books"], ["disk", "--preview"], ["status"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_who_looks_from_afar_sees_what_is_seen_here(d: Driven, site: Site, words: list[str]) -> None:
+    failed(d)
+    assert ageless(far(site, *words, "--json")) == ageless(here(site, *words, "--json"))
+    as_text = far(site, *words)
+    assert as_text.exit_code == 0, as_text.output
+    assert as_text.output.strip()
+
+
+def test_doctor_and_disk_answer_from_afar(site: Site) -> None:
+    assert {each["check"] for each in told(far(site, "doctor", "--json"))["checks"]}
+    assert told(far(site, "disk", "--json"))["total"]
+    assert told(far(site, "disk", "--clean", "--json"))["total"]
+    assert "free" in far(site, "disk").output
+
+
+def test_one_is_acted_on_and_answers_as_it_is_now(d: Driven, site: Site) -> None:
+    pid = failed(d)
+    assert told(far(site, "retry", str(pid), "one", "-m", "again", "--json"))["state"] == "waiting"
+    assert "hold: processing 1 is waiting" in far(site, "hold", str(pid)).output
+    assert told(far(site, "release", str(pid), "--json"))["held_at"] is None
+    assert told(far(site, "cancel", str(pid), "--json"))["answer"] == "accepted"
+    late = far(site, "cancel", str(pid))
+    assert isinstance(late.exception, Refused)
+    assert told(far(site, "restart", str(pid), "--priority", "4", "--fresh", "--json"))["priority"] == 4
+    assert far(site, "pin", str(pid)).output == f"pinned: {pid}\n"
+    assert far(site, "unpin", str(pid)).output == f"unpinned: {pid}\n"
+    assert told(far(site, "delete", str(pid), "--json"))["done"]
+
+
+def test_many_are_acted_on_when_somebody_says_so(d: Driven, site: Site) -> None:
+    ids = [d.born() for _ in range(3)]
+    assert isinstance(far(site, "cancel", "task:t").exception, Refused)
+    assert isinstance(far(site, "cancel").exception, Refused)
+    assert isinstance(far(site, "cancel", "task:t", "--dry-run").exception, Invalid)
+    found = told(far(site, "cancel", "task:t", "-y", "--json"))
+    assert ([each["id"] for each in found["done"]], found["refused"]) == (ids, [])
+    mixed = far(site, "retry", str(ids[0]), "99", "-y")
+    assert mixed.exit_code == Refused.exit_code
+    assert "there is no processing 99" in mixed.output
+    assert "1 done, 1 refused" in mixed.output
+
+
+def test_what_people_submit_pause_and_set_holds_there(d: Driven, site: Site) -> None:
+    assert told(far(site, "emit", "e", "n:=1", "--key", "k", "--json"))["processings"] == [1]
+    assert "already known" in far(site, "emit", "e", "n:=1", "--key", "k").output
+    assert told(far(site, "pause", "--group", "g", "--drain", "--json"))["value"] == "drain"
+    assert far(site, "resume", "--group", "g").output == "group g goes on\n"
+    assert "task t is paused (stop)" in far(site, "pause", "t").output
+    held = told(far(site, "set", "limit", "ftp=1", "-m", "slow", "--json"))
+    assert next(each["value"] for each in held["items"] if each["name"] == "limit:ftp") == 1
+    assert far(site, "reset", "limit", "ftp").exit_code == 0
+    assert far(site, "read", "--all").output == "0 messages read\n"
+
+
+def test_a_log_is_shown_from_afar(d: Driven, site: Site) -> None:
+    pid = failed(d)
+    path = d.project.var.attempt(pid, 1, "one", 1) / "log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("one é\n" * 10)
+    for words in (["logs", str(pid)], ["logs", str(pid), "one", "-f"]):
+        assert far(site, *words).output == "one é\n" * 10
+    d.project.var.log.write_text("a line\n")
+    assert far(site, "logs", "--system").output == "a line\n"
+    assert isinstance(far(site, "logs", str(pid), "-n", "1").exception, Invalid)
+
+
+@pytest.mark.parametrize("name", sorted(LOCAL))
+def test_what_is_of_this_machine_says_so(site: Site, name: str) -> None:
+    found = far(site, name)
+    assert found.exit_code == 2
+    assert f"{name} works here, not over --url: {LOCAL[name]}" in " ".join(found.output.split())
+    assert site.seen == []
+
+
+def test_refusals_from_afar_have_their_exit_codes(site: Site) -> None:
+    missing = far(site, "show", "9")
+    assert isinstance(missing.exception, NotFound)
+    assert "there is no processing 9" in str(missing.exception)
+    away = CliRunner().invoke(group, ["--url", "http://127.0.0.1:1", "status"])
+    assert isinstance(away.exception, HostError)
+
+
+def test_a_server_is_found_in_the_environment_where_there_is_no_project(
+    d: Driven, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"PROCESSION_URL": site.url, "PROCESSION_TOKEN_FILE": str(tmp_path / "token")}
+    monkeypatch.delenv("PROCESSION_PROJECT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert told(CliRunner().invoke(group, ["status", "--json"], env=environment))["project"] == "p"
+    assert len(site.seen) == 1
+    monkeypatch.chdir(d.root)  # a project here comes first
+    assert CliRunner().invoke(group, ["status"], env=environment).exit_code == 0
+    assert len(site.seen) == 1
+
+
+def test_a_token_without_an_address_is_a_mistake(site: Site) -> None:
+    found = CliRunner().invoke(group, ["--token-file", "x", "status"])
+    assert found.exit_code == 2
+    assert "say which with --url" in found.output
+
+
+def test_no_command_is_both_here_and_there() -> None:
+    assert not ASK.keys() & LOCAL.keys()
