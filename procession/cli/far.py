@@ -38,6 +38,11 @@ LOCAL = {
     "restore": "it makes a project on this machine",
     "export": "it writes a file on this machine",
     "import": "it fills the database from a file of this machine, while nobody uses it",
+    "web": "it starts a server on this machine",
+    "launcher": "it starts a launcher on this machine",
+    "token": "it shows a secret once; make it where the project is, or by a request of the HTTP API",
+    "user": "it takes passwords; do it where the project is, or by a request of the HTTP API",
+    "login": "it prints a secret link; do it where the project is, or by a request of the HTTP API",
 }
 """Command → why it is about this machine by its nature, and so is no verb."""
 

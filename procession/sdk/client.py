@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from procession.errors import HostError, Invalid
+from procession.sdk.access import Access
 from procession.sdk.acting import Acting
 from procession.sdk.instances import Instances
 from procession.sdk.looking import Json, Looking
@@ -33,7 +34,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between two looks at what is waited for, at first and at last."""
 
 
-class Client(Looking, Acting, Instances):
+class Client(Looking, Acting, Instances, Access):
     """A way to one project; close it, or use it in a ``with`` block."""
 
     def __init__(

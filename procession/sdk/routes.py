@@ -56,6 +56,21 @@ ROUTES = {
     "succeed": "POST /work/{attempt}/succeed",
     "fail": "POST /work/{attempt}/fail",
     "give-back": "POST /work/{attempt}/give-back",
+    "locks": "GET /locks",
+    "lock": "GET /locks/{name}",
+    "acquire": "POST /locks",
+    "release-lock": "POST /locks/release",
+    "unlock": "POST /locks/unlock",
+    "health": "GET /health",
+    "token-add": "POST /tokens",
+    "token-list": "GET /tokens",
+    "token-revoke": "DELETE /tokens/{key}",
+    "login-link": "POST /login-links",
+    "user-add": "POST /accounts",
+    "user-list": "GET /accounts",
+    "user-set": "PUT /accounts/{name}",
+    "user-remove": "DELETE /accounts/{name}",
+    "audit": "GET /audit",
 }
 """Verb → method, and path below ``/api/v1``; ``{name}`` is an argument."""
 

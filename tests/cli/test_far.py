@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from procession.cli.far import ASK, LOCAL
-from procession.cli.main import group
+from procession.cli.main import COMMANDS, group
 from procession.errors import HostError, Invalid, NotFound, Refused
 from procession.project import Project
 from tests.flow.driven import Driven
@@ -138,7 +138,7 @@ def test_a_log_is_shown_from_afar(d: Driven, site: Site) -> None:
     assert isinstance(far(site, "logs", str(pid), "-n", "1").exception, Invalid)
 
 
-@pytest.mark.parametrize("name", sorted(LOCAL))
+@pytest.mark.parametrize("name", sorted(LOCAL.keys() & {name for section in COMMANDS.values() for name in section}))
 def test_what_is_of_this_machine_says_so(site: Site, name: str) -> None:
     found = far(site, name)
     assert found.exit_code == 2
