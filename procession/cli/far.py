@@ -301,5 +301,9 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "disk": _disk,
     "doctor": _ask("doctor", facts.fields, full="full"),
     "stop": _ask("stop", facts.fields, how="how"),
+    "refused": _ask("refused", facts.rows("id", "at", "source", "name", "reason", "raw"), limit="limit",
+                    cursor="before"),
+    "audit": _ask("audit", facts.rows("id", "at", "by", "via", "verb", "subject", "outcome", "problem"), by="by",
+                  verb="verb", subject="subject", limit="limit"),
 }  # fmt: skip
 """Command → what it asks of a server."""

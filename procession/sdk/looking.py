@@ -61,6 +61,10 @@ class Looking:
         """Everything about one event: its parameters, its repeats, and the processings that came of it."""
         return self._ask("event", id=id)
 
+    def refused(self, limit: int = 50, cursor: int | None = None) -> Json:
+        """What came and could not be taken, newest first, with the reason and what came."""
+        return self._ask("refused", limit=limit, cursor=cursor)
+
     def sets(self, name: str | None = None, limit: int = 20) -> Json:
         """Sets that are being collected, and the last ones that were: which pieces are there, which are missing."""
         return self._ask("sets", name=name, limit=limit)

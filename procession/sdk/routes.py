@@ -25,6 +25,7 @@ ROUTES = {
     "emit-many": "POST /events/batch",
     "events": "GET /events",
     "event": "GET /events/{id}",
+    "refused": "GET /events/refused",
     "sets": "GET /sets",
     "messages": "GET /messages",
     "read": "POST /messages/read",

@@ -1,0 +1,151 @@
+"""Programs and people work with a project that is served elsewhere: real launcher, real web server, real client."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from procession import Client
+from procession.errors import Denied, Invalid, NotFound, Refused
+from tests.stories.site import Site
+from tests.waiting import eventually
+
+pytestmark = [
+    pytest.mark.feature("P27", "M101"),
+    pytest.mark.skipif(importlib.util.find_spec("procession.api") is None, reason="comes with the HTTP API"),
+]
+
+TOML = """
+[project]
+name = "served"
+
+[web]
+port = 0
+
+[tasks.scene]
+on = "scene"
+steps = ["sh work.sh {n} {project}/mended"]
+
+[tasks.mender]
+on = "mend"
+run = "python3 mend.py {broken}"
+grants = ["operate"]
+
+[tasks.meddler]
+on = "meddle"
+run = "python3 mend.py {broken}"
+"""
+WORK = 'echo "number $1 é"; [ "$1" != 7 ] || [ -e "$2" ] || exit 3\n'
+MEND = """
+import sys
+import procession
+
+with procession.client() as client:
+    client.retry(int(sys.argv[1]), reason="mended by a script")
+print("asked", procession.ask("GET /processings/" + sys.argv[1])["id"])
+"""
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[tuple[Site, str, Path]]:
+    site.write(TOML, work_sh=WORK, mend_py=MEND)
+    site.up()
+    found = eventually(
+        lambda: re.search(r"answers at (http://\S+);", site.path("up.out").read_text()), what="the address is told"
+    )
+    yield site, found[1], site.path("var/token")
+
+
+def test_a_program_elsewhere_does_all_that_a_person_does_here(served: tuple[Site, str, Path]) -> None:
+    site, url, token = served
+    with Client(url, token_file=token) as client:
+        journal = client.watch(after=0)
+        ids = [client.emit("scene", {"n": n}, key=str(n))["processings"][0] for n in range(5, 9)]
+        assert client.emit("scene", {"n": 5}, key="5")["duplicate"]
+        states = [client.wait(pid, timeout=60)["state"] for pid in ids]
+        assert states == ["succeeded", "succeeded", "failed", "succeeded"]
+        assert "".join(client.log(ids[0])) == "number 5 é\n"
+        assert [found["id"] for found in client.each("state:failed")] == [ids[2]]
+        assert client.why(ids[2])["code"] == "failed"
+        site.path("mended").touch()
+        client.retry(ids[2], reason="the file is there")
+        assert client.wait(ids[2], timeout=60)["state"] == "succeeded"
+        assert client.delete(ids[3])["done"]
+        with pytest.raises(NotFound):
+            client.show(ids[3])
+        with pytest.raises(Invalid):
+            client.list("stat:x")
+        with pytest.raises(Refused):
+            client.resume("scene")
+        assert client.books()["balanced"]
+        assert client.show(ids[2])["journal"] == site.json("show", str(ids[2]))["journal"]
+        lines = itertools.takewhile(lambda line: line["verb"] != "delete", journal)
+        assert [line["processing"] for line in lines if line["verb"] == "retry" and line["noun"] == "processing"] == [
+            ids[2]
+        ]
+    with Client(url, token="procession_" + "x" * 43) as client, pytest.raises(Denied):
+        client.status()
+
+
+def ageless(found: object) -> str:
+    """An answer as text, without the spans that grow while one looks."""
+    return re.sub(r"\bit succeeded [^\"]* ago", "it succeeded", json.dumps(found))
+
+
+def test_a_person_elsewhere_sees_what_is_seen_here(served: tuple[Site, str, Path]) -> None:
+    site, url, token = served
+    far = ("--url", url, "--token-file", str(token))
+    born = json.loads(site.run(*far, "emit", "scene", "n:=1", "--json").stdout)["processings"][0]
+    eventually(lambda: site.json("show", str(born))["state"] == "succeeded", what="it has succeeded")
+    for words in (["list"], ["show", str(born)], ["tasks"], ["settings"], ["events"]):
+        there = site.run(*far, *words, "--json").stdout
+        assert ageless(json.loads(there)) == ageless(site.json(*words))
+    assert site.run(*far, "logs", str(born)).stdout == "number 1 é\n"
+    assert "works here, not over --url" in " ".join(site.run(*far, "shell", "1", code=2).stderr.split())
+    assert "there is no processing 99" in site.run(*far, "show", "99", code=4).stderr
+
+
+def test_a_script_with_the_grant_does_what_an_operator_may(served: tuple[Site, str, Path]) -> None:
+    site, url, token = served
+    with Client(url, token_file=token) as client:
+        (broken,) = client.emit("scene", {"n": 7})["processings"]
+        assert client.wait(broken, timeout=60)["state"] == "failed"
+        site.path("mended").touch()
+        (meddler,) = client.emit("meddle", {"broken": broken})["processings"]
+        assert client.wait(meddler, timeout=60)["state"] == "failed"
+        assert "Denied" in "".join(client.log(meddler))
+        assert client.show(broken)["state"] == "failed"
+        (mender,) = client.emit("mend", {"broken": broken})["processings"]
+        assert client.wait(mender, timeout=60)["state"] == "succeeded", "".join(client.log(mender))
+        assert client.wait(broken, timeout=60)["state"] == "succeeded"
+        assert f"asked {broken}" in "".join(client.log(mender))
+        story = client.show(broken)["journal"]
+        assert any(line["verb"] == "retry" and line["reason"] == "mended by a script" for line in story)
+
+
+def test_threads_share_a_client_of_a_server(served: tuple[Site, str, Path]) -> None:
+    _, url, token = served
+    errors: list[BaseException] = []
+    with Client(url, token_file=token) as client:
+
+        def emit(n: int) -> None:
+            try:
+                for m in range(10):
+                    client.emit("nobody", {"n": n}, key=f"{n}-{m}")
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=emit, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert len(list(client.events("nobody", limit=100)["items"])) == 80
