@@ -21,14 +21,18 @@ from procession.api.limits import Bucket, Buckets
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Receive, Request, Send, as_json
 from procession.api.routes import PREFIX, Routes, arguments
+from procession.api.stream import Hub, wanted_by
 from procession.commands.gathering import Gathering
+from procession.commands.tokens import FORGOTTEN_AFTER
 from procession.errors import ProcessionError
 from procession.project import Project
+from procession.store import audit, tokens
 from procession.verbs import Caller, Raw, Verb
 
 log = logging.getLogger("procession")
 access = logging.getLogger("procession.access")
 
+STREAM = f"{PREFIX}/stream"
 THREADS = 6
 """As many connections as the store has, and one."""
 TOLD = frozenset({401, 403, 421})
@@ -52,6 +56,8 @@ class App:
         self.intake = ThreadPoolExecutor(WAITING, thread_name_prefix="procession-intake")
         project.gathering = Gathering(project)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="procession-api")
+        self.hub = Hub(project, self.upkeep)
+        self._swept_at = 0
         self._told = Bucket(20, 0.2)
         self.by_address = Buckets(20_000, 4_000.0)
         self.pages: dict[str, Callable[[Request], Awaitable[Answer]]] = {}
@@ -71,7 +77,7 @@ class App:
             log.exception("the HTTP API failed at %s %s", request.method, request.path)
             answer = _refused(UNKNOWN)
         self._tell(request, answer.status)
-        await _send(send, answer, head=request.method == "HEAD")
+        await _send(send, receive, answer, head=request.method == "HEAD")
 
     def _tell(self, request: Request, status: int) -> None:
         """What is refused for who asks stands in the log, without its query string, and not without end."""
@@ -88,6 +94,8 @@ class App:
         page = self.pages.get(request.path)
         if page is not None:
             return await page(request)
+        if request.path == STREAM:
+            return await self._stream(request)
         if not request.path.startswith(f"{PREFIX}/"):
             raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
         caller = await self.caller(request)
@@ -125,8 +133,33 @@ class App:
         """Do this in a thread of the pool."""
         return await asyncio.get_running_loop().run_in_executor(pool or self.pool, act)
 
+    async def _stream(self, request: Request) -> Answer:
+        """The journal, as long as somebody reads it."""
+        if request.method != "GET":
+            raise Problem(405, "MethodNotAllowed", "this path knows GET", ((b"allow", b"GET"),))
+        caller = await self.caller(request)
+        if "read" not in caller.scopes:
+            raise Problem(403, "Denied", f"the stream needs the scope read, and {caller.by} has not")
+        secret = self.callers.secret(request)
+        wanted, after = await self.apart(lambda: wanted_by(self.project, request, caller))
+        feed = self.hub.open(wanted, after, lambda: self.callers.holds(secret, request))
+        return Answer(200, mime="text/event-stream", headers=((b"connection", b"close"),), stream=feed)
+
+    def upkeep(self) -> None:
+        """Every few seconds, beside the requests: files that changed, tokens that were used, answers that are old."""
+        self.project.refresh(lenient=True)
+        self.project.__dict__.pop("settings", None)  # a launcher may have taken in what changed
+        self.callers.note()
+        now = self.project.now()
+        if now - self._swept_at > 60_000_000:
+            self._swept_at = now
+            with self.project.store.begin() as tx:
+                audit.remove_answers(tx, now - once.KEPT)
+                tokens.remove_expired(tx, now - FORGOTTEN_AFTER)
+
     def leaving(self) -> None:
         """The server is about to stop: what would not end by itself ends."""
+        self.hub.end()
 
     def close(self) -> None:
         """End the threads."""
@@ -159,7 +192,7 @@ def _refused(refused: Problem) -> Answer:
     return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
 
 
-async def _send(send: Send, answer: Answer, *, head: bool) -> None:
+async def _send(send: Send, receive: Receive, answer: Answer, *, head: bool) -> None:
     headers = [*guard.HEADERS, *answer.headers, (b"content-type", answer.mime.encode("latin-1"))]
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
@@ -167,6 +200,16 @@ async def _send(send: Send, answer: Answer, *, head: bool) -> None:
     if answer.stream is None or head:
         await send({"type": "http.response.body", "body": b"" if head else answer.body})
         return
-    async for piece in answer.stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    gone = asyncio.ensure_future(_until_gone(receive))
+    gone.add_done_callback(lambda _, stream=answer.stream: stream.end())  # type: ignore[misc]
+    try:
+        async for piece in answer.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -104,6 +104,14 @@ class Callers:
         self._known[place] = Known(caller, time.monotonic() + BELIEVED, bucket)
         return caller
 
+    def holds(self, secret: str, request: Request) -> bool:
+        """Does it still let in whoever came with it? Not in the thread of the loop."""
+        try:
+            self.look_up(secret, request)
+        except Problem:
+            return False
+        return True
+
     def forget(self, secret: str) -> None:
         """Believe the cookie of a session no longer."""
         self._known.pop((digest(secret), True), None)

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from procession.api.problems import Problem
@@ -31,6 +31,16 @@ MAX_QUERY = 100
 SECRET_NAMES = frozenset({"token", "access_token", "authorization", "api_key", "password", "code"})
 
 
+class Stream(Protocol):
+    """A body that comes piece by piece."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces."""
+
+    def end(self) -> None:
+        """Nobody reads any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is sent back."""
@@ -39,7 +49,7 @@ class Answer:
     body: bytes = b""
     mime: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    stream: AsyncIterator[bytes] | None = None
+    stream: Stream | None = None
     """In place of the body: pieces of it as they come."""
 
 

@@ -108,11 +108,14 @@ class WebServer:
     def start(self) -> None:
         """Serve in a thread; requests are answered from now on."""
         self._server = self._made()
+        self.app.hub.start()
         self._thread.start()
 
     def run(self) -> None:
         """Serve until told to stop."""
-        self._server = self._server or self._made()
+        if self._server is None:
+            self._server = self._made()
+            self.app.hub.start()
         try:
             asyncio.run(self._server._serve(self._sockets))  # not `serve`, which takes signals
         except Exception:

@@ -259,6 +259,12 @@ def known_task(tx: Tx, task: str) -> bool:
     return tx.row(_KNOWN_TASK, task=task) is not None
 
 
+def tasks_of(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
+    """Processing id → its task."""
+    asked = [{"id": i} for i in sorted(set(ids))]
+    return dict(tx.each_tuple(_TASKS_OF, asked)) if asked else {}
+
+
 def counts(tx: Tx) -> dict[str, dict[str, int]]:
     """Task → state → how many, newest versions only; states that none is in are left out.
 
@@ -591,3 +597,11 @@ _BEFORE = Statement(
         .subquery()
     )
 )
+
+
+def _tasks_of(dialect: str) -> Executable:
+    asked = given_rows(dialect, {"id": BigInteger()})
+    return select(processing.c.id, processing.c.task).select_from(asked.join(processing, processing.c.id == asked.c.id))
+
+
+_TASKS_OF = Statement(_tasks_of)
