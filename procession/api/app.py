@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from procession import verbs
-from procession.api import guard, once
+from procession.api import guard, once, openapi
 from procession.api.callers import Callers
 from procession.api.guard import Names
 from procession.api.limits import Bucket, Buckets
@@ -32,6 +32,7 @@ from procession.verbs import Caller, Raw, Verb
 log = logging.getLogger("procession")
 access = logging.getLogger("procession.access")
 
+OPENAPI = f"{PREFIX}/openapi.json"
 STREAM = f"{PREFIX}/stream"
 THREADS = 6
 """As many connections as the store has, and one."""
@@ -99,6 +100,8 @@ class App:
         if not request.path.startswith(f"{PREFIX}/"):
             raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
         caller = await self.caller(request)
+        if request.path == OPENAPI and request.method in ("GET", "HEAD"):
+            return as_json(await self.apart(lambda: openapi.document(self.verbs)))
         verb, path = self.routes.find(request.method, request.scope["raw_path"])
         return await self.act(request, caller, verb, path)
 
