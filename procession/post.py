@@ -50,6 +50,19 @@ class Telling:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What was heard of another place, and when it was last anything new."""
+
+    beats: tuple[tuple[int, int], ...]
+    """Id and beats of each of its launchers that has not stopped."""
+    at: float
+    """By our own clock, in seconds that never jump: no two machines' clocks are ever compared."""
+    looked: float = 0.0
+    """When we looked last: what we could not hear says nothing."""
+    lost: bool = False
+
+
+@dataclass(slots=True)
 class Post:
     """A launcher at work. One thread uses it."""
 
@@ -107,6 +120,11 @@ class Post:
     errands: Errands = field(default_factory=Errands)
     telling: dict[str, Telling] = field(default_factory=dict)
     """Which messages are being told, by id and whether they occur or have ended."""
+
+    heard: dict[str, Heard] = field(default_factory=dict)
+    """Other places of the same database, by what they are known by."""
+    closed: list[int] = field(default_factory=list)
+    """Locks of places that nobody serves, kept while something of theirs is settled here."""
 
     @property
     def owned(self) -> int | None:

@@ -326,7 +326,7 @@ class RuleTable(Table):
 
     task: Name | None = None
     step: Name | None = None
-    kind: Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch"] | None = None
+    kind: Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host"] | None = None
     match: Pattern | None = None
     needs_person: bool
     after: Duration | None = None

@@ -67,6 +67,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     now = project.clock.now()
     gone = _gone_launchers(project, tx)
     rows = steps.live_attempts(tx, [post.launcher_id, *gone])
+    _end_what_others_took(project, rows)
     found = _Found()
     hurried, post.look = post.look, False
     for row in rows:
@@ -104,6 +105,16 @@ def _gone_launchers(project: Project, tx: Tx) -> list[int]:
         for row in launchers.unsettled(tx, project.var.place_id())
         if row.id != post.launcher_id and (row.kind == "up" or not is_held(project.var.foreground / f"{row.id}.lock"))
     ]
+
+
+def _end_what_others_took(project: Project, rows: Sequence[Any]) -> None:
+    """What lives here and not in the rows was given to another place, or given up, while we were silent."""
+    post = project.serving
+    ours = {project.attempt_key(row.processing_id, row.ordinal, row.number) for row in rows}
+    for key in post.live.keys() - ours:
+        log.warning("attempt %s was given up elsewhere while this launcher was silent; it is ended", key)
+        post.executor.cancel(key, "given up elsewhere")
+        post.forget(key)
 
 
 def _look_at(project: Project, tx: Tx, row: Any, found: _Found, *, hurried: bool, now: datetime) -> None:

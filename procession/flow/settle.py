@@ -13,7 +13,7 @@ from pathlib import Path
 
 from procession import contract
 from procession.errors import Invalid
-from procession.executor import Ended
+from procession.executor import Ended, Executor
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.returning import settle_calls
 from procession.model.outcome import Ending, Outcome
@@ -46,11 +46,12 @@ def settle(project: Project, tx: Tx) -> datetime | None:
     return project.clock.now() if len(post.ended) > len(keys) else None
 
 
-def conclusion(project: Project, tx: Tx, key: str) -> Conclusion | None:
-    """What the exit record of this attempt says; None if it is not one of ours, or has not ended."""
+def conclusion(project: Project, tx: Tx, key: str, executor: Executor | None = None) -> Conclusion | None:
+    """What the exit record of this attempt says; None if it is not one of ours, or has not ended. It is looked for in
+    our own place, or in that of another executor."""
     post = project.serving
     which = project.read_key(key)
-    sighting = post.executor.look(key) if which else None
+    sighting = (executor or post.executor).look(key) if which else None
     if (
         which is None
         or not isinstance(sighting, Ended)

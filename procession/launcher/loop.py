@@ -20,6 +20,7 @@ from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
 from procession.flow.expect import expect
 from procession.flow.gather import gather
+from procession.flow.hosts import hosts
 from procession.flow.intake import intake
 from procession.flow.rescue import rescue
 from procession.flow.returning import settle_apart
@@ -38,7 +39,20 @@ from procession.store.database import Tx
 log = logging.getLogger("procession")
 
 Chapter = Callable[[Project, Tx], datetime | None]
-CHAPTERS: tuple[Chapter, ...] = (intake, discover, rescue, stop, settle, gather, dispatch, expect, warn, tell, sweep)
+CHAPTERS: tuple[Chapter, ...] = (
+    intake,
+    discover,
+    rescue,
+    hosts,
+    stop,
+    settle,
+    gather,
+    dispatch,
+    expect,
+    warn,
+    tell,
+    sweep,
+)
 
 NET = {"sqlite": 5.0, "postgresql": 1.0}
 """Seconds: however quiet it is, every chapter is called so often. Polling is the net under every wake-up; it is closer

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-KINDS = ("error", "failure", "suspended", "silence", "incomplete", "disk", "watch")
+KINDS = ("error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host")
 """What there can be a message of."""
 
 AT_ONCE = frozenset(KINDS) - {"error"}

@@ -136,6 +136,8 @@ class Processing:
     wants: str | None = None
     result: tuple[str, int] | None = None
     """MIME type and bytes of what its functions came to, where somebody looked."""
+    place: str | None = None
+    """Where its directory is: the place of the launcher with which it began; None: nowhere yet, or SQLite."""
 
     @property
     def root(self) -> int:

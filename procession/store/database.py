@@ -319,7 +319,7 @@ def _postgresql(url: str) -> Engine:
                 "keepalives_interval": 5,
                 "tcp_user_timeout": 30_000,
                 "options": "-c statement_timeout=60000 -c lock_timeout=30000"
-                " -c idle_in_transaction_session_timeout=60000",
+                " -c idle_in_transaction_session_timeout=15000",
             },
         )
     except ModuleNotFoundError:

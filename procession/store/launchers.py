@@ -74,6 +74,16 @@ def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
     return tx.rows(_NOT_STOPPED)
 
 
+def elsewhere(tx: Tx, place: str) -> Sequence[Row[Any]]:
+    """Launchers of other places that own live attempts or have not said that they stopped, oldest first."""
+    return tx.rows(_ELSEWHERE, place=place)
+
+
+def newest_of(tx: Tx, place: str) -> Row[Any] | None:
+    """The launcher that served a place last."""
+    return tx.row(_NEWEST_OF, place=place)
+
+
 def served_since(tx: Tx, launcher_id: int, gap: int) -> int:
     """Since when somebody serves: when this launcher started, or one before it that it followed within `gap`
     microseconds."""
@@ -134,14 +144,25 @@ _SERVED = Statement(
         .limit(literal_column("1000"))
     )
 )
+_OWNS: Any = exists(literal_column("1")).where(
+    schema.attempt.c.launcher_id == _t.c.id, literal_column("attempt.outcome IS NULL")
+)
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(
         or_(_param("any_place", Integer) == 1, _t.c.place == _param("place", Text)),
-        or_(
-            _t.c.stopped_at.is_(None),
-            exists(literal_column("1")).where(
-                schema.attempt.c.launcher_id == _t.c.id, literal_column("attempt.outcome IS NULL")
-            ),
-        ),
+        or_(_t.c.stopped_at.is_(None), _OWNS),
+    )
+)
+_ELSEWHERE = Statement(
+    lambda _: (
+        select(_t).where(_t.c.place != _param("place", Text), or_(_t.c.stopped_at.is_(None), _OWNS)).order_by(_t.c.id)
+    )
+)
+_NEWEST_OF = Statement(
+    lambda _: (
+        select(_t)
+        .where(_t.c.place == _param("place", Text), literal_column("launcher.kind = 'up'"))
+        .order_by(_t.c.id.desc())
+        .limit(literal_column("1"))
     )
 )

@@ -222,6 +222,21 @@ def settle_at(tx: Tx, ids: Iterable[int], place: str) -> None:
         tx.write(_SETTLE_AT, [{"id": i, "place": place} for i in sorted(set(ids))])
 
 
+def open_at(tx: Tx, place: str) -> list[tuple[int, int]]:
+    """Processings that have begun at this place and have not ended: id and definition id."""
+    return [(pid, definition_id) for pid, definition_id in tx.tuples(_OPEN_AT, place=place)]
+
+
+def places(tx: Tx) -> set[str]:
+    """Places where processings have begun that have not ended."""
+    return {place for (place,) in tx.tuples(_PLACES)}
+
+
+def unsettle(tx: Tx, ids: Iterable[int]) -> None:
+    """What of these is still to be done may be done at any place, in a new directory."""
+    tx.write(_UNSETTLE, [{"id": i} for i in sorted(set(ids))])
+
+
 def release(tx: Tx, launcher_ids: Sequence[int]) -> None:
     """Give the processings of gone foreground launchers to whoever serves the project."""
     tx.write(_RELEASE, [{"id": i} for i in launcher_ids])
@@ -302,7 +317,7 @@ def picture(row: Row[Any]) -> Processing:
         at(row.finished_at), at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
         held_at=at(row.held_at), pinned_at=at(row.pinned_at), errors=row.errors, backfill=unranked(row.priority)[1],
         origin_id=row.origin_id, first_id=row.first_id, replaced_by=row.replaced_by, code_of=row.code_of,
-        bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants,
+        bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place,
     )  # fmt: skip
 
 
@@ -348,6 +363,11 @@ def _settle_at(dialect: str) -> Executable:
     given = Given(dialect, {"id": BigInteger(), "place": Text()})
     row = processing.c
     return update(processing).values(place=given["place"]).where(row.id == given["id"], row.place.is_(None))
+
+
+def _unsettle(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger()})
+    return update(processing).values(place=None).where(processing.c.id == given["id"])
 
 
 def _add_errors(dialect: str) -> Executable:
@@ -462,7 +482,16 @@ _ONLY_WAITING = Statement(
     )
 )
 _ADD, _ADD_STEPS, _STANDING, _RELEASE = (Statement(f) for f in (_add, _add_steps, _standing, _release))
-_ADD_ERRORS, _SETTLE_AT = Statement(_add_errors), Statement(_settle_at)
+_ADD_ERRORS, _SETTLE_AT, _UNSETTLE = Statement(_add_errors), Statement(_settle_at), Statement(_unsettle)
+_BEGUN: Any = literal_column("processing.state IN ('waiting', 'running') AND processing.place IS NOT NULL")
+_OPEN_AT = Statement(
+    lambda _: (
+        select(processing.c.id, processing.c.definition_id)
+        .where(_BEGUN, processing.c.place == _param("place", Text))
+        .order_by(processing.c.id)
+    )
+)
+_PLACES = Statement(lambda _: select(processing.c.place).where(_BEGUN).distinct())
 # the order names the index: SQLite would else read all that ever were of the task
 _TASKS_WAITING = Statement(
     lambda _: select(schema.task.c.name).where(

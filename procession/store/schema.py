@@ -208,6 +208,12 @@ processing = Table(
         "finished_at",
         sqlite_where=text("finished_at IS NOT NULL"),
     ),
+    # what has begun at a place and has not ended
+    Index(
+        "ix_processing_place",
+        "place",
+        sqlite_where=text("state IN ('waiting', 'running') AND place IS NOT NULL"),
+    ),
     # children of a processing
     Index(
         "ix_processing_origin",
@@ -402,7 +408,7 @@ launcher = Table(
     Column("beats", BigInteger, nullable=False, server_default="0"),  # others watch it grow, each by its own clock
     Column("url", Text),  # of its web server
     Column("var", Text),  # path of its var/ on its host
-    Column("lost_after", Float),  # seconds without a beat after which others take it for lost; null: nobody may
+    Column("lost_after", Float),  # seconds without a beat after which others take it for lost; null: with SQLite
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )

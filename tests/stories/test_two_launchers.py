@@ -1,5 +1,6 @@
 """Several launchers, each with a place of its own, share the queues of one PostgreSQL."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from textwrap import dedent
@@ -10,10 +11,11 @@ import pytest
 from procession.commands import events
 from procession.model.event import NewEvent
 from tests.stories.serving import Launchers
-from tests.stories.site import TOUCH_COUNT, Site
+from tests.stories.site import GATED, TOUCH_COUNT, Site, title
 from tests.waiting import eventually
 
 CHAINS = 200
+QUICK = 'cpus = 2\nlost_after = "3 s"'
 
 
 @pytest.fixture
@@ -41,9 +43,16 @@ steps = [
 """
 
 
-def submit(site: Site, n: int) -> None:
+def submit(site: Site, n: int) -> list[int]:
+    """Submit events; return the ids of their processings."""
     with site.project.store.begin() as tx:
-        events.submit_all(site.project, tx, [NewEvent("e", {"n": i}, source="story").check() for i in range(n)])
+        new = [NewEvent("e", {"n": i}, source="story").check() for i in range(n)]
+        return [pid for answer in events.submit_all(site.project, tx, new) for pid in answer.processings]
+
+
+def scripts(site: Site) -> list[int]:
+    """Processes of gated scripts that live."""
+    return [pid for pid in site.everything() if "gated.sh" in title(pid) and not title(pid).startswith("procession")]
 
 
 def rows(site: Site, sql: str) -> list[tuple[Any, ...]]:
@@ -111,3 +120,82 @@ def test_each_takes_only_its_queues_and_labels(site: Site, launchers: Launchers,
         " JOIN processing p ON p.id = a.processing_id GROUP BY 1, 2 ORDER BY 1",
     )
     assert who == [("common", "b", 10), ("device", "b", 10), ("heavy", "a", 10)]
+
+
+LOSABLE = """
+[tasks.t]
+on = "e"
+retry = { delay = "0.1 s" }
+grace = "1 s"
+%s
+run = "./gated.sh x{id}"
+"""
+
+
+@pytest.mark.feature("M26", "P19")
+def test_a_stopped_launcher_loses_its_scripts_to_another_and_they_end_before_that(
+    site: Site, launchers: Launchers, postgres_url: str
+) -> None:
+    """F11, G8, I8: the old tree is dead before the new start; what the old launcher brings is late."""
+    site.write(project(postgres_url, LOSABLE % 'on_lost = "retry"', QUICK), gated_sh=GATED)
+    launchers.up("a")
+    (running,) = submit(site, 1)
+    site.began(f"x{running}")
+    (tree,) = scripts(site)
+    launchers.up("b")
+    launchers.signal("a", signal.SIGSTOP)
+    eventually(lambda: began(site)[f"x{running}"] == 2, timeout=90)  # stopped in a transaction, it ends in 15 s
+    assert scripts(site) and tree not in scripts(site), "the old tree had ended before"
+    launchers.signal("a", signal.SIGCONT)
+    site.open(f"x{running}")
+    found = site.until(running)
+    assert [str(one.outcome) for one in found.steps[0].attempts] == ["lost", "succeeded"]
+    assert began(site)[f"x{running}"] == 2
+    (second,) = submit(site, 1)
+    site.open(f"x{second}")
+    assert site.until(second).state == "succeeded", "it serves on, both do"
+
+
+@pytest.mark.feature("M26", "N5", "M114")
+def test_a_step_of_a_silent_host_waits_for_a_person(site: Site, launchers: Launchers, postgres_url: str) -> None:
+    """G8: its end is not certain, so nobody starts it anew; a person hears of it, and its launcher may come back."""
+    site.write(project(postgres_url, LOSABLE % "", QUICK), gated_sh=GATED)
+    launchers.up("a")
+    (running,) = submit(site, 1)
+    site.began(f"x{running}")
+    launchers.up("b")
+    launchers.signal("a", signal.SIGSTOP)
+    told = eventually(lambda: [m for m in site.json("messages")["items"] if m["kind"] == "host"], timeout=60)
+    assert "launcher a" in told[0]["text"]
+    assert "give-up a" in told[0]["text"]
+    launchers.signal("a", signal.SIGCONT)
+    eventually(lambda: not [m for m in site.json("messages")["items"] if m["kind"] == "host"], timeout=60)
+    site.open(f"x{running}")
+    assert len(site.until(running).steps[0].attempts) == 1
+
+
+@pytest.mark.feature("P19")
+def test_what_ended_at_a_place_of_this_host_that_nobody_serves_is_settled(
+    site: Site, launchers: Launchers, postgres_url: str
+) -> None:
+    site.write(project(postgres_url, LOSABLE % ""), gated_sh=GATED)
+    launchers.up("a")
+    (running,) = submit(site, 1)
+    site.began(f"x{running}")
+    launchers.up("b")
+    launchers.kill("a")
+    site.open(f"x{running}")
+    assert site.until(running).state == "succeeded"
+    assert began(site) == {f"x{running}": 1}
+
+
+@pytest.mark.feature("M12", "M23")
+def test_many_launchers_start_at_once(site: Site, launchers: Launchers, postgres_url: str) -> None:
+    site.write(project(postgres_url, CHAIN), touch_count_sh=TOUCH_COUNT)
+    for name in "abcdef":
+        launchers.start(name)
+    for name in "abcdef":
+        eventually(lambda name=name: launchers.serves(name), timeout=60)
+    submit(site, 30)
+    eventually(lambda: states(site) == {"succeeded": 30}, timeout=60)
+    assert set(began(site).values()) == {1}

@@ -50,6 +50,12 @@ def _columns() -> None:
     op.create_index(
         "ix_attempt_expires", "attempt", ["expires_at"], **_where("outcome IS NULL AND expires_at IS NOT NULL")
     )
+    op.create_index(
+        "ix_processing_place",
+        "processing",
+        ["place"],
+        **_where("state IN ('waiting', 'running') AND place IS NOT NULL"),
+    )
     op.create_index("ix_processing_retire", "processing", ["retire_at"], **_where("retire_at IS NOT NULL"))
 
 
