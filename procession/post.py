@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from procession.courier import Courier
 from procession.executor import Executor, Job, Notices
 from procession.executors.calls import Calls
 from procession.model.admission import Capacity
@@ -117,6 +118,7 @@ class Post:
     """Since when somebody serves without a gap (microseconds UTC); None: nobody has looked."""
     listening: dict[str, int] = field(default_factory=dict)
     """Task → until when it was seen paused, so that its silence was none (microseconds UTC)."""
+    courier: Courier = field(default_factory=Courier)
     errands: Errands = field(default_factory=Errands)
     telling: dict[str, Telling] = field(default_factory=dict)
     """Which messages are being told, by id and whether they occur or have ended."""

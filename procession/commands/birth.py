@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from procession.clock import moment
+from procession.commands.endings import Ended, note_ends
 from procession.errors import Invalid
 from procession.model.command import Command
 from procession.model.processing import unfold
@@ -43,6 +44,7 @@ class Newborn:
     version: int = 1
     first_id: int | None = None
     code_of: int | None = None
+    callback: str | None = None
     id: int = 0
 
 
@@ -66,7 +68,11 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
         moving = [Moving(new_id, now, reason=ends.get(new_id)) for new_id in ids]
         moves.note(tx, "processing", "submit", moving, by, str(state))
     counts = [Count("task", each.task.name, "matched") for each in born if each.version == 1]
-    tallies.add(tx, now, counts + [Count("task", each.task.name, "skipped") for each in born if each.id in ends])
+    tallies.add(tx, now, counts)
+    over = [
+        Ended(e.id, e.definition_id, e.task.name, State.SKIPPED, ends[e.id], e.callback) for e in born if e.id in ends
+    ]
+    note_ends(project, tx, over, {each.definition_id: each.task for each in born}, now)
     tx.after(project.wake)
     return [each.id for each in born]
 
@@ -96,6 +102,7 @@ def _rows(
         "launcher_id": born.launcher_id, "created_at": now, "due_at": None if skipped else born.due_at,
         "finished_at": now if skipped else None, "reason": skipped, "origin_id": born.origin_id,
         "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
+        "callback": born.callback,
     }  # fmt: skip
     steps = [
         {
@@ -111,7 +118,7 @@ def _rows(
 def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, str | None]]:
     """What the processing takes, and by ordinal what each step takes beside; Invalid where a name comes out unfit."""
     task = born.task
-    if not task.uses and not any(plan.uses or plan.labels or plan.queue for plan in task.steps):
+    if not task.uses and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps):
         return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
     given = project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
     values = task.values(born.params)
@@ -124,7 +131,7 @@ def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, s
 
     def of_step(plan: StepPlan) -> str | None:
         more = tuple((n, rest) for n, a in named(plan.uses, name) if (rest := a - held.get(n, 0.0)) > 0)
-        return Wants(more, plan.labels, plan.queue).to_json()
+        return Wants(more, plan.labels, plan.queue, plan.outside).to_json()
 
     return own, {plan.ordinal: of_step(plan) for plan in task.steps}
 

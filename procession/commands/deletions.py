@@ -2,7 +2,8 @@
 
 In: an ended processing. Out: no rows of it but in the journal; its directory out of the way in the same moment, removed
 after the commit. With `again` the same event gets a new processing at once.
-Always: an event whose processing was deleted stays known, so a repeat does not bring it back. If an older version is
+Always: an event whose processing was deleted stays known, so a repeat does not bring it back; but an instance's goes
+with it, and its key is free. If an older version is
 left, it is the newest again.
 """
 
@@ -17,8 +18,9 @@ from procession.errors import Refused
 from procession.flow.cleaning import entered
 from procession.model.processing import Processing
 from procession.model.states import PROCESSING
+from procession.model.task import CALL
 from procession.project import Project
-from procession.store import moves, tallies, wishes
+from procession.store import disk, moves, tallies, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -95,6 +97,9 @@ def _remove(project: Project, tx: Tx, processing_id: int, who: Asked) -> None:
             tallies.add(tx, now, [Count("task", processing.task, "deleted")])
         else:
             uncount(tx, look(tx, older), now, -1)
+    if processing.event.startswith(CALL):  # an instance goes with its event, and its key is free again
+        gone = disk.forget_events(tx, [processing.event_id])
+        tallies.add(tx, now, [Count("event", name, "removed", n) for name, n in gone.items()])
     moves.note(tx, "processing", "delete", [Moving(processing.id, now, why=who.reason)], who.by)
     tx.after(lambda: _discard(project, processing.id))
 

@@ -256,6 +256,7 @@ def _newborn(b: _Birth, definition_id: int, task: Task, now: int, launcher_id: i
     return Newborn(
         b.event_id, event.key, event.params, definition_id, task, ranked(priority, backfill=event.backfill),
         due if due > now and launcher_id is None else None, event.origin_id, launcher_id,
+        callback=event.callback,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from procession.clock import micros
 from procession.commands.asked import Asked, Done, asked
+from procession.commands.endings import Ended, note_ends
 from procession.errors import NotFound, Refused
 from procession.model.processing import Processing, Step, next_ready
 from procession.model.states import PROCESSING, STEP, State
@@ -108,7 +109,8 @@ def _cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancell
         tx.after(project.wake)
         return Cancelled(True, standing.state)
     moves.processings(tx, "cancel", [Moving(processing_id, now, reason=who.reason)], who.by)
-    tallies.add(tx, now, [ended(standing.task, State.CANCELLED, standing.started_at, now)])
+    definitions = {standing.definition_id: tasks.get(tx, standing.definition_id)}
+    note_ends(project, tx, [Ended.of(standing, State.CANCELLED, who.reason)], definitions, now)
     tx.after(project.wake)
     return Cancelled(True, State.CANCELLED)
 

@@ -6,18 +6,21 @@ what it waits for: a moment, a person, a limit and who holds it, room, a host, t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
+from procession.commands import work
 from procession.commands.processings import look
 from procession.flow.candidates import Choice, Definitions, choose
 from procession.flow.room import capacity_of, room_for
+from procession.model import wants
 from procession.model.admission import Capacity, Obstacle
-from procession.model.processing import Processing, Step
+from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, State
 from procession.project import Project
-from procession.store import journal, launchers, processings
+from procession.store import journal, launchers, processings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -47,6 +50,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
     if held := _held(tx, processing):
         return held
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
+    if running and (live := processing.live) is not None and live.worker is not None:
+        return _elsewhere(processing, running, live, now)
     if running and running.attempts and running.attempts[-1].launcher_id is None:
         return _children(tx, processing, running)
     if running:
@@ -62,6 +67,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
     if processing.due_at and processing.due_at > now:
         rest = duration(max(1, round((processing.due_at - now).total_seconds())))
         return Obstacle("not_before", f"it does not begin before {processing.due_at:%Y-%m-%d %H:%M:%S} UTC, in {rest}")
+    if elsewhere := asked.elsewhere(processing):
+        return elsewhere
     if not project.is_served(tx):
         return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
     if _all_leave(tx):
@@ -129,12 +136,51 @@ def _running(processing: Processing, step: Step, now: datetime, *, served: bool)
     return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}{unheard}")
 
 
+def _elsewhere(processing: Processing, step: Step, live: Attempt, now: datetime) -> Obstacle:
+    """What a program elsewhere has claimed."""
+    since = live.started_at or live.claimed_at or now
+    span = duration(max(0, round((now - since).total_seconds())))
+    doing = f"step {step.name}, attempt {live.number}, was claimed by worker {live.worker}"
+    if processing.cancel_requested_at:
+        return Obstacle("cancelling", f"its cancel was asked; {doing}, which is told when it is heard of next")
+    if live.started_at is None:
+        return Obstacle("scheduled", f"{doing} {span} ago and has not started yet; soon it is given back")
+    if live.paused_at is not None:
+        return Obstacle("pausing", f"{doing}, which has paused it by itself")
+    held = "; it is asked to pause" if processing.held_at else ""
+    return Obstacle("running", f"{doing} and has been running for {span}{held}")
+
+
 class _Admission:
     """The answers of the admission for everything that waits; worked out when the first is asked for."""
 
     def __init__(self, project: Project, tx: Tx) -> None:
         self._project = project
         self._tx = tx
+
+    def elsewhere(self, processing: Processing) -> Obstacle | None:
+        """Where only a program elsewhere does what is next: what stands in its way, or that none has asked yet."""
+        following = next((s for s in processing.steps if s.state in (State.READY, State.PENDING)), None)
+        if following is None or not wants.read(following.wants).outside:
+            return None
+        choice = self._outside
+        mine = [c for c in choice.found if c.processing_id == processing.id]
+        found = next((o for c in mine if (o := choice.obstacles.get((c.processing_id, c.ordinal)))), None)
+        if found := found or (None if mine else room_pause(choice, processing)):
+            return found
+        return Obstacle("outside", "only a program elsewhere does it, and none has asked for it yet: procession claim")
+
+    @cached_property
+    def _outside(self) -> Choice:
+        """As for a worker that serves every queue and has every label."""
+        queues = {name for name, _ in self._project.settings.plans_of_queues} | {
+            task.queue for task in tasks.current(self._tx).values()
+        }
+        labels = {each for t in tasks.current(self._tx).values() for step in t.steps for each in step.labels}
+        capacity = Capacity(math.inf, labels=frozenset(labels), queues=frozenset(queues | {""}))
+        return work.choose_outside(
+            self._project, self._tx, Definitions(self._tx), capacity, 1000, tasks.with_calls(self._tx)
+        )
 
     @cached_property
     def _choice(self) -> Choice:

@@ -94,7 +94,7 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
         processing.event_id, processing.key, processing.params, definition_id, task,
         ranked(priority, backfill=not how.fresh), origin_id=processing.origin_id,
         version=processing.version + 1, first_id=processing.root,
-        code_of=processing.id if how.recorded else None,
+        code_of=processing.id if how.recorded else None, callback=standing.callback,
     )  # fmt: skip
     (new_id,) = bear(project, tx, [born], who.by)
     return new_id

@@ -11,13 +11,14 @@ import os
 import shutil
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from procession import contract
-from procession.clock import micros
 from procession.commands import events
 from procession.commands.asked import Asked, asked
+from procession.commands.endings import Ended, note_ends
 from procession.commands.processings import (
     cannot,
     check_files,
@@ -33,10 +34,9 @@ from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import moves, steps, tallies
+from procession.store import moves, steps, tasks
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import ended
 
 RERUN_LOG = "rerun.log"
 """What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
@@ -79,8 +79,8 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     keep_held(tx, processing_id)
     uncount(tx, processing, now)
     if verb == "complete":
-        started = now if processing.started_at is None else micros(processing.started_at)
-        tallies.add(tx, now, [ended(processing.task, State.SUCCEEDED, started, now)])
+        over = replace(Ended.of(standing, State.SUCCEEDED, None), started_at=standing.started_at or now)
+        note_ends(project, tx, [over], {standing.definition_id: tasks.get(tx, standing.definition_id)}, now)
     accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
     tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
     tx.after(project.wake)

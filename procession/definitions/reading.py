@@ -119,6 +119,8 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         warnings=_lines(problems.warnings),
         fingerprint=mark,
         overrides=tuple(map(str, over)),
+        python=project.python,
+        variables=tuple(around.variables.items()),
     )
 
 

@@ -73,6 +73,10 @@ class Definitions:
     web: WebPlan = field(default_factory=WebPlan)
     overrides: tuple[str, ...] = ()
     """Lines for a person: what holds over the files, and who says so."""
+    python: str | None = None
+    """``[project] python``, as it is written."""
+    variables: tuple[tuple[str, Any], ...] = ()
+    """``[variables]``."""
 
     @property
     def pool(self) -> int:
@@ -112,6 +116,8 @@ class Definitions:
                 "plans_of_queues": {name: asdict(plan) for name, plan in self.plans_of_queues},
                 "web": asdict(self.web),
                 "overrides": self.overrides,
+                "python": self.python,
+                "variables": dict(self.variables),
             },
             ensure_ascii=False,
         )
@@ -152,6 +158,8 @@ class Definitions:
             plans_of_queues=tuple((name, QueuePlan(**plan)) for name, plan in raw.get("plans_of_queues", {}).items()),
             web=_web(raw.get("web", {})),
             overrides=tuple(raw.get("overrides", ())),
+            python=raw.get("python"),
+            variables=tuple(raw.get("variables", {}).items()),
         )
 
 

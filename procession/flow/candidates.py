@@ -81,13 +81,14 @@ class Choice:
 
 
 def choose(
-    tx: Tx, definitions: Definitions, room: Room, owned: int | None, most: int, leaving: Collection[int] = ()
-) -> Choice:
+    tx: Tx, definitions: Definitions, room: Room, owned: int | None, most: int, leaving: Collection[int] = (),
+    only: Collection[str] | None = None,
+) -> Choice:  # fmt: skip
     """Ask the admission for about `most` candidates, and read on past those that cannot start and want the same.
 
-    Processings in `leaving` are left out.
+    Processings in `leaving` are left out, and so are those of tasks that are not in `only`, where it is said.
     """
-    reading = _Reading(tx, definitions, room, owned, leaving)
+    reading = _Reading(tx, definitions, room, owned, leaving, only)
     choice = Choice([], [], {}, reading.passed, room.capacity.patience)
     passing: list[str] = []
     for _ in range(ROUNDS):
@@ -126,12 +127,14 @@ class _Reading:
     """Reads candidates from the rows, round after round."""
 
     def __init__(
-        self, tx: Tx, definitions: Definitions, room: Room, owned: int | None, leaving: Collection[int] = ()
-    ) -> None:
+        self, tx: Tx, definitions: Definitions, room: Room, owned: int | None, leaving: Collection[int] = (),
+        only: Collection[str] | None = None,
+    ) -> None:  # fmt: skip
         self._tx = tx
         self._definitions = definitions
         self._room = room
         self._owned = owned
+        self._only = only
         self._chosen: set[tuple[int, int]] = set()
         self._limits: dict[str, int] = {}
         """Task → how many of its waiting processings are read at a time."""
@@ -139,6 +142,8 @@ class _Reading:
         """Processings that are not read again."""
         self._left: dict[str, int] = {}
         """Task → how many of those are its own, as far as they were met."""
+        self._elsewhere: set[str] = set()
+        """Tasks of which nothing is for a launcher: one is looked at, for the reason why, and no more."""
         self.passed: dict[int, tuple[int, ...]] = {}
         self.empty: dict[int, None] = {}
         self._held: frozenset[int] | None = None
@@ -161,6 +166,8 @@ class _Reading:
         """
         found = self._begun(most, passing)
         for name in processings.tasks_waiting(self._tx):
+            if name in self._elsewhere or (self._only is not None and name not in self._only):
+                continue
             found += self._waiting(name, most, passing)
         return [c for c in found if (c.processing_id, c.ordinal) not in self._chosen]
 
@@ -169,11 +176,11 @@ class _Reading:
         free = capacity.cpus + capacity.ahead - live.busy(capacity.workers)
         if live.calls < capacity.workers + capacity.calls_ahead:
             free = max(free, 1.0)
-        place, common = self._room.place, self._room.serves_common
-        rows = steps.ready(self._tx, self._owned, free, most, passing, place, common=common)
+        place, common, only = self._room.place, self._room.serves_common, self._only
+        rows = steps.ready(self._tx, self._owned, free, most, passing, place, common=common, only=only)
         if not passing:  # a large one at the head is looked at, too
             known = {(row.processing_id, row.ordinal) for row in rows}
-            head = steps.ready(self._tx, self._owned, float("inf"), HEAD, (), place, common=common)
+            head = steps.ready(self._tx, self._owned, float("inf"), HEAD, (), place, common=common, only=only)
             rows += [row for row in head if (row.processing_id, row.ordinal) not in known]
         return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
 
@@ -183,6 +190,7 @@ class _Reading:
             row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
             row.definition_id, row.memory, wants.read(row.wants), (), row.wants, row.ready_at or 0, 0,
             self._room.settings.pause(task.name, task.group), bool(task.step(row.ordinal).function),
+            task.step(row.ordinal).kind == "call",
         )  # fmt: skip
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
@@ -203,6 +211,9 @@ class _Reading:
         n = further + (1 if limit is None else max(1, limit))
         rows = self._read(name, n, passing)
         readable = next((r.definition_id for r in rows if self._definitions.readable(r.definition_id)), None)
+        if limit is None and readable is not None and self._is_elsewhere(name, readable):
+            self._elsewhere.add(name)
+            return rows
         if limit is None and readable is not None:
             at_once = self._at_once(name, readable)
             limit = min(most, at_once - self._room.live.processings.get(name, 0)) if at_once else most
@@ -214,6 +225,13 @@ class _Reading:
     def _read(self, name: str, n: int, passing: Sequence[str]) -> list[processings.Waiting]:
         place, common = self._room.place, self._room.serves_common
         return processings.waiting(self._tx, name, self._owned, n, passing, self._leaving, place, common=common)
+
+    def _is_elsewhere(self, name: str, definition_id: int) -> bool:
+        """Do only programs elsewhere do what these processings begin with, and all that come after?"""
+        if self._room.capacity.outside:
+            return False
+        task, entries = self._definitions[definition_id], self._definitions.entries(definition_id)
+        return all(task.step(o).outside for o in entries) and tasks.now_of(self._tx, name) == definition_id
 
     def _looked_at(
         self, name: str, rows: Sequence[processings.Waiting]
@@ -257,7 +275,7 @@ class _Reading:
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
                     row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
-                    row.created_at, self._disk(task, row), pause, bool(plan.function),
+                    row.created_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call",
                 )
             )  # fmt: skip
         return found

@@ -22,6 +22,7 @@ from procession.definitions import Definitions
 from procession.errors import StoreError
 from procession.flow.budget import Standing, budget_of, limited, standing
 from procession.flow.conclude import BY
+from procession.flow.removing import retire
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
 from procession.store import disk as store
@@ -107,7 +108,7 @@ class Cleaner:
     # ── by age ─────────
 
     def _age(self, trash: Trash) -> bool:
-        found = False
+        found = retire(self.database, self.var, self.sweeper, self.now, BY)
         for choose, act in (
             (aged_files, self._clean_by_age),
             (aged_logs, self._clean_logs),

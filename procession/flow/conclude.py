@@ -18,6 +18,7 @@ from typing import Any
 
 from procession import contract
 from procession.commands import events
+from procession.commands.endings import Ended, note_ends
 from procession.contract import Left
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions, values_of
@@ -26,11 +27,10 @@ from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, s
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import bodies, moves, processings, steps, tallies
+from procession.store import bodies, moves, processings, steps
 from procession.store.bodies import Result
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.tallies import ended as ended_so
 
 BY = "procession"
 """Who moves, in the journal, when nobody asked."""
@@ -161,8 +161,10 @@ def _apply(
     moves.steps(tx, "ready", ready, BY, quiet=True)
     for verb, moving in processing_moves.items():
         moves.processings(tx, verb, moving, BY)
-        stood = [standing[m.processing_id] for m in moving]
-        tallies.add(tx, now, [ended_so(s.task, PROCESSING.moves[verb].target, s.started_at, now) for s in stood])
+        target = PROCESSING.moves[verb].target
+        note_ends(
+            project, tx, [Ended.of(standing[m.processing_id], target, m.reason) for m in moving], definitions, now
+        )
     errors = Counter({e.which[0]: 0 for e in ended})
     for each in ended:
         errors[each.which[0]] += len(each.left.errors)

@@ -17,6 +17,7 @@ from functools import partial
 
 from procession import code
 from procession.clock import moment
+from procession.commands.endings import Ended, note_ends
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.budget import full
@@ -32,11 +33,10 @@ from procession.model.states import PROCESSING, State
 from procession.model.task import StepPlan
 from procession.post import Post
 from procession.project import Project
-from procession.store import moves, processings, steps, tallies
+from procession.store import moves, processings, steps
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.steps import Order
-from procession.store.tallies import ended
 from procession.surroundings import Look
 
 log = logging.getLogger("procession")
@@ -62,9 +62,9 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
         return _next(project, tx, None) if called < CALLS else project.clock.now()
     choice = _choice(project, tx, definitions, room)
     if choice.empty:
-        _finish(tx, definitions, choice, now)
+        _finish(project, tx, definitions, choice, now)
     if choice.admitted:
-        _begin(project, tx, choice, choice.admitted, now)
+        begin(tx, choice, choice.admitted, now, project.serving.place)
         _claim(project, tx, definitions, choice.admitted, now)
     elif project.serving.unsent:
         tx.after(lambda: _send(project.serving, ()))
@@ -96,7 +96,7 @@ def dispatch_apart(project: Project) -> datetime | None:
                 if not choice.admitted:
                     break
                 pid = choice.admitted[0].processing_id
-                _begin(project, tx, choice, choice.admitted[:1], project.now())
+                begin(tx, choice, choice.admitted[:1], project.now(), project.serving.place)
                 _claim(project, tx, definitions, choice.admitted[:1], project.now())
         except StoreError:
             raise
@@ -168,7 +168,7 @@ def _patience(choice: Choice, now: int) -> int | None:
     return min((end for c in short if (end := c.since + int(choice.patience)) > now), default=None)
 
 
-def _finish(tx: Tx, definitions: Definitions, choice: Choice, now: int) -> None:
+def _finish(project: Project, tx: Tx, definitions: Definitions, choice: Choice, now: int) -> None:
     """Processings that were set back and have nothing left to run, because no condition holds: they have ended."""
     known = steps.states(tx, choice.empty)
     for pid, standing in processings.standings(tx, choice.empty).items():
@@ -179,7 +179,7 @@ def _finish(tx: Tx, definitions: Definitions, choice: Choice, now: int) -> None:
         verb = whole(states, "succeed", cancelled=False) or "fail"
         moves.processings(tx, verb, [Moving(pid, now)], BY)
         state = PROCESSING.moves[verb].target
-        tallies.add(tx, now, [ended(standing.task, state, standing.started_at, now)])
+        note_ends(project, tx, [Ended.of(standing, state, None)], definitions, now)
 
 
 def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
@@ -222,7 +222,7 @@ def _around(look: Look, plan: StepPlan, order: Order | None) -> str | None:
     return look.at(plan.command.words[0], {} if order.params == "{}" else json.loads(order.params))
 
 
-def _begin(project: Project, tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int) -> None:
+def begin(tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int, place: str | None) -> None:
     """Let processings begin, or go on after a retry: they run from now on, and every step whose turn it is is ready,
     also one for which there is no room yet."""
     fresh = dict.fromkeys(c.processing_id for c in admitted if not c.begun)
@@ -231,7 +231,8 @@ def _begin(project: Project, tx: Tx, choice: Choice, admitted: Sequence[Candidat
     moves.processings(tx, "begin", [Moving(pid, now) for pid in fresh], BY)
     definitions = Definitions(tx)
     placed = [c.processing_id for c in admitted if has_directory(definitions[c.definition_id])]
-    processings.settle_at(tx, placed, project.serving.place)
+    if place:
+        processings.settle_at(tx, placed, place)
     turn = [c for c in choice.found if not c.begun and c.processing_id in fresh]
     moves.steps(tx, "ready", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in turn], BY, quiet=True)
     if passing := [pid for pid in fresh if pid in choice.passed]:

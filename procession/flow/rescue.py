@@ -112,9 +112,11 @@ def _end_what_others_took(project: Project, rows: Sequence[Any]) -> None:
     post = project.serving
     ours = {project.attempt_key(row.processing_id, row.ordinal, row.number) for row in rows}
     for key in post.live.keys() - ours:
+        which = project.read_key(key)
+        assert which is not None, "what lives here has a key of ours"
         log.warning("attempt %s was given up elsewhere while this launcher was silent; it is ended", key)
         post.executor.cancel(key, "given up elsewhere")
-        post.forget(key)
+        post.forget(key, which)
 
 
 def _look_at(project: Project, tx: Tx, row: Any, found: _Found, *, hurried: bool, now: datetime) -> None:

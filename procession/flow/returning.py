@@ -80,7 +80,7 @@ def _succeed_many(project: Project, tx: Tx, plan: CallPlan, some: Sequence[Plain
     """Settle calls of which nothing follows but their success, as one set; False, and nothing is done, if one of them
     is not so: of them all, each is then looked at."""
     ids, now = [pid for pid, _, _, _ in some], project.now()
-    if any(number != 1 for _, number, _, _ in some) or calls.hold_locks(tx, ids):
+    if any(number != 1 for _, number, _, _ in some) or calls.hold_locks(tx, ids) or calls.are_told(tx, ids):
         return False
     seconds = calls.seconds(tx, ids, now)
     try:

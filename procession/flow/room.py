@@ -42,8 +42,8 @@ class Room:
         return self.for_people or "" in self.capacity.queues
 
 
-def room_for(project: Project, tx: Tx, place: str, capacity: Capacity) -> Room:
-    """What the launcher of this place may use now, and what is running."""
+def room_for(project: Project, tx: Tx, place: str | None, capacity: Capacity) -> Room:
+    """What the launcher of this place may use now, and what is running; None: a program elsewhere asks."""
     said, now = project.settings, settings.all_of(tx)
     memory = now.number("memory", capacity.memory)
     here = replace(
@@ -56,7 +56,7 @@ def room_for(project: Project, tx: Tx, place: str, capacity: Capacity) -> Room:
         now=project.now(),
         full=full(project.var, said),
     )
-    room = Room(here, count_live(tx, place), now, place=place)
+    room = Room(here, count_live(tx, place or ""), now, place=place)
     _limit_disk(project, tx, room)
     return room
 

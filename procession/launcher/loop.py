@@ -16,12 +16,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
+from procession.flow.deliver import deliver
 from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
 from procession.flow.expect import expect
 from procession.flow.gather import gather
 from procession.flow.hosts import hosts
 from procession.flow.intake import intake
+from procession.flow.lapse import lapse
 from procession.flow.rescue import rescue
 from procession.flow.returning import settle_apart
 from procession.flow.settle import settle
@@ -44,6 +46,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     discover,
     rescue,
     hosts,
+    lapse,
     stop,
     settle,
     gather,
@@ -51,6 +54,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     expect,
     warn,
     tell,
+    deliver,
     sweep,
 )
 
@@ -105,7 +109,7 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        self._due.update(dict.fromkeys((stop, gather, dispatch, sweep), self.project.clock.monotonic()))
+        self._due.update(dict.fromkeys((lapse, stop, gather, dispatch, deliver, sweep), self.project.clock.monotonic()))
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -139,6 +143,8 @@ class Loop:
         if chapter is rescue and self.post.look:
             return True
         if (chapter is discover and self.post.looks.ended) or (chapter is tell and self.post.errands.ended):
+            return True
+        if chapter is deliver and self.post.courier.ended:
             return True
         return self._due[chapter] <= now or (chapter is dispatch and self._has_ended())
 

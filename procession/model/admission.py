@@ -56,6 +56,8 @@ class Candidate:
     pause: Pause | None = None
     call: bool = False
     """A function, called by a worker of the launcher's pool."""
+    claimable: bool = False
+    """A program elsewhere may do it."""
 
     @property
     def turn(self) -> tuple[int, bool, int, int]:
@@ -88,6 +90,8 @@ class Capacity:
     """Processes that call functions, one at a time each."""
     calls_ahead: int = 0
     """Calls beyond the workers, queued at them while calls are short. They take no processor until their turn comes."""
+    outside: bool = False
+    """A program elsewhere asks, not a launcher."""
     patience: float = 60e6
     """Microseconds for which a candidate lets others pass."""
     now: int = 0
@@ -255,6 +259,12 @@ def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obst
     pause, wants = candidate.pause, candidate.wants
     if pause is not None and not (known and pause.mode == "drain"):
         return Obstacle("paused", f"{pause.sentence}; to go on: {pause.resume}")
+    if capacity.outside and not candidate.claimable:
+        return Obstacle("not_a_call", "it runs a command, which only a launcher starts")
+    if wants.outside and not capacity.outside:
+        return Obstacle(
+            "outside", "only a program elsewhere does it; it waits until one asks: procession claim", shared=True
+        )
     if wants is not NOTHING and (missing := sorted(set(wants.labels) - capacity.labels)):
         labels = " and ".join(missing)
         return Obstacle(

@@ -7,9 +7,16 @@ that both databases and an export carry them alike. What is read is exactly what
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from dataclasses import dataclass
 
+from procession.errors import Invalid
+
+MAX_INPUTS = 1 << 20
+"""Bytes of the inputs of one instance, as JSON."""
+MAX_RESULT = 16 << 20
+"""Bytes of one result."""
 SHORT = 512
 """Bytes up to which compressing is not worth while."""
 
@@ -45,3 +52,36 @@ def keep(content: bytes) -> Body:
     if "\0" in text:  # PostgreSQL has no text with it
         return Body("base64", base64.b64encode(content).decode(), len(content))
     return Body("text", text, len(content))
+
+
+def keep_json(what: str, value: object, most: int) -> Body:
+    """A JSON value, kept as its text; Invalid where it is none, or larger than `most` bytes."""
+    return keep(json_bytes(what, value, most))
+
+
+def json_bytes(what: str, value: object, most: int) -> bytes:
+    """A JSON value as its text; Invalid where it is none, or larger than `most` bytes."""
+    try:
+        _check_names(value)
+        content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise Invalid(f"{what} hold text that is not valid Unicode (half a character); correct it") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(f"{what} must be a JSON value, not nested too deeply: {error}") from None
+    if len(content) > most:
+        raise Invalid(
+            f"{what} are {len(content)} bytes of JSON; at most {most}: put them into a file and pass its path"
+        )
+    return content
+
+
+def _check_names(value: object) -> None:
+    """What JSON would change without a word is refused: names that are not text."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a name in an object must be text, not {type(name).__name__}")
+            _check_names(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _check_names(each)

@@ -22,7 +22,7 @@ PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 NEVER = re.compile(r"LD_.*|PYTHON.*|PATH|BASH_ENV|ENV|IFS|PERL5.*|NODE_OPTIONS|GIT_.*")
 """Names that change how programs start; refused although a parameter only ever appears as PROCESSION_PARAM_…"""
 
-OWN = ("timetable", "watch")
+OWN = ("timetable", "watch", "call")
 """Events of these beginnings are made by Procession alone."""
 MAX_PRIORITY = 1_000_000
 _BACKFILL = 4 * MAX_PRIORITY
@@ -54,13 +54,19 @@ class NewEvent:
     """Nothing of it begins before this moment."""
     origin_id: int | None = None
     """The processing whose script emits it."""
+    callback: str | None = None
+    """URL to which the end of each of its processings is told."""
 
     def check(self) -> NewEvent:
         """Return this event if it can be stored; Invalid says what is wrong and what to do."""
-        check_name("an event name", self.name)
-        own, colon, _ = self.name.partition(":")
-        if colon and own in OWN and self.source != own:
-            raise Invalid(f"{self.name!r} is for Procession's own {own}; run the task by hand with: procession run")
+        own, colon, task = self.name.partition(":")
+        if colon and own in OWN and self.source.partition(":")[0] == own:
+            check_name("the name of a task", task)  # which may be as long as a name can be
+        else:
+            check_name("an event name", self.name)
+            if colon and own in OWN:
+                hint = "submit" if own == "call" else "run"
+                raise Invalid(f"{self.name!r} is for Procession's own {own}; by hand: procession {hint} {task[:60]}")
         if self.priority is not None and abs(self.priority) > MAX_PRIORITY:
             raise Invalid(f"a priority is a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}, not {self.priority}")
         if self.key is not None and not 0 < len(self.key.encode("utf-8", "surrogatepass")) <= MAX_KEY:

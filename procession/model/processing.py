@@ -60,10 +60,14 @@ class Attempt:
     """What it was started in: interpreter, packages, commit, sizes of inputs."""
     pooled: bool = False
     """A function, called in a process of the launcher's pool: it has no record, and nobody can enter it."""
-    progress: Mapping[str, Any] | None = None
-    """Share and words, as a function told them last."""
+    worker: str | None = None
+    """The program elsewhere that claimed it."""
+    expires_at: datetime | None = None
+    """Done elsewhere: not heard of until then, it is given back, or lost."""
     paused_at: datetime | None = None
-    """Since when the function itself waits."""
+    """Since when it waits by itself."""
+    progress: Mapping[str, Any] | None = None
+    """Share and text, as a function or a program elsewhere told them last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,27 @@ class Processing:
     """MIME type and bytes of what its functions came to, where somebody looked."""
     place: str | None = None
     """Where its directory is: the place of the launcher with which it began; None: nowhere yet, or SQLite."""
+    callback: str | None = None
+    """URL to which its end is told."""
+    retire_at: datetime | None = None
+    """Ended: not before this moment it goes with all its rows, and its key is free."""
+
+    @property
+    def live(self) -> Attempt | None:
+        """The attempt that lives; of several the first."""
+        running = (s.attempts[-1] for s in self.steps if s.state is State.RUNNING and s.attempts)
+        return next((one for one in running if one.outcome is None), None)
+
+    @property
+    def phase(self) -> str:
+        """Its state, and of one that runs a little more: ``scheduled`` (a program elsewhere claimed it and has not
+        begun), ``paused`` (what does it waits by itself)."""
+        live = self.live if self.state is State.RUNNING else None
+        if live is not None and live.paused_at is not None:
+            return "paused"
+        if live is not None and live.worker is not None and live.started_at is None:
+            return "scheduled"
+        return str(self.state)
 
     @property
     def root(self) -> int:

@@ -118,6 +118,11 @@ class StepPlan:
     on_error: str = "fail"
     """A ``wait`` step: what a child that did not succeed does to it, ``fail`` or ``ignore``."""
 
+    @property
+    def outside(self) -> bool:
+        """Do only programs elsewhere do it?"""
+        return self.kind == "call" and not self.function
+
 
 @dataclass(frozen=True, slots=True)
 class Expect:

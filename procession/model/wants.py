@@ -36,6 +36,8 @@ class Wants:
     """All of them must be a host's."""
     queue: str = ""
     """A launcher must serve it; empty: the common one, which all serve that do not say otherwise."""
+    outside: bool = False
+    """Only a program elsewhere does it."""
 
     def to_json(self) -> str | None:
         """As it is kept; None where nothing is wanted, which is what the claim passes over most quickly."""
@@ -46,6 +48,8 @@ class Wants:
             said["labels"] = self.labels
         if self.queue:
             said["queue"] = self.queue
+        if self.outside:
+            said["outside"] = True
         return _text(said) if said else None
 
 
@@ -81,7 +85,9 @@ def read(text: str | None) -> Wants:
     if text is None:
         return NOTHING
     raw = json.loads(text)
-    return Wants(_uses(raw.get("uses", ())), tuple(raw.get("labels", ())), raw.get("queue", ""))
+    return Wants(
+        _uses(raw.get("uses", ())), tuple(raw.get("labels", ())), raw.get("queue", ""), raw.get("outside", False)
+    )
 
 
 @lru_cache(maxsize=4096)

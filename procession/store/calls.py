@@ -69,6 +69,11 @@ def hold_locks(tx: Tx, ids: Sequence[int]) -> bool:
     return bool(tx.tuples(_LOCKED, ids=json.dumps(ids)))
 
 
+def are_told(tx: Tx, ids: Sequence[int]) -> bool:
+    """Is the end of one of these processings delivered to somebody?"""
+    return bool(tx.tuples(_TOLD, ids=json.dumps(ids)))
+
+
 def _next(_: str) -> Executable:
     p = processing.c
     columns = (
@@ -133,4 +138,14 @@ def _locked(dialect: str) -> Executable:
     return select(held).where(held.in_(select(ids.c.id))).limit(literal_column("1"))
 
 
-_NEXT, _ADD, _SUCCEED, _BEGAN, _LOCKED = (Statement(f) for f in (_next, _add, _succeed, _began, _locked))
+def _told(dialect: str) -> Executable:
+    ids = given_ids(dialect, "ids")
+    return (
+        select(processing.c.id)
+        .select_from(ids.join(processing, processing.c.id == ids.c.id))
+        .where(processing.c.callback.is_not(None))
+        .limit(literal_column("1"))
+    )
+
+
+_NEXT, _ADD, _SUCCEED, _BEGAN, _LOCKED, _TOLD = (Statement(f) for f in (_next, _add, _succeed, _began, _locked, _told))

@@ -146,6 +146,13 @@ class Tx:
         if self.dialect == "postgresql":
             self.connection.exec_driver_sql(_dialect.CLAIM_POSTGRESQL)
 
+    def submit_alone(self, names: Iterable[str]) -> None:
+        """From here to the end of this transaction nobody else submits to what has one of these names, if they say so
+        too: what may wait is counted exactly."""
+        if self.dialect == "postgresql":
+            for name in sorted(set(names)):  # sorted: nobody waits in a circle
+                self.connection.exec_driver_sql(_dialect.SUBMIT_POSTGRESQL, {"name": name})
+
     def steady(self) -> None:
         """Read one picture from here on, in however many statements. SQLite does so anyway; say it first."""
         if self.dialect == "postgresql":

@@ -27,6 +27,7 @@ from sqlalchemy.sql.base import Executable
 from procession.clock import moment
 from procession.model.retention import LEARN_FROM, Kept
 from procession.model.states import PROCESSING, State
+from procession.model.task import CALL
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, unindexed
@@ -165,17 +166,26 @@ def forget(tx: Tx, found: Sequence[Locked]) -> dict[str, int]:
     rows = [{"id": each.kept.id} for each in found]
     for statement in _FORGET:
         tx.write(statement, rows)
-    events = tx.each_tuple(_LEFT_OVER, [{"id": i} for i in sorted({each.event_id for each in found})])
-    tx.write(_FORGET_EVENTS, [{"id": event_id} for event_id, _, _ in events])
+    return forget_events(tx, {each.event_id for each in found})
+
+
+def forget_events(tx: Tx, event_ids: Iterable[int]) -> dict[str, int]:
+    """Delete those of these events of which no processing is left, with their inputs; return name → how many events
+    and repeats went. The key of an instance is free again; that of any other event stays, so that a repeat is known."""
+    events = tx.each_tuple(_LEFT_OVER, [{"id": i} for i in sorted(set(event_ids))])
+    tx.write(_FORGET_INPUTS, [{"id": event_id} for event_id, *_ in events])
+    tx.write(_FORGET_EVENTS, [{"id": event_id} for event_id, *_ in events])
+    keys = [{"name": name, "key": key} for _, name, key, _ in events if key is not None and name.startswith(CALL)]
+    tx.write(_FREE_KEYS, sorted(keys, key=lambda row: (row["name"], row["key"])))
     gone: dict[str, int] = {}
-    for _, name, repeats in events:
+    for _, name, _, repeats in events:
         gone[name] = gone.get(name, 0) + 1 + repeats
     return gone
 
 
-def note_forgotten(tx: Tx, task: str, n: int, at: int, by: str) -> None:
+def note_forgotten(tx: Tx, task: str, n: int, at: int, by: str, why: str = "older than [work] keep.rows") -> None:
     """One line of the journal for all of a task that were forgotten: their own lines are gone with them."""
-    reason = f"{n} of task {task}: older than [work] keep.rows"
+    reason = f"{n} of task {task}: {why}"
     tx.run(_NOTE_FORGOTTEN, at=at, by=by, reason=reason)
 
 
@@ -305,21 +315,34 @@ def _left_over(dialect: str) -> Executable:
     given, e = given_rows(dialect, {"id": BigInteger()}), schema.event.c
     of_it: Select[Any] = select(literal_column("1")).select_from(schema.processing).where(_p.event_id == e.id)
     return (
-        select(e.id, e.name, e.repeats).select_from(given.join(schema.event, e.id == given.c.id)).where(~of_it.exists())
+        select(e.id, e.name, e.key, e.repeats)
+        .select_from(given.join(schema.event, e.id == given.c.id))
+        .where(~of_it.exists())
     )
 
 
+def _free_keys(dialect: str) -> Executable:
+    given = Given(dialect, {"name": Text(), "key": Text()})
+    k = schema.event_key.c
+    return delete(schema.event_key).where(k.name == given["name"], k.key == given["key"])
+
+
+_OF_PROCESSINGS = (
+    schema.result, schema.delivery, schema.output, schema.attempt, schema.step, schema.journal,
+)  # fmt: skip
 _LOCK = Statement(_lock)
 _LOOK = Statement(lambda dialect: _lock(dialect, locking=False))
 _SET_CLEANED = Statement(lambda dialect: _set(dialect, cleaned_at="at"))
 _SET_WITHOUT_LOGS = Statement(lambda dialect: _set(dialect, bytes=None))
 _SET_PINNED = Statement(lambda dialect: _set(dialect, pinned_at="at"))
 _FORGET = (
-    *(_delete(table, "processing_id") for table in (schema.output, schema.attempt, schema.step, schema.journal)),
+    *(_delete(table, "processing_id") for table in _OF_PROCESSINGS),
     _delete(schema.processing, "id"),
 )
 _LEFT_OVER = Statement(_left_over)
 _FORGET_EVENTS = _delete(schema.event, "id")
+_FORGET_INPUTS = _delete(schema.input_, "event_id")
+_FREE_KEYS = Statement(_free_keys)
 _NOTE_FORGOTTEN = Statement(
     lambda _: schema.journal.insert().values(
         at=bindparam("at", type_=BigInteger()),

@@ -183,6 +183,7 @@ def _processing_move(move: Move, dialect: str) -> Executable:
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
     if move.verb in ("retry", "resume", "restart"):
         values |= {"cancel_requested_at": None, "launcher_id": None, "bytes": None, "cleaned_at": None}
+        values |= {"retire_at": None}
     return (
         update(schema.processing)
         .values(values)

@@ -41,7 +41,7 @@ _NEW = {
     name: BigInteger() if name.endswith("id") else processing.c[name].type
     for name in (
         "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
-        "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants",
+        "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback",
     )
 }  # fmt: skip
 _NEW_STEP = {
@@ -68,6 +68,7 @@ class Standing:
     launcher_id: int | None
     started_at: int | None = None
     first_id: int | None = None
+    callback: str | None = None
 
     @property
     def root(self) -> int:
@@ -79,8 +80,8 @@ def standings(tx: Tx, ids: Iterable[int]) -> dict[int, Standing]:
     """How these processings stand, locked against everybody else until this transaction ends."""
     rows = tx.each_tuple(_STANDING, [{"id": i} for i in sorted(set(ids))])
     return {
-        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id, started_at, first_id)
-        for i, task, definition_id, state, asked_at, launcher_id, started_at, first_id in rows
+        i: Standing(i, task, definition_id, State(state), asked_at is not None, launcher_id, *rest)
+        for i, task, definition_id, state, asked_at, launcher_id, *rest in rows
     }
 
 
@@ -317,7 +318,8 @@ def picture(row: Row[Any]) -> Processing:
         at(row.finished_at), at(row.cancel_requested_at), row.reason, row.hash, row.launcher_id,
         held_at=at(row.held_at), pinned_at=at(row.pinned_at), errors=row.errors, backfill=unranked(row.priority)[1],
         origin_id=row.origin_id, first_id=row.first_id, replaced_by=row.replaced_by, code_of=row.code_of,
-        bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place,
+        bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place, callback=row.callback,
+        retire_at=at(row.retire_at),
     )  # fmt: skip
 
 
@@ -341,6 +343,7 @@ def _standing(dialect: str) -> Executable:
             processing.c.launcher_id,
             processing.c.started_at,
             processing.c.first_id,
+            processing.c.callback,
         )
         .select_from(given.join(processing, processing.c.id == given.c.id))
         .order_by(processing.c.id)
@@ -470,6 +473,7 @@ _ONLY_WAITING = Statement(
         .join_from(schema.attempt, processing, processing.c.id == schema.attempt.c.processing_id)
         .where(
             schema.attempt.c.launcher_id.is_(None),
+            schema.attempt.c.worker.is_(None),
             literal_column("attempt.outcome IS NULL"),
             _is("processing", "running"),
             ~exists(literal_column("1")).where(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -96,15 +97,15 @@ class Ready(NamedTuple):
 
 def ready(
     tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Sequence[str] = (), place: str | None = None,
-    *, common: bool = True,
+    *, common: bool = True, only: Collection[str] | None = None,
 ) -> list[Ready]:  # fmt: skip
     """Steps of running processings that take at most so many processors and may start, in claiming order, but for
     those that want exactly one of `passing`, those whose directory is elsewhere than at this place (None: at any), and
-    without `common` those that want nothing, not even a queue of a name."""
+    without `common` those that want nothing, not even a queue of a name; `only`: of these tasks."""
     rows = tx.tuples(
-        _READY[launcher_id is not None, bool(passing)],
+        (_READY if only is None else _READY_OF)[launcher_id is not None, bool(passing)],
         launcher_id=launcher_id, free=free, n=limit, passing=json.dumps(list(passing)), place=place,
-        common=int(common),
+        common=int(common), only=json.dumps(sorted(only or ())),
     )  # fmt: skip
     return [Ready(*row) for row in rows]
 
@@ -316,7 +317,7 @@ def _attempt_picture(row: Row[Any]) -> Attempt:
         json.loads(row.code) if row.code else {}, json.loads(row.metrics) if row.metrics else {},
         row.launcher_id, row.memory, row.errors, row.peak_tree,
         json.loads(row.surroundings) if row.surroundings else None, bool(row.pooled),
-        json.loads(row.progress) if row.progress else None, _at(row.paused_at),
+        row.worker, _at(row.expires_at), _at(row.paused_at), json.loads(row.progress) if row.progress else None,
     )  # fmt: skip
 
 
@@ -431,7 +432,7 @@ _WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, s
 _NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
 
 
-def _ready_steps(owned: bool, passing: bool) -> Statement:
+def _ready_steps(owned: bool, passing: bool, only: bool) -> Statement:
     def build(dialect: str) -> Executable:
         query = (
             select(
@@ -447,6 +448,8 @@ def _ready_steps(owned: bool, passing: bool) -> Statement:
             .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
             .limit(_param("n", Integer))
         )  # fmt: skip
+        if only:
+            query = query.where(processing.c.task.in_(given_texts(dialect, "only")))
         return (
             query.where(or_(step.c.wants.is_(None), step.c.wants.not_in(given_texts(dialect, "passing"))))
             if passing
@@ -456,7 +459,10 @@ def _ready_steps(owned: bool, passing: bool) -> Statement:
     return Statement(build)
 
 
-_READY = {(owned, passing): _ready_steps(owned, passing) for owned in (False, True) for passing in (False, True)}
+_READY, _READY_OF = (
+    {which: _ready_steps(*which, only) for which in itertools.product((False, True), (False, True))}
+    for only in (False, True)
+)
 _HELD = Statement(lambda _: select(step.c.processing_id).where(step.c.held_at.is_not(None)))
 _TAKING = Statement(
     lambda _: select(step.c.processing_id, step.c.wants).where(
@@ -485,7 +491,7 @@ _LIVE = Statement(
 _FOR_CHILDREN = Statement(
     lambda _: (
         select(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
-        .where(attempt.c.launcher_id.is_(None), attempt.c.outcome.is_(None))
+        .where(attempt.c.launcher_id.is_(None), attempt.c.worker.is_(None), attempt.c.outcome.is_(None))
         .order_by(attempt.c.processing_id, attempt.c.ordinal)
     )
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.model.task import Task
-from procession.store import schema
+from procession.store import moves, schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import upsert
 
@@ -39,6 +40,19 @@ def get(tx: Tx, definition_id: int) -> Task:
     return _parsed(tx.run(_GET, id=definition_id).scalar_one())
 
 
+def with_calls(tx: Tx) -> frozenset[str]:
+    """Names of the tasks of which a step is a call, also of those that take nothing new any more."""
+    found = set()
+    for row in tx.rows(_EVERY):
+        try:
+            task = _parsed(row.body)
+        except (ValueError, TypeError, LookupError):
+            continue  # `current` says so
+        if any(step.kind == "call" for step in task.steps):
+            found.add(task.name)
+    return frozenset(found)
+
+
 def by_hash(tx: Tx, digest: str) -> Task:
     """The definition with this hash."""
     return _parsed(tx.run(_BODY_OF, hash=digest).scalar_one())
@@ -51,13 +65,53 @@ def names(tx: Tx) -> list[str]:
 
 def keep(tx: Tx, tasks: tuple[Task, ...], at: int) -> None:
     """Make these the tasks in force; what is gone is marked removed, what it began will finish."""
-    known = {row.name for row in tx.rows(_ALL)}
+    known = {row.name: row.registered_at for row in tx.rows(_ALL)}
     for item in tasks:
-        tx.run(_ADD_DEFINITION, hash=item.hash, task=item.name, body=item.to_json(), created_at=at)
-        definition_id = tx.run(_BY_HASH, hash=item.hash).scalar_one()
-        tx.run(_UPDATE if item.name in known else _ADD, name=item.name, definition_id=definition_id)
-    for name in known - {item.name for item in tasks}:
+        if known.get(item.name) is not None:
+            said = f"{item.name} is in the files now, and what they say holds; what a program registered does not"
+            log.warning("task %s", said)
+            moves.tell(tx, "task", "define", at, "procession", said)
+        definition_id = _keep_definition(tx, item, at)
+        tx.run(_UPDATE if item.name in known else _ADD, name=item.name, definition_id=definition_id, at=None)
+    for name in known.keys() - {item.name for item in tasks}:
         tx.run(_REMOVE, name=name, at=at)
+
+
+def _keep_definition(tx: Tx, item: Task, at: int) -> int:
+    tx.run(_ADD_DEFINITION, hash=item.hash, task=item.name, body=item.to_json(), created_at=at)
+    return int(tx.run(_BY_HASH, hash=item.hash).scalar_one())
+
+
+class Stand(NamedTuple):
+    """How a task stands."""
+
+    definition_id: int
+    removed_at: int | None
+    registered_at: int | None
+    """A program registered it then; None: the files define it, or did."""
+
+
+def stand(tx: Tx, name: str) -> Stand | None:
+    """How the task of this name stands; None if there has never been one."""
+    row = tx.row(_STAND, name=name)
+    return None if row is None else Stand(row.definition_id, row.removed_at, row.registered_at)
+
+
+def register(tx: Tx, item: Task, at: int) -> int:
+    """Put the task of a program in force; return the id of its definition. What was begun keeps the one it has."""
+    definition_id = _keep_definition(tx, item, at)
+    tx.run(_UPDATE if stand(tx, item.name) else _ADD, name=item.name, definition_id=definition_id, at=at)
+    return definition_id
+
+
+def close(tx: Tx, name: str, at: int) -> None:
+    """A task that a program registered takes nothing new any more."""
+    tx.run(_CLOSE, name=name, at=at)
+
+
+def unregister(tx: Tx, name: str) -> None:
+    """Forget a task that a program registered."""
+    tx.run(_UNREGISTER, name=name)
 
 
 def nominals(tx: Tx) -> dict[str, int | None]:
@@ -112,14 +166,28 @@ _CURRENT = Statement(
         .order_by(task.c.name)
     )
 )
-_ALL = Statement(lambda _: select(task.c.name, task.c.nominal_at))
-_ADD = Statement(lambda _: insert(task).values(name=_name, definition_id=_definition_id))
+_EVERY = Statement(
+    lambda _: select(definition.c.body).join_from(task, definition, task.c.definition_id == definition.c.id)
+)
+_ALL = Statement(lambda _: select(task.c.name, task.c.nominal_at, task.c.registered_at))
+_ADD = Statement(lambda _: insert(task).values(name=_name, definition_id=_definition_id, registered_at=_at))
 _UPDATE = Statement(
-    lambda _: update(task).values(definition_id=_definition_id, removed_at=None).where(task.c.name == _name)
+    lambda _: (
+        update(task)
+        .values(definition_id=_definition_id, removed_at=None, registered_at=_at)
+        .where(task.c.name == _name)
+    )
 )
 _REMOVE = Statement(
-    lambda _: update(task).values(removed_at=_at).where(task.c.name == _name, task.c.removed_at.is_(None))
+    lambda _: (
+        update(task)
+        .values(removed_at=_at)
+        .where(task.c.name == _name, task.c.removed_at.is_(None), task.c.registered_at.is_(None))
+    )
 )
+_STAND = Statement(lambda _: select(task).where(task.c.name == _name))
+_CLOSE = Statement(lambda _: update(task).values(removed_at=_at).where(task.c.name == _name))
+_UNREGISTER = Statement(lambda _: delete(task).where(task.c.name == _name, task.c.registered_at.is_not(None)))
 _RESUMED = Statement(lambda _: update(task).values(resumed_at=_at).where(task.c.name == _name))
 _RESUMED_AT = Statement(lambda _: select(task.c.resumed_at).where(task.c.name == _name))
 _FIRST_SEEN = Statement(

@@ -96,6 +96,8 @@ _BEFORE_IT = Statement(lambda _: select(processing.c.id).where(*_versions, proce
 _REMOVE = tuple(
     Statement(lambda _, table=table, column=column: delete(table).where(table.c[column] == _param("id")))  # type: ignore[misc]
     for table, column in (
+        (schema.result, "processing_id"),
+        (schema.delivery, "processing_id"),
         (schema.output, "processing_id"),
         (schema.attempt, "processing_id"),
         (schema.step, "processing_id"),

@@ -118,7 +118,7 @@ def limits_hold(driven: Driven) -> None:
     """I15: what lives takes no more processors than there are, and no more of a task run than are allowed."""
     live = driven.rows(
         "SELECT a.cpus FROM attempt a JOIN launcher l ON l.id = a.launcher_id WHERE a.outcome IS NULL"
-        f" AND l.place = '{driven.project.var.place_id()}'"
+        f" AND l.place = '{driven.project.var.place_id()}' AND a.worker IS NULL"
     )
     assert sum(row.cpus for row in live) <= driven.cpus
     definitions = {task.name: task for task in _definitions(driven).values()}  # the newest of each name

@@ -25,7 +25,7 @@ NOW = micros(AT)
 PLAIN = ("/bin/true",)
 
 
-LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants"))
+LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback"))
 """Of a new processing, what is said only of some."""
 
 

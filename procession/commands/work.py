@@ -1,0 +1,413 @@
+"""Work: what programs elsewhere do. They claim calls, start them, tell how they go on, and hand in what came of them.
+
+In: a worker's name, then the key of each attempt that it was given. Out: steps that run, and end like those of a
+launcher: one conclusion for all. Always: who may start is decided as for launchers, under the same lock and by the same
+function; only the key of the attempt that lives is believed. Whoever comes with an older one, or too late, is refused
+and changes nothing: a worker that was taken for gone cannot spoil what another has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from procession.commands.asked import Asked
+from procession.contract import told
+from procession.errors import Invalid, NotFound, Refused
+from procession.flow.candidates import SPARE, Choice, Definitions, choose
+from procession.flow.conclude import Conclusion, Which, conclude
+from procession.flow.dispatch import begin
+from procession.flow.room import room_for
+from procession.model.admission import Candidate, Capacity
+from procession.model.body import MAX_RESULT, json_bytes, keep
+from procession.model.event import check_name, check_text
+from procession.model.outcome import Ending, Outcome
+from procession.project import Project
+from procession.store import bodies, moves, processings, steps, tasks
+from procession.store import work as store
+from procession.store.database import Tx
+from procession.store.moves import Moving
+from procession.units import MAX_SECONDS
+
+BELIEVED = 60.0
+"""Seconds after its last word for which a worker is believed to be there."""
+MOST = 1_000
+"""So many are claimed at once."""
+MAX_TEXT = 2_000
+"""Characters of a reason, of a message, of the words of a progress."""
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that was claimed, and all that is needed to do it."""
+
+    attempt: str
+    """Its key: what is told of it is told with this."""
+    processing_id: int
+    task: str
+    step: str
+    number: int
+    key: str | None
+    """Of the instance."""
+    title: str
+    params: Mapping[str, Any]
+    inputs: Any
+    inputs_kind: str
+    """``json``; ``pickle``: `inputs` is the text of the pickle, in base64."""
+    outputs: Mapping[str, Mapping[str, Any]]
+    """Step name → what it left, of earlier steps."""
+    handler: str | None
+    """``module.name``, where the task says it."""
+    timeout: float | None
+    """Seconds that it may take from its start."""
+    expires_at: int
+    """Not started and not heard of until then, it is given back (microseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The answer to whoever tells how it goes on."""
+
+    wanted: str | None
+    """``cancel``: stop, and give it back or let it fail; ``pause``: wait, if you can; None: go on."""
+    expires_at: int
+    """To be heard of before (microseconds)."""
+
+
+# ── claiming ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def claim(
+    project: Project,
+    worker: str,
+    *,
+    queues: Collection[str] = ("",),
+    limit: int = 1,
+    only: Collection[str] | None = None,
+    labels: Collection[str] = (),
+) -> list[Claim]:
+    """Claim what may start now: none, one, or up to `limit`, in the order of all that waits.
+
+    `only` names the tasks that this worker knows; None: all that are calls. What it claims it starts, or is heard of,
+    within a minute.
+    """
+    _check_worker(worker, queues, labels, limit)
+    return project.store.change(lambda tx: _claim(project, tx, worker, frozenset(queues), limit, only, labels))
+
+
+def _check_worker(worker: str, queues: Collection[str], labels: Collection[str], limit: int) -> None:
+    for what, names in (("a worker", [worker]), ("a queue", [q for q in queues if q != ""]), ("a label", labels)):
+        for name in names:
+            if not isinstance(name, str):
+                raise Invalid(f"the name of {what} is a text, not {type(name).__name__}")
+            check_name(f"the name of {what}", name)
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
+        raise Invalid(f"a worker claims 1 to {MOST} at a time, not {limit!r}")
+
+
+def _claim(
+    project: Project, tx: Tx, worker: str, queues: frozenset[str], limit: int, only: Collection[str] | None,
+    labels: Collection[str],
+) -> list[Claim]:  # fmt: skip
+    tx.claim_alone()
+    now = project.now()
+    steps.wake_due(tx, now)
+    processings.wake_due(tx, now)
+    names = tasks.with_calls(tx)
+    if only is not None and (unknown := sorted(set(only) - names)):
+        raise NotFound(f"{unknown[0][:60]!r} is no task that a program elsewhere could do; register it first")
+    definitions = Definitions(tx)
+    capacity = Capacity(math.inf, labels=frozenset(labels), queues=queues)
+    names = names if only is None else names & set(only)
+    choice = choose_outside(project, tx, definitions, capacity, limit, names)
+    admitted = sorted(choice.admitted, key=lambda candidate: candidate.turn)[:limit]
+    if not admitted:
+        return []
+    begin(tx, choice, admitted, now, None)
+    by, until = f"worker:{worker}", now + int(BELIEVED * 1e6)
+    moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], by)
+    store.add(
+        tx,
+        [
+            {
+                "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1, "cpus": c.cpus,
+                "memory": c.memory, "claimed_at": now, "worker": worker, "expires_at": until,
+            }
+            for c in admitted
+        ],
+    )  # fmt: skip
+    return _claims(project, tx, definitions, admitted, until)
+
+
+def choose_outside(
+    project: Project, tx: Tx, definitions: Definitions, capacity: Capacity, limit: int, names: Collection[str]
+) -> Choice:
+    """Who may start, for a worker: limits, pauses and queues hold, but it has its own processors, memory and disk."""
+    room = room_for(project, tx, None, capacity)
+    here = room.capacity
+    here.cpus, here.memory, here.disk, here.disk_most, here.outside = math.inf, None, None, None, True
+    return choose(tx, definitions, room, None, limit + SPARE, (), names)
+
+
+def _claims(
+    project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], until: int
+) -> list[Claim]:
+    ids = [c.processing_id for c in admitted]
+    orders, outputs = steps.orders(tx, ids), steps.outputs(tx, ids)
+    inputs = bodies.inputs_of(tx, [order.event_id for order in orders.values()])
+    found = []
+    for c in admitted:
+        task, order, given = definitions[c.definition_id], orders[c.processing_id], None
+        plan, kept = task.step(c.ordinal), inputs.get(orders[c.processing_id].event_id)
+        if kept is not None:
+            given = json.loads(kept.body.bytes()) if kept.kind == "json" else kept.body.bytes().decode()
+        found.append(
+            Claim(
+                project.attempt_key(c.processing_id, c.ordinal, c.attempt + 1), c.processing_id, task.name, plan.name,
+                c.attempt + 1, order.key, order.title, task.values(json.loads(order.params)), given,
+                kept.kind if kept else "json", outputs.get(c.processing_id, {}), plan.function or None, plan.timeout,
+                until,
+            )
+        )  # fmt: skip
+    return found
+
+
+# ── telling how it goes on ─────────────────────────────────────────────────────────────────────────
+
+
+def start(project: Project, attempt: str) -> Beat:
+    """It starts now; from here its time-out counts. Starting twice is no error."""
+    now = project.now()
+    with project.store.begin() as tx:
+        found = _live(project, tx, attempt)
+        until = _believed_until(tx, found, now, found.started_at or now)
+        if not store.begin(tx, found.which, now, until):
+            raise _late(attempt)
+        if found.started_at is None:
+            _note(tx, found, "start", now, "running")
+    return Beat(_wanted(found), until)
+
+
+def heartbeat(
+    project: Project, attempt: str, progress: float | None = None, text: str | None = None, message: str | None = None
+) -> Beat:
+    """It goes on: share done (0 to 1) and words of its progress, and a message for the journal, where there are any."""
+    said = _progress(progress, text)
+    _check_said("the message", message)
+    now = project.now()
+    with project.store.begin() as tx:
+        found = _live(project, tx, attempt)
+        until = _believed_until(tx, found, now, found.started_at)
+        if not store.beat(tx, found.which, until, said):
+            raise _late(attempt)
+        if message:
+            _note(tx, found, "message", now, None, message)
+    return Beat(_wanted(found), until)
+
+
+def pause(project: Project, attempt: str) -> Beat:
+    """It waits by itself from now on. Its time-out goes on counting, and it must be heard of as before."""
+    return _set_paused(project, attempt, paused=True)
+
+
+def go_on(project: Project, attempt: str) -> Beat:
+    """It does not wait any more."""
+    return _set_paused(project, attempt, paused=False)
+
+
+def _set_paused(project: Project, attempt: str, *, paused: bool) -> Beat:
+    now = project.now()
+    with project.store.begin() as tx:
+        found = _live(project, tx, attempt)
+        if found.started_at is None:
+            raise Refused(f"attempt {attempt} has not started; start it first")
+        until = _believed_until(tx, found, now, found.started_at)
+        store.beat(tx, found.which, until, None)
+        if paused != (found.paused_at is not None):
+            store.pause(tx, found.which, now if paused else None)
+            _note(tx, found, "pause" if paused else "go_on", now, "paused" if paused else "running")
+    return Beat(_wanted(found), until)
+
+
+# ── handing in ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def succeed(
+    project: Project,
+    attempt: str,
+    result: Any = None,
+    mime: str | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    events: Sequence[Mapping[str, Any]] = (),
+) -> int:
+    """It is done; return the id of its processing.
+
+    `result` is any JSON value, or a text or bytes with their MIME type; None: none. `outputs` are for later steps,
+    `events` as a script leaves them.
+    """
+    body = None if result is None and mime is None else result_body(result, mime)
+
+    def act(tx: Tx, found: store.Claimed) -> Conclusion:
+        pid, ordinal, _ = found.which
+        root = processings.root(tx, pid)
+        left = told(outputs or {}, events, f"{root}-{ordinal}-", attempt, root)
+        if body is not None:
+            bodies.set_results(tx, [(pid, bodies.Result(body[0], keep(body[1]), project.now()))])
+        return Conclusion(
+            found.which, Ending(Outcome.SUCCEEDED, "", 0), left, started_at=found.started_at or project.now()
+        )
+
+    return _conclude(project, attempt, act)
+
+
+def fail(project: Project, attempt: str, reason: str, retry_after: float | None = None) -> int:
+    """It has failed, for good; with `retry_after` (seconds) it is a soft error and is tried again then."""
+    _check_said("the reason", reason)
+    seconds = None if retry_after is None else _seconds(retry_after)
+    outcome = Outcome.FAILED if seconds is None else Outcome.RETRY
+    ending = Ending(outcome, reason or "it failed", retry_after=seconds)
+    return _conclude(project, attempt, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at))
+
+
+def give_back(project: Project, attempt: str, reason: str | None = None) -> int:
+    """It is not done, through no fault of its own; it waits at its old place again, and nothing is counted."""
+    _check_said("the reason", reason)
+    ending = Ending(Outcome.VOID, reason or "given back")
+    return _conclude(project, attempt, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at))
+
+
+def _conclude(project: Project, attempt: str, act: Any) -> int:
+    """End this attempt so; the journal tells of one that comes too late."""
+    which = _which(project, attempt)
+
+    def ended(tx: Tx) -> Refused | None:
+        processings.standings(tx, [which[0]])  # locked: nobody ends it meanwhile
+        found = _claimed(tx, which, attempt)
+        if found.outcome is not None:
+            moves.note(tx, "attempt", "late", [_moving(found, project.now(), "late result ignored")], _by(found))
+            return _late(attempt)
+        conclude(project, tx, [act(tx, found)])
+        tx.after(project.wake)
+        return None
+
+    if late := project.store.change(ended):
+        raise late
+    return which[0]
+
+
+def end_all(project: Project, tx: Tx, processing_ids: Collection[int], who: Asked) -> None:
+    """What programs elsewhere do of these is cancelled now; what they say of it later is ignored."""
+    ending = Ending(Outcome.CANCELLED, f"cancelled by {who.by}")
+    ended = [Conclusion(found.which, ending) for found in store.live(tx, processing_ids)]
+    if ended:
+        conclude(project, tx, ended)
+
+
+# ── who is meant, and what may be said ─────────────────────────────────────────────────────────────
+
+
+def _which(project: Project, attempt: str) -> Which:
+    which = project.read_key(attempt) if isinstance(attempt, str) and len(attempt) < 200 else None
+    if which is None or max(which) >= 2**63:
+        raise NotFound("there is no such attempt here; its key comes with the claim")
+    return which
+
+
+def _claimed(tx: Tx, which: Which, attempt: str) -> store.Claimed:
+    found = store.find(tx, which)
+    if found is None:
+        raise NotFound(f"there is no attempt {attempt}; its instance may have been deleted")
+    if found.worker is None:
+        raise Refused(f"attempt {attempt} was not claimed by a program elsewhere; whoever runs it says how it ends")
+    return found
+
+
+def _live(project: Project, tx: Tx, attempt: str) -> store.Claimed:
+    found = _claimed(tx, _which(project, attempt), attempt)
+    if found.outcome is not None:
+        raise _late(attempt)
+    return found
+
+
+def _late(attempt: str) -> Refused:
+    return Refused(
+        f"attempt {attempt} is over: it took too long, was not heard of, was cancelled, or its end was told before; "
+        "what is said of it now is ignored"
+    )
+
+
+def _believed_until(tx: Tx, found: store.Claimed, now: int, started_at: int | None) -> int:
+    """Until when it is believed: for a minute, and not beyond its time-out."""
+    until = now + int(BELIEVED * 1e6)
+    timeout = tasks.get(tx, found.definition_id).step(found.ordinal).timeout
+    return until if timeout is None or started_at is None else min(until, started_at + int(timeout * 1e6))
+
+
+def _wanted(found: store.Claimed) -> str | None:
+    if found.cancel_requested_at is not None:
+        return "cancel"
+    return "pause" if found.held_at is not None else None
+
+
+def _by(found: store.Claimed) -> str:
+    return f"worker:{found.worker}"
+
+
+def _moving(found: store.Claimed, now: int, reason: str | None = None) -> Moving:
+    return Moving(found.processing_id, now, found.ordinal, found.number, reason=reason)
+
+
+def _note(tx: Tx, found: store.Claimed, verb: str, now: int, state: str | None, reason: str | None = None) -> None:
+    moves.note(tx, "attempt", verb, [_moving(found, now, reason)], _by(found), state)
+
+
+def _progress(share: float | None, text: str | None) -> str | None:
+    _check_said("the text", text)
+    if share is None and text is None:
+        return None
+    if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
+        raise Invalid(f"progress is a share from 0 to 1, not {share!r}")
+    return json.dumps({"share": share, "text": text or ""}, ensure_ascii=False)
+
+
+def _check_said(what: str, text: str | None) -> None:
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise Invalid(f"{what} is a text, not {type(text).__name__}")
+    check_text(what, text)
+    if len(text) > MAX_TEXT:
+        raise Invalid(f"{what} is {len(text)} characters long; the longest is {MAX_TEXT}")
+
+
+def _seconds(value: float) -> float:
+    """Clamped: a try may be put off for a hundred years, and not into the past (B42)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise Invalid(f"retry_after is a number of seconds, not {value!r}")
+    return min(max(float(value), 0.0), MAX_SECONDS)
+
+
+def result_body(result: Any, mime: str | None = None) -> tuple[str, bytes]:
+    """MIME type and bytes of a result: bytes and text with a type of their own as they are, anything else as JSON."""
+    if mime is not None and (not isinstance(mime, str) or not _is_mime(mime)):
+        raise Invalid(f"{str(mime)[:60]!r} is no MIME type; write e.g. text/plain or image/png")
+    if isinstance(result, bytes | bytearray | memoryview):
+        content, kind = bytes(result), mime or "application/octet-stream"
+    elif isinstance(result, str) and mime is not None and mime.partition(";")[0].strip().lower() != JSON:
+        content, kind = result.encode("utf-8", "surrogatepass"), mime
+    elif mime is None or mime.partition(";")[0].strip().lower() == JSON:
+        content, kind = json_bytes("the result", result, MAX_RESULT), mime or JSON
+    else:
+        raise Invalid(f"a result of type {mime} is a text or bytes, not {type(result).__name__}")
+    if len(content) > MAX_RESULT:
+        raise Invalid(f"the result is {len(content)} bytes; at most {MAX_RESULT}: put it into a file and tell its path")
+    return kind, content
+
+
+def _is_mime(text: str) -> bool:
+    """A type and a subtype, parameters after it; nothing that could end a header."""
+    return len(text) <= 200 and text.isascii() and text.isprintable() and 0 < text.partition(";")[0].find("/") < 100
