@@ -17,6 +17,7 @@ from procession.commands.events import Submitted
 from procession.commands.refusals import Refusal
 from procession.commands.sets import Standing
 from procession.model.admission import Obstacle
+from procession.model.delivery import Delivery
 from procession.model.event import Event
 from procession.model.journal import Entry
 from procession.model.message import Message
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.settings import Held
     from procession.commands.statistics import Durations, OfTask
     from procession.commands.tasks import Standing as OfOneTask
+    from procession.commands.work import Beat, Claim
     from procession.doctor import Finding
     from procession.model.retention import Kept
 
@@ -66,6 +68,8 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "cancel_requested_at": iso(found.cancel_requested_at),
         "held_at": iso(found.held_at),
         "pinned_at": iso(found.pinned_at),
+        "retire_at": iso(found.retire_at),
+        "callback": found.callback,
         "cleaned_at": iso(found.cleaned_at),
         "bytes": found.bytes,
         "marks": marks(found),
@@ -78,6 +82,71 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "definition": found.definition,
         "work": str(var.files(found.id)),
         "steps": [step(found, each, var) for each in found.steps],
+    }
+
+
+def instance(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:
+    """An instance: what a caller asks for most, and the whole processing below."""
+    live = found.live
+    return {
+        "id": found.id,
+        "task": found.task,
+        "key": found.key,
+        "title": found.title,
+        "state": str(found.state),
+        "phase": found.phase,
+        "reason": found.reason,
+        "progress": None if live is None or live.progress is None else dict(live.progress),
+        "worker": None if live is None else live.worker,
+        "ended": found.state in PROCESSING.terminal,
+        "created_at": iso(found.created_at),
+        "started_at": iso(found.started_at),
+        "finished_at": iso(found.finished_at),
+        "retire_at": iso(found.retire_at),
+        "callback": found.callback,
+        "processing": processing(found, var, why),
+    }
+
+
+def claim(found: Claim) -> dict[str, Any]:
+    """An attempt that a program elsewhere has claimed, and all that it needs to do it."""
+    return {
+        "attempt": found.attempt,
+        "processing": found.processing_id,
+        "task": found.task,
+        "step": found.step,
+        "number": found.number,
+        "key": found.key,
+        "title": found.title,
+        "params": dict(found.params),
+        "inputs": found.inputs,
+        "inputs_kind": found.inputs_kind,
+        "outputs": {name: dict(values) for name, values in found.outputs.items()},
+        "handler": found.handler,
+        "timeout": found.timeout,
+        "expires_at": _at(found.expires_at),
+    }
+
+
+def beat(found: Beat) -> dict[str, Any]:
+    """The answer to a program elsewhere that tells how it goes on."""
+    return {"wanted": found.wanted, "expires_at": _at(found.expires_at)}
+
+
+def delivery(found: Delivery, name: str) -> dict[str, Any]:
+    """What was sent out, or is to be."""
+    return {
+        "id": found.id,
+        "name": name,
+        "kind": found.kind,
+        "processing": found.processing_id,
+        "target": found.target,
+        "state": found.state,
+        "tries": found.tries,
+        "made_at": _at(found.made_at),
+        "due_at": _at(found.due_at),
+        "done_at": _at(found.done_at),
+        "problem": found.problem,
     }
 
 
@@ -112,7 +181,7 @@ def progress(found: Processing, each: Step, var: Var) -> dict[str, Any] | None:
     """What a running step says of its progress: share from 0 to 1 (or null) and text."""
     if each.state is not State.RUNNING:
         return None
-    if each.attempts and each.attempts[-1].pooled:
+    if each.attempts and (each.attempts[-1].pooled or each.attempts[-1].progress is not None):
         told = each.attempts[-1].progress
         return None if told is None else dict(told)
     said = contract.progress(var.attempt(found.id, each.ordinal, each.name, each.attempt))
@@ -131,7 +200,10 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "errno": one.errno,
         "made_by": one.made_by,
         "note": one.note,
+        "worker": one.worker,
         "claimed_at": iso(one.claimed_at),
+        "expires_at": iso(one.expires_at) if one.outcome is None else None,
+        "paused_at": iso(one.paused_at),
         "started_at": iso(one.started_at),
         "finished_at": iso(one.finished_at),
         "seconds": seconds(one),

@@ -223,6 +223,14 @@ def result(project: Project, processing_id: int) -> tuple[str, bytes]:
     raise NotFound(f"processing {processing_id} has no result: it is {found.state}{because}")
 
 
+def result_if_any(project: Project, processing_id: int) -> tuple[str, bytes] | None:
+    """As `result`; None where there is none."""
+    try:
+        return result(project, processing_id)
+    except NotFound:
+        return None
+
+
 def find(
     project: Project, task: str, *, state: State | None = None, before: int | None = None, limit: int = 100
 ) -> list[Processing]:

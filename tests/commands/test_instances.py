@@ -15,7 +15,7 @@ from procession.commands.instances import Born, NewInstance
 from procession.errors import Duplicate, Invalid, NotFound, ProcessionError, QueueFull, Refused
 from procession.project import Project
 from tests.commands.asking import balanced
-from tests.flow.both import drive  # noqa: F401  a fixture
+from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
 
 WHO = Asked("somebody")
