@@ -57,12 +57,15 @@ class Crash(BaseException):
 class Driven:
     """One project and its launcher."""
 
-    def __init__(self, root: Path, toml: str, *, cpus: float = 4, database: str | None = None) -> None:
+    def __init__(
+        self, root: Path, toml: str, *, cpus: float = 4, database: str | None = None, launcher: str = ""
+    ) -> None:
         self.root = root
         self.clock = WallClock(BEGINNING)
         self.cpus = cpus
         self.boot = BOOT
         self._database = database
+        self._launcher = launcher
         self._lock: int | None = None
         self.write(toml)
         self.project = Project.open(root, self.clock)
@@ -72,7 +75,7 @@ class Driven:
     def write(self, toml: str) -> None:
         """Write the definition file anew."""
         database = f'[project]\ndatabase = "{self._database}"\n' if self._database else ""
-        write(self.root, f"{database}[launcher]\ncpus = {self.cpus}\n{dedent(toml)}", *SCRIPTS)
+        write(self.root, f"{database}[launcher]\ncpus = {self.cpus}\n{self._launcher}\n{dedent(toml)}", *SCRIPTS)
 
     # ── the launcher ──────────
 
