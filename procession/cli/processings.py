@@ -160,13 +160,18 @@ def _show(
     ]
     for name, value in outputs:
         click.echo(f"  {clean(name)} = {clean(plain(value))}")
+    if result := processings.result_in_words(project, found):
+        click.echo(f"  result  {clean(result)}")
     if found.state == "failed":
         failed = processings.find_step(found, None).name
         if compared and compared.changes:
             click.echo(f"\nchanged since it went well (procession changes {found.id} {failed}):")
             for change in compared.changes[:FIRST]:
                 click.echo(f"  {clean(change.sentence)}")
-        click.echo(f"\nlog:    procession logs {found.id} {failed}\nenter:  procession shell {found.id} {failed}")
+        called = any(one.pooled for one in processings.find_step(found, None).attempts)
+        click.echo(f"\nlog:    procession logs {found.id} {failed}")
+        if not called:
+            click.echo(f"enter:  procession shell {found.id} {failed}")
         click.echo(f"again:  procession retry {found.id}")
 
 

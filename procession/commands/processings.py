@@ -21,6 +21,7 @@ from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import ended
 from procession.supervise import spool
+from procession.units import size
 from procession.workdir import ENTERED, is_held
 
 
@@ -46,6 +47,22 @@ def there(tx: Tx, processing_id: int) -> Processing | None:
     outputs = steps.outputs(tx, [processing_id]).get(processing_id, {})
     result = bodies.sizes(tx, processing_id)
     return replace(found, steps=steps.of(tx, processing_id), outputs=outputs, result=result)
+
+
+SHOWN = 200
+"""Bytes of a result that are shown with its processing; of a larger one, what it is."""
+
+
+def result_in_words(project: Project, found: Processing) -> str:
+    """What a processing came to, in one line; nothing, if it said nothing."""
+    if found.result is None:
+        return ""
+    mime, length = found.result
+    if length > SHOWN or not mime.startswith(("text/", "application/json")):
+        return f"{mime}, {size(length)}"
+    with project.store.read() as tx:
+        kept = bodies.find_result(tx, found.id)
+    return "" if kept is None else kept.body.bytes().decode("utf-8", "replace")
 
 
 def find_step(processing: Processing, name: str | None) -> Step:

@@ -28,6 +28,7 @@ PROVES = {
     DOCS / "guides/discovery.md": ("P7", "N9"),
     DOCS / "guides/alt_proc.md": ("M34", "M35", "M82", "M83", "M93", "M94", "M99"),
     DOCS / "guides/failures.md": ("P24",),
+    DOCS / "guides/functions.md": ("M3", "M4", "M39", "M79", "M80", "M124"),
     DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/operating.md": ("M28", "M122"),
     DOCS / "guides/postgresql.md": (),
