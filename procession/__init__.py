@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from procession.sdk.client import Client, client
     from procession.sdk.coroutines import run_sync
     from procession.sdk.script import (
+        Deadlock,
+        LockError,
         Result,
         Retry,
         Skip,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         current,
         emit,
         error,
+        lock,
         metric,
         output,
         progress,
@@ -31,8 +34,9 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "Client", "Duplicate", "Launcher", "QueueFull", "Result", "Retry", "Skip", "Status", "Task", "artifact", "ask",
-    "client", "current", "emit", "error", "metric", "output", "progress", "run_sync", "skip", "task",
+    "Client", "Deadlock", "Duplicate", "Launcher", "LockError", "QueueFull", "Result", "Retry", "Skip", "Status",
+    "Task", "artifact", "ask", "client", "current", "emit", "error", "lock", "metric", "output", "progress",
+    "run_sync", "skip", "task",
 ]  # fmt: skip
 
 _ELSEWHERE = {

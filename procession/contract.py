@@ -14,6 +14,7 @@ import math
 import os
 import signal as signals
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +50,18 @@ FILES = ("output", "events", "progress", "errors", "metrics", "retry_after")
 """Files in the attempt's directory that a script may write, by the names of their variables."""
 
 
+COMMAND = json.dumps(
+    [
+        sys.executable,
+        "-P",  # a file called procession.py in the working directory is the one for scripts, not this program
+        "-c",
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
+        "from procession.cli.main import main; main()",
+    ]
+)
+"""How a script calls this very Procession, as a JSON list of words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One attempt as its script will see it."""
@@ -69,6 +82,8 @@ class Order:
     """Directory of the project, so that commands inside a script find it."""
     children: str | None = None
     """What a step before it that waited for children has left."""
+    gpus: tuple[int, ...] = ()
+    """Numbers of the devices that it has for itself."""
 
     @property
     def label(self) -> str:
@@ -96,10 +111,13 @@ def environment(order: Order) -> dict[str, str]:
         "PROCESSION_ERRORS": f"{prefix}/errors",
         "PROCESSION_RETRY_AFTER": f"{prefix}/retry_after",
         "PROCESSION_ARTIFACTS": f"{prefix}/artifacts",
+        "PROCESSION_COMMAND": COMMAND,
         "PYTHONUNBUFFERED": "1",
     }
     if order.children is not None:
         added["PROCESSION_CHILDREN"] = order.children
+    if order.gpus:
+        added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, order.gpus))
     for name, value in order.params.items():
         text = value if isinstance(value, str) else _compact(value)
         called = variable(name)

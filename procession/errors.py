@@ -74,7 +74,10 @@ class QueueFull(Refused):
 
 
 class Deadlock(Refused):
-    """What it asks for is held by somebody who waits for what it holds; it must let go first."""
+    """What it asks for is held by somebody who waits for what it holds; it must let go first, then asking again is
+    right. Its exit code is that of a soft error."""
+
+    exit_code = 75
 
 
 class Denied(UsageError):

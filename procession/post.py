@@ -102,6 +102,8 @@ class Post:
     """When the spool is next searched for traces of settled attempts (monotonic seconds)."""
     traces: dict[str, float] = field(default_factory=dict)
     """Records in the spool that belong to no live attempt, and when each was first seen (monotonic seconds)."""
+    accounts: dict[str, float] = field(default_factory=dict)
+    """What each queue was given of the starts (`model/sharing.py`)."""
     closing: str = ""
     """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
     sweeper: Sweeper = field(default_factory=Sweeper)

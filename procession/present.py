@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.changes import Change, Comparison
     from procession.commands.disk import Going, Picture
     from procession.commands.launchers import Status
+    from procession.commands.locks import Granted, Taken, Waiting
     from procession.commands.logs import Slice
     from procession.commands.processings import Cancelled
     from procession.commands.settings import Held
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.tasks import Standing as OfOneTask
     from procession.commands.work import Beat, Claim
     from procession.doctor import Finding
+    from procession.model.locks import Hold
     from procession.model.retention import Kept
 
 
@@ -210,7 +212,6 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "max_rss": one.max_rss,
         "cpu_seconds": one.cpu_seconds,
         "log_bytes": one.log_bytes,
-        "paused_at": iso(one.paused_at),
         "host": one.host,
         "code": dict(one.code),
         "surroundings": None if one.surroundings is None else dict(one.surroundings),
@@ -560,3 +561,54 @@ def page(items: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
 def counts(found: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     """Task → state → how many, every state named."""
     return {task: {str(s): states.get(str(s), 0) for s in PROCESSING.states} for task, states in found.items()}
+
+
+def lock(found: Taken) -> dict[str, Any]:
+    """How a name stands: who has it and who waits for it."""
+    return {
+        "name": found.name,
+        "there": found.there,
+        "taken": found.taken,
+        "holders": [hold(each) for each in found.holds],
+        "uses": [{"processing": pid, "amount": amount} for pid, amount in found.uses],
+        "waiters": [
+            {"processing": w.processing_id, "owner": _owner(w.ordinal), "names": list(w.names), "by": w.by,
+             "since": iso(moment(w.since))}
+            for w in found.waits
+        ],
+    }  # fmt: skip
+
+
+def hold(found: Hold) -> dict[str, Any]:
+    """A lock that somebody has."""
+    return {
+        "name": found.name,
+        "processing": found.processing_id,
+        "owner": _owner(found.ordinal),
+        "fence": found.fence,
+        "count": found.count,
+        "since": iso(moment(found.at)),
+        "by": found.by,
+    }
+
+
+def _owner(ordinal: int) -> str:
+    return "attempt" if ordinal else "processing"
+
+
+def acquired(answer: Granted | Waiting) -> dict[str, Any]:
+    """What came of a request for locks."""
+    granted = getattr(answer, "locks", None)
+    return {
+        "granted": granted is not None,
+        "locks": [{"name": each.name, "fence": each.fence, "count": each.count} for each in granted or ()],
+        "waiting": None if granted is not None else _waiting(answer),
+    }
+
+
+def _waiting(answer: Any) -> dict[str, Any]:
+    lacking = [
+        {"name": each.name, "holders": sorted({pid for pid, _ in each.holders}), "before": list(each.before)}
+        for each in answer.lacking
+    ]
+    return {"lacking": lacking, "queued": answer.queued, "ahead": answer.ahead, "again": answer.again}

@@ -45,6 +45,8 @@ COMMANDS = {
         "set": ("settings", "Change a limit while it runs; it holds over the file until it is reset."),
         "reset": ("settings", "Let what the file says hold again."),
         "settings": ("settings", "What holds now, and what the file says."),
+        "locks": ("locks", "Who holds which lock, and who waits for it."),
+        "unlock": ("locks", "Take a lock away from whoever has it."),
     },
     "Count": {
         "stats": ("counting", "How much came, how it ended, how long it took."),
@@ -86,6 +88,10 @@ COMMANDS = {
         "restore": ("backup", "Make a working project of a backup."),
         "export": ("backup", "Write all rows of the database as lines of JSON."),
         "import": ("backup", "Fill an empty database from an export, SQLite or PostgreSQL."),
+    },
+    "In scripts": {
+        "acquire": ("locks", "Acquire locks, all of them or none."),
+        "release-lock": ("locks", "Release locks."),
     },
     "Act": {
         "retry": ("acting", "Give the failed step of a processing another attempt."),

@@ -72,23 +72,42 @@ def named(words: Sequence[str], *, valued: bool) -> list[tuple[str, str]]:
         if n == 0 and len(words) > 1 and not equals and name not in settings.WHOLE:
             of = name
         elif bool(equals) != valued or not name or (valued and not text):
-            wanted = "TASK at_once=8, limit NAME=2 or cpus=4" if valued else "TASK at_once, limit NAME or cpus"
+            wanted = (
+                "TASK at_once=8, queue:NAME at_once=8, limit NAME=2 or cpus=4"
+                if valued
+                else "TASK at_once, queue:NAME at_once, limit NAME or cpus"
+            )
             raise click.UsageError(f"{word!r} cannot be meant here; write {wanted}")
         elif of is None:
             found.append((name, text))
         else:
-            found.append((f"limit:{name}" if of == "limit" else f"{name}:{of}", text))
+            found.append((_setting(of, name), text))
     if not found:
-        raise click.UsageError("name what: TASK at_once, limit NAME, cpus, memory, keep_free or max_total")
+        raise click.UsageError(
+            "name what: TASK at_once, queue:NAME at_once, limit NAME, cpus, memory, gpus, keep_free or max_total"
+        )
     return found
 
 
+def _setting(of: str, name: str) -> str:
+    """``limit:ftp`` of ``limit ftp``, ``queue:night`` of ``queue:night at_once``, ``cpus`` of ``launcher cpus``,
+    ``at_once:scene`` of ``scene at_once``."""
+    if of == "launcher":
+        return name
+    if of.startswith("queue:") and name == "at_once":
+        return of
+    return f"limit:{name}" if of == "limit" else f"{name}:{of}"
+
+
 @click.command("set")
-@click.argument("words", nargs=-1, metavar="[TASK | limit] [NAME=VALUE]...")
+@click.argument("words", nargs=-1, metavar="[TASK | queue:NAME | limit] [NAME=VALUE]...")
 @reason_option
 @json_option
 def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
-    """Change a value while it runs: TASK at_once=8, limit NAME=2, cpus=4, memory=32GB. Without words: what holds."""
+    """Change a value while it runs: TASK at_once=8, queue:NAME at_once=4, limit NAME=2, cpus=4.
+
+    Without words: what holds.
+    """
     with opened() as project:
         who = asked(reason)
         for name, text in named(words, valued=True) if words else ():
@@ -97,11 +116,11 @@ def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> No
 
 
 @click.command("reset")
-@click.argument("words", nargs=-1, required=True, metavar="[TASK | limit] NAME...")
+@click.argument("words", nargs=-1, required=True, metavar="[TASK | queue:NAME | limit] NAME...")
 @reason_option
 @json_option
 def reset_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
-    """Let what the file says hold again: TASK at_once, limit NAME, cpus."""
+    """Let what the file says hold again: TASK at_once, queue:NAME at_once, limit NAME, cpus."""
     with opened() as project:
         who = asked(reason)
         for name, _ in named(words, valued=False):

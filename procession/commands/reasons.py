@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
+from procession.clock import moment
 from procession.commands import work
 from procession.commands.processings import look
 from procession.flow.candidates import Choice, Definitions, choose
-from procession.flow.room import capacity_of, room_for
+from procession.flow.room import capacity_of, room_for, standing_of
 from procession.model import wants
 from procession.model.admission import Capacity, Obstacle
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, State
 from procession.project import Project
-from procession.store import journal, launchers, processings, tasks
+from procession.store import journal, launchers, locks, processings, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -54,6 +55,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return _elsewhere(processing, running, live, now)
     if running and running.attempts and running.attempts[-1].launcher_id is None:
         return _children(tx, processing, running)
+    if running and (waiting := _for_locks(project, tx, processing)):
+        return waiting
     if running:
         served = processing.launcher_id is not None or project.is_served(tx)
         return _running(processing, running, now, served=served)
@@ -105,6 +108,30 @@ def _children(tx: Tx, processing: Processing, step: Step) -> Obstacle:
     left = [pid for pid, state in states if state not in PROCESSING.terminal]
     some = ", ".join(str(pid) for pid in left[:3]) + (", …" if len(left) > 3 else "")
     return Obstacle("children", f"step {step.name} waits for {len(left)} of {len(states)} children to end: {some}")
+
+
+def _for_locks(project: Project, tx: Tx, processing: Processing) -> Obstacle | None:
+    """What a script that runs is waiting for, if it waits for locks."""
+    _, waits = locks.all_of(tx, project.now())
+    wait = next((w for w in waits if w.processing_id == processing.id), None)
+    if wait is None:
+        return None
+    limits = settings.all_of(tx).limits(dict(project.settings.limits))
+    standing = standing_of(tx, limits, project.now())
+    lacking = standing.lacking(wait.owner, wait.names)
+    step = next((s.name for s in processing.steps if s.ordinal == wait.owner.asking), "")
+    if not lacking:
+        return Obstacle("lock", f"step {step} waits for {', '.join(wait.names[:3])}, which it gets when it asks again")
+    first = lacking[0]
+    if not first.holders:
+        before = ", ".join(map(str, first.before[:3]))
+        return Obstacle("lock", f"step {step} waits for {first.name}; processing {before} has waited longer for it")
+    holds, _ = locks.all_of(tx, project.now())
+    at = {(h.processing_id, h.ordinal): h.at for h in holds if h.name == first.name}
+    pid, ordinal = first.holders[0]
+    since = f" since {moment(at[pid, ordinal]):%Y-%m-%d %H:%M:%S} UTC" if (pid, ordinal) in at else ""
+    more = f" and {len(first.holders) - 1} more" if len(first.holders) > 1 else ""
+    return Obstacle("lock", f"step {step} waits for {first.name}, held by processing {pid}{since}{more}")
 
 
 def _ended(processing: Processing, now: datetime) -> str:
@@ -187,7 +214,7 @@ class _Admission:
         serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
         place = serving[-1].place if serving else ""
         capacity = capacity_of(serving[-1]) if serving else Capacity(self._project.settings.cpus)
-        room = room_for(self._project, self._tx, place, capacity)
+        room = room_for(self._project, self._tx, place, capacity, serving[-1].host if serving else "")
         return choose(self._tx, Definitions(self._tx), room, None, 1000)
 
     def answer(self, processing: Processing) -> Obstacle:
@@ -218,5 +245,14 @@ def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
     return None
 
 
-_FOR_ALL = ("paused", "disk_full", "disk", "disk_unknown", "too_much_disk", "too_many_cpus", "too_much_memory")
+_FOR_ALL = (
+    "paused",
+    "disk_full",
+    "disk",
+    "disk_unknown",
+    "too_much_disk",
+    "too_many_cpus",
+    "too_much_memory",
+    "too_many_gpus",
+)
 """Obstacles that all processings of a task meet alike."""

@@ -16,14 +16,14 @@ from procession.commands.asked import Asked
 from procession.commands.events import unknown_task
 from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
-from procession.model.admission import limit_of
+from procession.model.limits import limit_of
 from procession.model.setting import MODES, Setting, read_value
 from procession.project import Project
 from procession.store import moves, settings, tasks
 from procession.store.database import Tx
 from procession.units import size
 
-WHOLE = ("cpus", "memory", "keep_free", "max_total")
+WHOLE = ("cpus", "memory", "gpus", "keep_free", "max_total")
 """What can be set for the whole project."""
 
 
@@ -70,7 +70,7 @@ def resume(project: Project, scope: Scope, who: Asked) -> None:
 
 
 def change(project: Project, name: str, text: str, who: Asked) -> Setting:
-    """Set a value by its name (``at_once:TASK``, ``limit:NAME``, or one of `WHOLE`) as a person wrote it."""
+    """Set a value by its name (``at_once:TASK``, ``limit:NAME``, ``queue:NAME``, one of `WHOLE`), as one wrote it."""
     with project.store.begin() as tx:
         _check_name(project, tx, name)
         value = read_value(name, text)
@@ -120,7 +120,13 @@ def _said(project: Project, tx: Tx) -> dict[str, Any]:
     """What the files say."""
     whole = {name: getattr(project.settings, name, None) for name in WHOLE}
     limits = {f"limit:{name}": amount for name, amount in project.settings.limits}
-    return {**whole, **limits, **{f"at_once:{task.name}": task.at_once for task in tasks.current(tx).values()}}
+    queues = {f"queue:{name}": plan.at_once for name, plan in project.settings.plans_of_queues}
+    return {
+        **whole,
+        **limits,
+        **queues,
+        **{f"at_once:{task.name}": task.at_once for task in tasks.current(tx).values()},
+    }
 
 
 def _check_scope(project: Project, tx: Tx, scope: Scope) -> None:
@@ -144,9 +150,18 @@ def _check_name(project: Project, tx: Tx, name: str) -> None:
         limits = dict(project.settings.limits)
         if limit_of(of, limits) is None:  # one value of a template is a limit, too
             raise NotFound(_unknown("limit", of, list(limits)))
+    elif kind == "queue" and colon:
+        if of not in (known := _queues(project, tx)):
+            raise NotFound(_unknown("queue", of, known))
     elif name not in WHOLE:
-        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit")))
-    return
+        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit", "queue")))
+
+
+def _queues(project: Project, tx: Tx) -> list[str]:
+    """Every queue with a name: of the file, or of a step."""
+    used = {plan.queue for task in tasks.current(tx).values() for plan in task.steps}
+    served = {*project.settings.queues, *(name for name, _ in project.settings.plans_of_queues)}
+    return sorted({*used, *served} - {""})
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:

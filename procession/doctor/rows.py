@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from procession.doctor.finding import Finding, ok, some, warning, wrong
-from procession.flow.room import count_live
+from procession.flow.room import count_live, standing_of
 from procession.model.states import State
 from procession.project import Project
 from procession.store import invariants, schema, settings, steps, tasks
@@ -34,6 +34,7 @@ def examine(project: Project, full: bool) -> Iterator[Finding]:
             yield ok("whole tables", f"not read, since there are many: {names}; to read them: procession doctor --full")
         yield from _needs(tx)
         yield from _limits(project, tx)
+        yield from _circles(project, tx)
 
 
 def _needs(tx: Tx) -> Iterator[Finding]:
@@ -48,10 +49,20 @@ def _needs(tx: Tx) -> Iterator[Finding]:
     yield wrong("needs", f"not so: {says}; see {some(cases)}", MEND) if cases else ok("needs", says)
 
 
+def _circles(project: Project, tx: Tx) -> Iterator[Finding]:
+    """Nobody waits for itself (I14). One that begins to is refused when it asks the next time."""
+    limits = settings.all_of(tx).limits(dict(project.settings.limits))
+    if circle := standing_of(tx, limits, project.now()).circles():
+        what = f"processings {', '.join(map(str, circle[:5]))} wait for each other's locks"
+        yield warning("circles", what, "the first that asks again is refused, within seconds; see: procession locks")
+    else:
+        yield ok("circles", "nobody waits for a lock of one that waits for it")
+
+
 def _limits(project: Project, tx: Tx) -> Iterator[Finding]:
     """No more runs than is allowed; more may, if the limit was made smaller while it ran (I15)."""
     now = settings.all_of(tx)
-    live = count_live(tx, "")
+    live = count_live(tx, "", project.now())
     allowed = {task.name: now.at_once(task.name, task.at_once) for task in tasks.current(tx).values()}
     above = [
         f"{name}: {n} run, at_once is {allowed[name]}"

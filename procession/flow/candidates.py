@@ -16,6 +16,7 @@ from procession.flow.room import Room
 from procession.model import wants
 from procession.model.admission import Candidate, Obstacle, admit
 from procession.model.processing import Values, unfold
+from procession.model.sharing import charge, in_turn
 from procession.model.states import State
 from procession.model.task import Task
 from procession.store import processings, steps, tasks
@@ -32,7 +33,7 @@ ROUNDS = 6
 MOST_PASSED = 500
 FURTHER = 8
 """So many more of a task's waiting processings are read for each that was passed."""
-ALONE = ("too_many_cpus", "too_much_memory", "too_much_disk")
+ALONE = ("too_many_cpus", "too_much_memory", "too_many_gpus", "too_much_disk")
 """Obstacles that a processing meets by itself, for good: those behind it are read."""
 
 
@@ -76,6 +77,8 @@ class Choice:
     """Processing id → ordinals that are skipped when it begins, because their condition does not hold."""
     patience: float = 0.0
     """Microseconds after which something is kept for one that waits for others to end."""
+    devices: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    """Processing id and ordinal of each that was admitted and needs GPUs → the numbers of those that it gets."""
     empty: tuple[int, ...] = ()
     """Ids of processings of which nothing is left to start."""
 
@@ -96,8 +99,10 @@ def choose(
         found = [c for c in found if c.processing_id not in leaving]
         if not found:
             break
-        found.sort(key=lambda candidate: candidate.turn)
+        found = in_turn(found, room.weights, room.accounts)
         admitted, obstacles = admit(found, room.capacity, room.live)
+        if room.weights:
+            room.accounts = charge({c.wants.queue for c in found}, admitted, room.weights, room.accounts)
         choice.found += found
         choice.admitted += admitted
         choice.obstacles |= obstacles
@@ -190,7 +195,7 @@ class _Reading:
             row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
             row.definition_id, row.memory, wants.read(row.wants), (), row.wants, row.ready_at or 0, 0,
             self._room.settings.pause(task.name, task.group), bool(task.step(row.ordinal).function),
-            task.step(row.ordinal).kind == "call",
+            task.step(row.ordinal).kind == "call", row.gpus,
         )  # fmt: skip
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
@@ -275,7 +280,7 @@ class _Reading:
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
                     row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
-                    row.created_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call",
+                    row.created_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call", plan.gpus,
                 )
             )  # fmt: skip
         return found

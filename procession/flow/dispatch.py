@@ -65,7 +65,7 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
         _finish(project, tx, definitions, choice, now)
     if choice.admitted:
         begin(tx, choice, choice.admitted, now, project.serving.place)
-        _claim(project, tx, definitions, choice.admitted, now)
+        _claim(project, tx, definitions, choice, choice.admitted, now)
     elif project.serving.unsent:
         tx.after(lambda: _send(project.serving, ()))
     if len(choice.admitted) >= BATCH or choice.empty:
@@ -97,7 +97,7 @@ def dispatch_apart(project: Project) -> datetime | None:
                     break
                 pid = choice.admitted[0].processing_id
                 begin(tx, choice, choice.admitted[:1], project.now(), project.serving.place)
-                _claim(project, tx, definitions, choice.admitted[:1], project.now())
+                _claim(project, tx, definitions, choice, choice.admitted[:1], project.now())
         except StoreError:
             raise
         except Exception as error:
@@ -128,6 +128,8 @@ def _choice(project: Project, tx: Tx, definitions: Definitions, room: Room) -> C
     choice = choose(tx, definitions, room, post.owned, _most(free, calls), post.trouble.keys())
     post.sweeper.wanted = _wanted(choice, free)
     post.executor.slots = shims(room.capacity, room.live)
+    post.accounts = room.accounts
+    _give_devices(choice, room)
     return choice
 
 
@@ -144,11 +146,22 @@ def room_here(project: Project, tx: Tx, post: Post) -> Room:
             post.capacity.cpus, workers=post.capacity.workers, labels=post.capacity.labels, queues=post.capacity.queues
         )
         capacity.full = full(project.var, project.settings)
-        return Room(capacity, Live())
-    room = room_for(project, tx, post.place, post.capacity)
+        capacity.gpus = post.capacity.gpus
+        devices = steps.devices(tx, post.host) if capacity.gpus else set()
+        return Room(capacity, Live(devices=devices, gpus=len(devices)))
+    room = room_for(project, tx, post.place, post.capacity, post.host)
     room.capacity.ahead = post.ahead
     room.capacity.calls_ahead = 0 if post.calls is None else post.calls.ahead
+    room.accounts = post.accounts
     return room
+
+
+def _give_devices(choice: Choice, room: Room) -> None:
+    """Choose the GPUs that each of the admitted gets: the first that nobody has."""
+    free = [number for number in range(room.capacity.gpus) if number not in room.live.devices]
+    for c in choice.admitted:
+        if c.gpus:
+            choice.devices[c.processing_id, c.ordinal], free = tuple(free[: c.gpus]), free[c.gpus :]
 
 
 def _wanted(choice: Choice, free: float) -> int:
@@ -182,7 +195,9 @@ def _finish(project: Project, tx: Tx, definitions: Definitions, choice: Choice, 
         note_ends(project, tx, [Ended.of(standing, state, None)], definitions, now)
 
 
-def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], now: int) -> None:
+def _claim(
+    project: Project, tx: Tx, definitions: Definitions, choice: Choice, admitted: Sequence[Candidate], now: int
+) -> None:
     """Move what was admitted, count its attempts, and have it sent after the commit. What waits for its children is
     claimed as well, but by nobody: it holds nothing, and `flow/gather.py` ends it."""
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
@@ -200,6 +215,7 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
                 "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
                 "cpus": c.cpus, "memory": c.memory, "claimed_at": now,
                 "pooled": int(plan.kind == "call"),
+                "gpus": json.dumps(choice.devices[c.processing_id, c.ordinal]) if c.gpus else None,
                 "surroundings": None if plan.kind == "wait" else _around(look, plan, orders.get(c.processing_id)),
                 "code": kept.get((c.processing_id, c.ordinal))
                 or (code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None),
@@ -207,7 +223,7 @@ def _claim(project: Project, tx: Tx, definitions: Definitions, admitted: Sequenc
             for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
-    jobs, unfit = _jobs(project, tx, definitions, running, orders, kept) if running else ([], [])
+    jobs, unfit = _jobs(project, tx, definitions, running, orders, kept, choice.devices) if running else ([], [])
     if unfit:
         conclude(project, tx, unfit)
     if called:
@@ -268,6 +284,7 @@ def _jobs(
     claimed: Sequence[Candidate],
     orders: Mapping[int, steps.Order],
     kept: Mapping[tuple[int, int], str],
+    devices: Mapping[tuple[int, int], tuple[int, ...]],
 ) -> tuple[list[Job], list[Conclusion]]:
     """A job for every claim; an ending for every claim whose command cannot be made."""
     asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
@@ -277,7 +294,8 @@ def _jobs(
     for c in claimed:
         task, order = definitions[c.definition_id], orders[c.processing_id]
         try:
-            job = make_job(project, task, c.ordinal, c.attempt + 1, order, outputs.get(c.processing_id, {}))
+            left, given = outputs.get(c.processing_id, {}), devices.get((c.processing_id, c.ordinal), ())
+            job = make_job(project, task, c.ordinal, c.attempt + 1, order, left, given)
             text = kept.get((c.processing_id, c.ordinal))
             jobs.append(with_kept_code(project, job, json.loads(text)) if text else job)
         except Invalid as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +23,9 @@ from procession.store.steps import Order
 
 
 def make_job(
-    project: Project, task: Task, ordinal: int, number: int, order: Order, outputs: Mapping[str, Mapping[str, Any]]
-) -> Job:
+    project: Project, task: Task, ordinal: int, number: int, order: Order, outputs: Mapping[str, Mapping[str, Any]],
+    gpus: Sequence[int] = (),
+) -> Job:  # fmt: skip
     """The job of this attempt."""
     plan, pid = task.step(ordinal), order.processing_id
     params = json.loads(order.params)
@@ -46,6 +47,7 @@ def make_job(
         event_file=f"{work}/event.json",
         project=str(project.root),
         children=_children(project, task, plan, pid),
+        gpus=tuple(gpus),
     )
     cwd = _cwd(plan, files, step_dir, number)
     artifacts = f"{told.attempt_dir}/artifacts"

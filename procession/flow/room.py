@@ -14,11 +14,13 @@ from typing import Any
 from procession import disk
 from procession.flow.budget import budget_of, full, limited, standing
 from procession.model import wants
-from procession.model.admission import Capacity, Live
+from procession.model.admission import QUEUE, Capacity, Kept, Live
+from procession.model.locks import Pending, Standing, waited_for
 from procession.model.setting import Settings
+from procession.model.sharing import Accounts
 from procession.project import Project
 from procession.store import disk as store_disk
-from procession.store import processings, settings, steps
+from procession.store import locks, processings, settings, steps
 from procession.store.database import Tx
 
 
@@ -31,6 +33,10 @@ class Room:
     settings: Settings = field(default_factory=Settings)
     expected: Mapping[str, int] = field(default_factory=dict)
     """Task → bytes that one of its processings is expected to write, of those of which anything is known."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Queue → its share of the starts; 1 for those that are not named."""
+    accounts: Accounts = field(default_factory=dict)
+    """What each queue was given (`model/sharing.py`)."""
     place: str | None = None
     """Only what has its directory at this place, or none yet, is a candidate; None: all are."""
     for_people: bool = False
@@ -42,21 +48,30 @@ class Room:
         return self.for_people or "" in self.capacity.queues
 
 
-def room_for(project: Project, tx: Tx, place: str | None, capacity: Capacity) -> Room:
-    """What the launcher of this place may use now, and what is running; None: a program elsewhere asks."""
+def room_for(project: Project, tx: Tx, place: str | None, capacity: Capacity, host: str = "") -> Room:
+    """What the launcher of this place and host may use now, and what is running; None: a program elsewhere asks."""
     said, now = project.settings, settings.all_of(tx)
     memory = now.number("memory", capacity.memory)
     here = replace(
         capacity,
         cpus=now.number("cpus", capacity.cpus) or capacity.cpus,
         memory=None if memory is None else int(memory),
+        gpus=int(now.number("gpus", capacity.gpus) or 0),
         limits=now.limits(dict(said.limits)),
         patience=said.patience * 1e6,
         workers=said.pool,
         now=project.now(),
         full=full(project.var, said),
     )
-    room = Room(here, count_live(tx, place or ""), now, place=place)
+    limits = {QUEUE + name: float(n) for name, n in queues_at_once(project, now).items() if n}
+    here.limits = {**here.limits, **limits}
+    room = Room(here, count_live(tx, place or "", here.now), now, place=place)
+    room.weights = {name: plan.weight for name, plan in said.plans_of_queues}
+    if here.gpus:
+        room.live.devices = steps.devices(tx, host)
+        room.live.gpus = len(room.live.devices)
+    if room.live.waits:
+        _keep_for_waiters(tx, room)
     _limit_disk(project, tx, room)
     return room
 
@@ -75,25 +90,77 @@ def _limit_disk(project: Project, tx: Tx, room: Room) -> None:
     room.capacity.disk, room.capacity.disk_most, room.expected = found.room, found.most, found.expected
 
 
+def queues_at_once(project: Project, now: Settings) -> dict[str, int]:
+    """How many steps of each queue may run; 0: as many as there is room for."""
+    said = {name: plan.at_once for name, plan in project.settings.plans_of_queues}
+    return {name: now.queue_at_once(name, n) for name, n in {**dict.fromkeys(now.queues, 0), **said}.items()}
+
+
 def capacity_of(row: Any) -> Capacity:
     """What the launcher of this row said of itself when it started."""
     return Capacity(
         row.cpus,
         memory=row.memory,
+        gpus=row.gpus,
         labels=frozenset(json.loads(row.labels or "[]")),
         queues=frozenset(json.loads(row.queues or '[""]')),
     )
 
 
-def count_live(tx: Tx, place: str) -> Live:
-    """What is running, from rows: processors and memory at this place, everything else wherever it runs."""
+def count_live(tx: Tx, place: str, now: int) -> Live:
+    """What is running, from rows, and who waits for locks: processors and memory at this place, everything else
+    wherever it runs."""
     taken = steps.live(tx, place)
     live = Live(taken.cpus, taken.attempts, taken.odd, processings.running_by_task(tx), taken.memory)
     live.calls, live.call_cpus = taken.calls, taken.call_cpus
+    holds, live.waits = locks.all_of(tx, now)
+    if holds:
+        standing = Standing()
+        standing.hold(holds)
+        for name, shares in standing.shares.items():
+            for pid, share in shares.items():
+                live.lock(name, pid, share)
     for pid, text in processings.taking(tx):
         live.take(wants.read_opening(text).uses, pid)
     if live.taken:  # by processings, from their first step to their last
         live.gathering = frozenset(pid for pid, _, _ in steps.waiting_for_children(tx))
-    for pid, text in steps.taking(tx):
-        live.take(wants.read(text).uses, pid)
+    for pid, ordinal, text in steps.taking(tx):
+        wanted = wants.read(text)
+        live.take(wanted.uses, pid, ordinal)
+        if wanted.queue:
+            live.take(((QUEUE + wanted.queue, 1.0),), pid)
     return live
+
+
+def standing_of(tx: Tx, limits: Mapping[str, float], now: int) -> Standing:
+    """Who has what of all names, and who waits for what."""
+    holds, waits = locks.all_of(tx, now)
+    standing = Standing(limits, waits=waits)
+    standing.hold(holds)
+    for pid, text in processings.taking(tx):
+        standing.use(wants.read_opening(text).uses, pid)
+    for pid, ordinal, text in steps.taking(tx):
+        standing.use(wants.read(text).uses, pid, ordinal)
+    standing.pending = [Pending(pid, ordinal, wants.read(text).uses) for pid, ordinal, text in steps.wanting(tx)]
+    if gathering := {pid: (pid, ordinal) for pid, ordinal, _ in steps.waiting_for_children(tx)}:
+        asking = {*(each.processing_id for each in waits), *(each.processing_id for each in standing.pending)}
+        origins = processings.origins(tx, asking)
+        standing.parents = {pid: gathering[origin] for pid, origin in origins.items() if origin in gathering}
+    return standing
+
+
+def _keep_for_waiters(tx: Tx, room: Room) -> None:
+    """What somebody waits for who wants to lock it is kept from all that could start later, but for those that this
+    one waits for."""
+    live, capacity = room.live, room.capacity
+    standing = standing_of(tx, capacity.limits, capacity.now)
+    edges = standing.edges()
+    for wait in live.waits:
+        before = waited_for(wait, edges)
+        if before & live.gathering:
+            continue  # their children may need what would be kept
+        live.passing |= before
+        for name in wait.names:
+            if (more := standing.more(name, wait.owner)) > 0:
+                first = live.kept.get(name) or Kept(wait.processing_id, 0.0, wait.since)
+                live.kept[name] = replace(first, amount=first.amount + more)

@@ -95,8 +95,9 @@ def _post(project: Project, kind: str) -> Post:
 def capacity_said(said: Definitions) -> Capacity:
     """What the files let this host use."""
     return Capacity(
-        said.cpus, memory=said.memory, labels=frozenset(said.labels), queues=frozenset(said.queues), workers=said.pool
-    )
+        said.cpus, memory=said.memory, gpus=said.gpus, labels=frozenset(said.labels), queues=frozenset(said.queues),
+        workers=said.pool,
+    )  # fmt: skip
 
 
 def _take_place(project: Project) -> int:

@@ -12,19 +12,21 @@ by running scripts alone. A processing that holds what it lacks is let through, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from procession.model.limits import limit_of
+from procession.model.locks import Share, Wait
 from procession.model.setting import Pause
 from procession.model.wants import GENERAL, NOTHING, Uses, Wants, together
 from procession.units import size
 
 ROUNDING = 1e-9
 """What sums of tenths of processors may be off."""
-CPUS, MEMORY = "\0cpus", "\0memory"
+CPUS, MEMORY, GPUS = "\0cpus", "\0memory", "\0gpus"
 """What a host has of itself, among the names of limits; no limit is called so."""
+QUEUE = "\0queue:"
+"""Before the name of a queue: how many steps of it may run is a limit like any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Candidate:
     """A function, called by a worker of the launcher's pool."""
     claimable: bool = False
     """A program elsewhere may do it."""
+    gpus: int = 0
 
     @property
     def turn(self) -> tuple[int, bool, int, int]:
@@ -76,8 +79,10 @@ class Capacity:
     candidate take exactly one."""
     memory: int | None = None
     """Bytes; None: it is not counted."""
+    gpus: int = 0
+    """Devices, numbered from 0."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """Name of a limit, with ``{name}`` for any value, and how much there is of it."""
+    """Name of a limit, with ``{name}`` for any value, and how much there is of it; `QUEUE` and the name of a queue."""
     labels: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset({""})
     disk: int | None = None
@@ -103,6 +108,8 @@ class Kept:
 
     processing_id: int
     amount: float
+    since: int = 0
+    """Microseconds: nothing is kept from those that could have started before."""
 
 
 @dataclass(slots=True)
@@ -132,16 +139,38 @@ class Live:
     """What is kept for one that has waited long enough: `CPUS`, `MEMORY` or a limit."""
     passing: set[int] = field(default_factory=set)
     """Processings that hold what such a one lacks: nothing is kept from them, so that they end."""
+    devices: set[int] = field(default_factory=set)
+    """Numbers of the GPUs that are in use."""
+    gpus: int = 0
+    """How many that are."""
+    locked: dict[str, dict[int, Share]] = field(default_factory=dict)
+    """Name of each lock that somebody has → processing → what it takes of that name."""
+    waits: Sequence[Wait] = ()
+    """Who waits for locks, oldest first."""
 
     def busy(self, workers: int) -> float:
         """Processors in use: calls that are queued behind others take none."""
         return self.cpus - max(0.0, self.call_cpus - workers) if self.calls > workers else self.cpus
 
-    def take(self, uses: Uses, processing_id: int) -> None:
-        """Count what a processing or step takes of limits."""
+    def take(self, uses: Uses, processing_id: int, ordinal: int = 0) -> None:
+        """Count what a processing (0) or a step takes of limits; what it holds as a lock counts once."""
         for name, amount in uses:
-            self.taken[name] = self.taken.get(name, 0.0) + amount
+            share = self.locked[name].get(processing_id) if name in self.locked else None
+            more = amount if share is None else share.use(ordinal, amount)
+            self.taken[name] = self.taken.get(name, 0.0) + more
             self.holders.setdefault(name, []).append(processing_id)
+
+    def lock(self, name: str, processing_id: int, share: Share) -> None:
+        """Count the locks of a name that a processing and its attempts have; before what it takes by ``uses``."""
+        self.locked.setdefault(name, {})[processing_id] = share
+        self.taken[name] = self.taken.get(name, 0.0) + share.amount
+        self.holders.setdefault(name, []).append(processing_id)
+
+    def with_it(self, name: str, amount: float, candidate: Candidate) -> float:
+        """How much of a name is taken when this candidate takes so much of it."""
+        share = self.locked[name].get(candidate.processing_id) if name in self.locked else None
+        more = amount if share is None else share.used(candidate.ordinal, amount)
+        return self.taken.get(name, 0.0) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +209,8 @@ def admit(
         if candidate.call:
             live.calls += 1
             live.call_cpus += candidate.cpus
-        live.take(candidate.wants.uses, candidate.processing_id)
+        live.gpus += candidate.gpus
+        live.take(_of_step(candidate.wants, capacity), candidate.processing_id, candidate.ordinal)
         if not known:
             begun.add(candidate.processing_id)
             live.take(candidate.takes, candidate.processing_id)
@@ -204,24 +234,27 @@ def shims(capacity: Capacity, live: Live) -> int:
 
 def _keep(candidate: Candidate, others: Sequence[Candidate], capacity: Capacity, live: Live, *, known: bool) -> None:
     """Keep for this one what it waits for, unless those who hold it need others to start before they can end."""
-    taking = sorted(_taking(candidate, known=known), key=lambda use: (limit_of(use[0], capacity.limits) or 0.0, use[0]))
-    lacking = [n for n, (name, amount) in enumerate(taking) if _lacks(name, amount, capacity, live)]
+    there = {name: there_is(name, capacity, live) for name, _ in _taking(candidate, capacity, known=known)}
+    taking = sorted(_taking(candidate, capacity, known=known), key=lambda use: (there[use[0]] or 0.0, use[0]))
+    lacking = [n for n, (name, amount) in enumerate(taking) if _lacks(candidate, name, amount, capacity, live)]
     holders = {pid for n in lacking for pid in live.holders.get(taking[n][0], ())}
     if holders & live.gathering:
         return  # its children may need what would be kept
     live.passing |= _in_the_way(holders, others, capacity, live)
-    for name, amount in taking[: lacking[-1] + 1] if lacking else _needs(candidate, known=known):
-        live.kept.setdefault(name, Kept(candidate.processing_id, amount))
+    for name, amount in taking[: lacking[-1] + 1] if lacking else _needs(candidate, capacity, known=known):
+        if (kept := live.kept.get(name)) is None or kept.since > candidate.since:
+            live.kept[name] = Kept(candidate.processing_id, amount)
 
 
-def _lacks(name: str, amount: float, capacity: Capacity, live: Live) -> bool:
-    """Is less left of this limit than would be taken?"""
-    there = limit_of(name, capacity.limits)
-    return there is not None and live.taken.get(name, 0.0) + amount > there + ROUNDING
+def _lacks(candidate: Candidate, name: str, amount: float, capacity: Capacity, live: Live) -> bool:
+    """Is less left of this limit than it would take?"""
+    there = there_is(name, capacity, live)
+    return there is not None and live.with_it(name, amount, candidate) > there + ROUNDING
 
 
 def _in_the_way(holders: Iterable[int], others: Sequence[Candidate], capacity: Capacity, live: Live) -> set[int]:
-    """These processings, and those that hold what their next steps lack, and so on: all of them must end first."""
+    """These processings, and those that hold what their next steps or their waits for locks lack, and so on: all of
+    them must end first."""
     found: set[int] = set()
     new = set(holders)
     while new:
@@ -231,15 +264,17 @@ def _in_the_way(holders: Iterable[int], others: Sequence[Candidate], capacity: C
             for each in others
             if each.begun and each.processing_id in new
             for name, amount in each.wants.uses
-            if _lacks(name, amount, capacity, live)
+            if _lacks(each, name, amount, capacity, live)
         }
+        lacking.update(name for wait in live.waits if wait.processing_id in new for name in wait.names)
         new = {pid for name in lacking for pid in live.holders.get(name, ())} - found
     return found
 
 
-def _needs(candidate: Candidate, *, known: bool) -> list[tuple[str, float]]:
+def _needs(candidate: Candidate, capacity: Capacity, *, known: bool) -> list[tuple[str, float]]:
     """Everything scarce that it needs, and how much."""
-    needs = [*_taking(candidate, known=known), (CPUS, candidate.cpus), (MEMORY, float(candidate.memory))]
+    host = (CPUS, candidate.cpus), (MEMORY, float(candidate.memory)), (GPUS, float(candidate.gpus))
+    needs = [*_taking(candidate, capacity, known=known), *host]
     return [(name, amount) for name, amount in needs if amount > 0]
 
 
@@ -290,6 +325,12 @@ def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obst
             f"it needs {size(candidate.memory)} of memory and this host may use {size(capacity.memory)}; "
             "lower memory of the step or raise [launcher] memory",
         )
+    if candidate.gpus > capacity.gpus:
+        return Obstacle(
+            "too_many_gpus",
+            f"it needs {candidate.gpus} gpus and this host has {capacity.gpus}; "
+            "lower gpus of the step or say in [launcher] gpus how many there are",
+        )
     if capacity.full:
         return Obstacle("disk_full", capacity.full)
     return None
@@ -332,27 +373,43 @@ def _no_room(candidate: Candidate, capacity: Capacity, live: Live) -> Obstacle |
             "it starts when it is free",
             short=True,
         )
+    if candidate.gpus and live.gpus + candidate.gpus > capacity.gpus:
+        return Obstacle(
+            "gpus",
+            f"it needs {candidate.gpus} gpus; {live.gpus} of {capacity.gpus} are in use; it starts when they are free",
+            short=True,
+        )
     return None
 
 
 def _limited(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
     if candidate.wants is NOTHING and (known or not candidate.takes):
         return None
-    for name, amount in _taking(candidate, known=known):
-        there = limit_of(name, capacity.limits)
-        taken = live.taken.get(name, 0.0)
-        if there is None or taken + amount <= there + ROUNDING:
+    for name, amount in _taking(candidate, capacity, known=known):
+        if not _lacks(candidate, name, amount, capacity, live):
             continue
+        there, taken = there_is(name, capacity, live) or 0.0, live.taken.get(name, 0.0)
+        if name.startswith(QUEUE):
+            queue = name.removeprefix(QUEUE)
+            return Obstacle(
+                "queue",
+                f"{taken:g} of {there:g} steps of the queue {queue} are running; it starts when one ends, or raise it "
+                f"with: procession set queue:{queue} at_once=…",
+                shared=True, short=True,
+            )  # fmt: skip
         if amount > there:
             return Obstacle(
                 "too_much",
                 f"it needs {amount:g} of {name} and there is {there:g}; raise it with: procession set limit {name}=…",
                 shared=True,
             )
-        holders = ", ".join(str(pid) for pid in sorted(set(live.holders.get(name, ())))[:3])
-        whom = f", by processing {holders}" if holders else ""
+        holders = sorted(set(live.holders.get(name, ())))
+        whom = f", by processing {', '.join(map(str, holders[:3]))}" if holders else ""
+        locked = name in live.locked
+        how = "locked or taken" if locked else "taken"
         return Obstacle(
-            "limit", f"{taken:g} of {there:g} of {name} are taken{whom}; it starts when there is enough",
+            "lock" if locked else "limit",
+            f"{taken:g} of {there:g} of {name} are {how}{whom}; it starts when there is enough",
             shared=True, short=True,
         )  # fmt: skip
     return None
@@ -387,13 +444,16 @@ def _no_disk(candidate: Candidate, capacity: Capacity, live: Live, *, known: boo
 def _kept_back(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
     if known and candidate.processing_id in live.passing:
         return None
-    for name, amount in _needs(candidate, known=known):
+    for name, amount in _needs(candidate, capacity, known=known):
         kept = live.kept.get(name)
-        if kept is not None and amount + kept.amount > _left(name, capacity, live) + ROUNDING:
+        if kept is None or candidate.since < kept.since or kept.processing_id == candidate.processing_id:
+            continue
+        more = live.with_it(name, amount, candidate) - live.taken.get(name, 0.0)
+        if more > 0 and more + kept.amount > _left(name, capacity, live) + ROUNDING:
             return Obstacle(
                 "kept",
                 f"{_amount_of(name, kept.amount)} is kept for processing {kept.processing_id}, which has waited longer",
-                shared=name not in (CPUS, MEMORY),
+                shared=name not in (CPUS, MEMORY, GPUS),
             )
     return None
 
@@ -402,7 +462,9 @@ def _amount_of(name: str, amount: float) -> str:
     """``2 cpus``, ``2 GB of memory``, ``1 of ftp``."""
     if name == MEMORY:
         return f"{size(int(amount))} of memory"
-    return f"room for {amount:g} cpus" if name == CPUS else f"{amount:g} of {name}"
+    if name.startswith(QUEUE):
+        return f"a place in the queue {name.removeprefix(QUEUE)}"
+    return {CPUS: f"room for {amount:g} cpus", GPUS: f"{amount:g} gpus"}.get(name, f"{amount:g} of {name}")
 
 
 def _left(name: str, capacity: Capacity, live: Live) -> float:
@@ -411,24 +473,26 @@ def _left(name: str, capacity: Capacity, live: Live) -> float:
         return capacity.cpus - live.busy(capacity.workers)
     if name == MEMORY:
         return float("inf") if capacity.memory is None else capacity.memory - live.memory
-    there = limit_of(name, capacity.limits)
+    if name == GPUS:
+        return capacity.gpus - live.gpus
+    there = there_is(name, capacity, live)
     return float("inf") if there is None else there - live.taken.get(name, 0.0)
 
 
-def _taking(candidate: Candidate, *, known: bool) -> Uses:
+def _taking(candidate: Candidate, capacity: Capacity, *, known: bool) -> Uses:
     """What it would take that it does not hold yet; a step's part that its processing holds was left out at birth."""
-    return candidate.wants.uses if known else together(candidate.takes, candidate.wants.uses)
+    own = _of_step(candidate.wants, capacity)
+    return own if known else together(candidate.takes, own)
 
 
-def limit_of(name: str, limits: Mapping[str, float]) -> float | None:
-    """How much there is of this limit: by its own name, else by the first template that it fits; None: no limit."""
-    if (own := limits.get(name)) is not None:
-        return own
-    return next((there for template, there in limits.items() if "{" in template and _fits(template).match(name)), None)
+def _of_step(wants: Wants, capacity: Capacity) -> Uses:
+    """What a step takes itself: of limits, and a place in its queue where there are only so many."""
+    if not wants.queue or (queue := QUEUE + wants.queue) not in capacity.limits:
+        return wants.uses
+    return (*wants.uses, (queue, 1.0))
 
 
-@lru_cache(maxsize=1024)
-def _fits(template: str) -> re.Pattern[str]:
-    """Matches every name that a template such as ``satellite:{sat}`` can become."""
-    parts = re.split(r"\{[^{}]*\}", template)
-    return re.compile("(?s)" + ".+".join(re.escape(part) for part in parts) + r"\Z")
+def there_is(name: str, capacity: Capacity, live: Live) -> float | None:
+    """How much there is of a name; of what no limit names, once where it is locked, else as much as anybody likes."""
+    there = limit_of(name, capacity.limits)
+    return 1.0 if there is None and name in live.locked else there

@@ -1,7 +1,8 @@
 """Settings: what a person changes while it runs. They hold over the file until they are reset.
 
 A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
-``at_once:scene``, ``limit:ftp``, ``cpus``, ``memory``, ``keep_free``, ``max_total``. A suspension after too many
+``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``, ``gpus``, ``keep_free``,
+``max_total``. A suspension after too many
 failures is a pause that Procession itself has set.
 """
 
@@ -94,8 +95,17 @@ class Settings:
         """How many processings of a task may run: as set, else as the file said."""
         return int(self._value(f"at_once:{task}", said))
 
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of queues of which anything is set."""
+        return tuple(name.removeprefix("queue:") for name in self.rows if name.startswith("queue:"))
+
+    def queue_at_once(self, queue: str, said: int) -> int:
+        """How many steps of a queue may run: as set, else as the file said."""
+        return int(self._value(f"queue:{queue}", said))
+
     def number(self, name: str, said: float | None) -> float | None:
-        """``cpus``, ``memory``, ``keep_free`` or ``max_total``: as set, else as the file says."""
+        """``cpus``, ``memory``, ``gpus``, ``keep_free`` or ``max_total``: as set, else as the file says."""
         value = self._value(name, said)
         return None if value is None else float(value)
 
@@ -119,9 +129,11 @@ def read_value(name: str, text: str) -> float | int:
         raise Invalid(f"{name} is a number, not {text[:40]!r}") from None
     if not 0 <= number <= 1_000_000:
         raise Invalid(f"{name} is a number from 0 to 1000000, not {text[:40]!r}")
-    if name.startswith("at_once:"):
+    if name.startswith(("at_once:", "queue:")) or name == "gpus":
         if number != int(number):
-            raise Invalid(f"at_once is a whole number of processings, 0 for no limit, not {text[:40]!r}")
+            of = {"at_once": " of processings, 0 for no limit", "queue": " of steps, 0 for no limit", "gpus": ""}
+            called = "gpus" if name == "gpus" else "at_once"
+            raise Invalid(f"{called} is a whole number{of[name.partition(':')[0]]}, not {text[:40]!r}")
         return int(number)
     if name == "cpus" and number == 0:
         raise Invalid("cpus is more than nothing; to start nothing, pause the project: procession pause --all")

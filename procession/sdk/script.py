@@ -14,7 +14,9 @@ same script runs by hand; what it would have said is then printed to standard er
     procession.progress(0.5, "calibrated")
     procession.output(cloud=0.12)
     procession.emit("product", key=scene, path="out.tif")
-    raise procession.Retry("the catalogue is not updated yet", after="5 min")
+    with procession.lock("account:17", "account:18") as locks:
+        if not locks:
+            raise procession.Retry("the accounts are busy", after="5 min")
 """
 
 import atexit
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Result", "Retry", "Skip", "Status", "Task", "artifact", "ask", "current", "emit", "error", "metric", "output",
-    "progress", "skip", "task",
+    "Deadlock", "LockError", "Result", "Retry", "Skip", "Status", "Task", "artifact", "ask", "current", "emit",
+    "error", "lock", "metric", "output", "progress", "skip", "task",
 ]  # fmt: skip
 
 _channel: Any = None
@@ -259,6 +261,142 @@ def artifact(name: str) -> "Path":
     return path
 
 
+# ── locks ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Lock:
+    """A lock that is held."""
+
+    def __init__(self, name: str, fence: int, count: int) -> None:
+        self.name = name
+        self.fence = fence
+        """Grows with every grant of this name. What must not be changed by one that lost its lock compares it."""
+        self.count = count
+        """So often it was acquired, by nested contexts or by other steps of the processing."""
+
+    def __repr__(self) -> str:
+        return "<lock {} fence {}>".format(self.name, self.fence)
+
+
+class LockError(Exception):
+    """The locks could not be asked for, or were refused: the text says why."""
+
+
+class lock:
+    """``with procession.lock("account:17", "account:18") as locks:``: all of these, or nothing, for the block.
+
+    `locks` is the list of them, or an empty list where one of them is taken: then nothing is held, and the block says
+    what to do. What the processing holds already counts as granted, so contexts may be nested in any order; at its end
+    each releases exactly what it acquired. A name that a limit of the project has is that limit.
+
+    `wait`: so long it waits for them, in seconds or as ``"5 min"``; first come, first served. None: not at all.
+    `owner`: ``"processing"``: what is not released falls when the processing ends; ``"attempt"``: when this attempt
+    ends. Whatever happens, nothing is held by what has ended. Raises `Deadlock` where it would wait for somebody who
+    waits for what is held here, `LockError` where it cannot be asked.
+    """
+
+    def __init__(self, *names: str, wait: Union[float, str, "timedelta", None] = None, owner: str = "processing"):
+        if not names:
+            raise ValueError('name at least one lock: procession.lock("account:17")')
+        self._names = sorted(set(names))
+        self._wait = 0.0 if wait is None else _seconds(wait)
+        self._owner = owner
+        self._held: List[bool] = []
+
+    def __enter__(self) -> List[Lock]:
+        if not _inside():
+            _print("would lock " + ", ".join(self._names))
+            self._held.append(False)
+            return [Lock(name, 0, 1) for name in self._names]
+        found = self._acquire()
+        self._held.append(bool(found))
+        return found
+
+    def __exit__(self, *_: Any) -> None:
+        if self._held.pop():
+            _ask("release-lock", {"names": self._names, "owner": self._owner})
+
+    def _acquire(self) -> List[Lock]:
+        until = time.monotonic() + self._wait
+        asked: Dict[str, Any] = {"names": self._names, "owner": self._owner}
+        while True:
+            rest = until - time.monotonic()
+            answer = _ask("acquire", dict(asked, wait=max(0.0, rest)))
+            if answer["granted"]:
+                return [Lock(each["name"], each["fence"], each["count"]) for each in answer["locks"]]
+            if rest <= 0:
+                return []
+            time.sleep(max(0.0, min(answer["waiting"]["again"], until - time.monotonic())))
+
+
+_ROUTES = {"acquire": "/api/v1/locks", "release-lock": "/api/v1/locks/release"}
+
+
+def _ask(verb: str, asked: Dict[str, Any]) -> Dict[str, Any]:
+    """Ask Procession, and return its answer: over HTTP where a server runs, else by its command.
+
+    ``wait`` is in seconds; an answer may come before they are over, and is then asked for again.
+    """
+    url, token = _variable("URL"), _variable("TOKEN_FILE")
+    command = _variable("COMMAND")
+    if url and token:
+        try:
+            return _ask_server(url.rstrip("/") + _ROUTES[verb], token, asked)
+        except OSError as problem:  # nobody is there, or has an answer now
+            if not command:
+                raise LockError("the server at {} does not answer: {}".format(url, problem)) from problem
+    if not command:
+        raise LockError("there is no way to ask Procession: PROCESSION_URL and PROCESSION_COMMAND are not set")
+    return _ask_command(json.loads(command), verb, asked)
+
+
+def _ask_server(url: str, token_file: str, asked: Dict[str, Any]) -> Dict[str, Any]:
+    from urllib.error import HTTPError  # noqa: PLC0415  80 ms, only for scripts that ask
+    from urllib.request import ProxyHandler, Request, build_opener  # noqa: PLC0415
+
+    with open(token_file, encoding="ascii") as file:
+        headers = {"Authorization": "Bearer " + file.read().strip(), "Content-Type": "application/json"}
+    if "wait" in asked:
+        asked = dict(asked, wait=asked["wait"] > 0)
+    request = Request(url, json.dumps(asked).encode(), headers, method="POST")  # noqa: S310  of our own environment
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:  # a proxy is for the world outside
+            found: Dict[str, Any] = json.load(answer)
+            return found
+    except HTTPError as refused:
+        if refused.code >= 500 or refused.code == 429:
+            raise
+        told = _problem(refused.read())
+        raise _refusal(told.get("code") == "Deadlock", told.get("detail") or str(refused)) from None
+
+
+def _problem(body: bytes) -> Dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        told = json.loads(body)
+        if isinstance(told, dict):
+            return told
+    return {}
+
+
+def _ask_command(command: List[str], verb: str, asked: Dict[str, Any]) -> Dict[str, Any]:
+    import subprocess  # noqa: PLC0415  10 ms, only for scripts that ask
+
+    words = [verb, "--json", "--owner", asked["owner"], *(["--wait", str(asked["wait"])] if asked.get("wait") else [])]
+    done = subprocess.run(
+        [*command, *words, "--", *asked["names"]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    with contextlib.suppress(ValueError):
+        found: Dict[str, Any] = json.loads(done.stdout.decode("utf-8", "replace"))
+        return found
+    said = _line(done.stderr.decode("utf-8", "replace")) or "exit code {}".format(done.returncode)
+    raise _refusal(done.returncode == Deadlock.number, said)
+
+
+def _refusal(deadlock: bool, said: str) -> BaseException:
+    return Deadlock(said) if deadlock else LockError(said)
+
+
 # ── how the script ends ────────────────────────────────────────────────────────────────────────────
 
 
@@ -307,6 +445,13 @@ class Retry(_Ending):
         elif self.after is not None and _variable("RETRY_AFTER"):
             with open(_variable("RETRY_AFTER"), "w", encoding="utf-8") as file:
                 file.write(f"{self.after!r}\n")
+
+
+class Deadlock(Retry):
+    """`lock` would wait for a processing that waits for what is held here: let go, and acquire all at once.
+
+    Where nobody catches it, the attempt ends, lets go and is tried again: it is a `Retry`.
+    """
 
 
 class Skip(_Ending):

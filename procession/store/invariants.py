@@ -125,6 +125,17 @@ LIVE = (
         " GROUP BY a.processing_id, a.ordinal HAVING COUNT(*) > 1",
     ),
     Invariant(
+        "locks",
+        "locks are held and waited for by what lives alone, each at least once",
+        "SELECT h.name || ' of processing ' || h.processing_id FROM lock_hold h WHERE h.n < 1 OR NOT EXISTS"
+        f" (SELECT 1 FROM processing p WHERE p.id = h.processing_id AND p.state NOT IN ({_ENDED}))"
+        " OR (h.ordinal > 0 AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.processing_id = h.processing_id"
+        " AND a.ordinal = h.ordinal AND a.number = h.number AND a.outcome IS NULL))"
+        " UNION ALL SELECT 'the wait of ' || w.\"by\" FROM lock_wait w WHERE NOT EXISTS (SELECT 1 FROM attempt a"
+        " WHERE a.processing_id = w.processing_id AND a.outcome IS NULL"
+        " AND a.processing_id || '/' || a.ordinal || '/' || a.number = w.\"by\")",
+    ),
+    Invariant(
         "going on",
         "a running processing has a step that runs or may start, or its cancel was asked",
         "SELECT p.id FROM processing p WHERE p.state = 'running' AND p.cancel_requested_at IS NULL AND NOT EXISTS"

@@ -4,6 +4,7 @@ In: a verb of a machine (`model/states.py`) and the things that shall move, each
 decision was made. Out: all of them moved, their journal lines written, in the caller's transaction.
 Always: compare and set. A thing that is not in a source state of the verb, or has another attempt by now, does not
 move and the whole set is refused (`StaleState`), so nothing is ever overwritten that somebody else decided meanwhile.
+Locks of a processing that ends fall here, in the same transaction, whatever ended it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
 from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move, State
-from procession.store import schema
+from procession.store import locks, schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_ids, unindexed
 
@@ -117,6 +118,8 @@ def _move(tx: Tx, machine: Machine, verb: str, moving: Sequence[Moving], by: str
         raise StaleState(
             f"{machine.noun} {which} could not {verb}: one of them is in another state, or at another attempt, by now"
         )
+    if machine is PROCESSING and machine.moves[verb].target in machine.terminal:
+        locks.fall(tx, [m.processing_id for m in moving])
     if not quiet:
         state, begun = str(machine.moves[verb].target), verb in COUNTING
         tx.write(_NOTE, [_line(m, machine.noun, verb, state, by, m.attempt + begun) for m in moving])

@@ -143,6 +143,12 @@ def taking(tx: Tx) -> list[tuple[int, str]]:
     return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]
 
 
+def origins(tx: Tx, processing_ids: Iterable[int]) -> dict[int, int]:
+    """Processing id → the processing whose script emitted its event, for those that have one."""
+    rows = tx.each_tuple(_ORIGINS, [{"id": i} for i in processing_ids])
+    return {pid: origin for pid, origin in rows if origin is not None}
+
+
 def is_busy(tx: Tx, task: str) -> bool:
     """Does a processing of this task wait or run?"""
     return tx.row(_BUSY, task=task) is not None
@@ -581,6 +587,11 @@ PICTURE: Select[Any] = select(
 ).select_from(
     processing.join(event, event.c.id == processing.c.event_id).join(
         definition, definition.c.id == processing.c.definition_id
+    )
+)
+_ORIGINS = Statement(
+    lambda dialect: select(processing.c.id, processing.c.origin_id).where(
+        processing.c.id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))
     )
 )
 _ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == _param("id")))

@@ -30,7 +30,7 @@ from procession.errors import StaleState
 from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Step
 from procession.model.states import State
-from procession.store import schema
+from procession.store import locks, schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, given_texts, upsert
 from procession.store.processings import here, owner
@@ -48,6 +48,7 @@ _NEW = {
     "code": Text(),
     "surroundings": Text(),
     "pooled": Integer(),
+    "gpus": Text(),
 }
 _END = {
     **_WHICH,
@@ -93,6 +94,7 @@ class Ready(NamedTuple):
     memory: int
     wants: str | None
     ready_at: int | None
+    gpus: int
 
 
 def ready(
@@ -135,9 +137,19 @@ def held(tx: Tx) -> frozenset[int]:
     return frozenset(pid for (pid,) in tx.tuples(_HELD))
 
 
-def taking(tx: Tx) -> list[tuple[int, str]]:
-    """Running steps that want something: the id of the processing and what they want, as text."""
-    return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]
+def taking(tx: Tx) -> list[tuple[int, int, str]]:
+    """Running steps that want something: id of the processing, ordinal, and what they want, as text."""
+    return [(pid, ordinal, wants) for pid, ordinal, wants in tx.tuples(_TAKING)]
+
+
+def wanting(tx: Tx) -> list[tuple[int, int, str]]:
+    """Steps of running processings that want something and may start: the same."""
+    return [(pid, ordinal, wants) for pid, ordinal, wants in tx.tuples(_WANTING)]
+
+
+def devices(tx: Tx, host: str) -> set[int]:
+    """Numbers of the GPUs of a host that live attempts have."""
+    return {number for (text,) in tx.tuples(_DEVICES, host=host) for number in json.loads(text)}
 
 
 class StepStanding(NamedTuple):
@@ -217,9 +229,11 @@ def outputs(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[str, dict[s
 
 
 def end_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Give live attempts their outcome; StaleState if one of them has one already."""
+    """Give live attempts their outcome; StaleState if one of them has one already. Their locks fall, and they wait
+    for none any more."""
     if tx.write(_END_ATTEMPTS, rows) != len(rows):
         raise StaleState("an attempt has ended before")
+    locks.fall_of_attempts(tx, [(row["processing_id"], row["ordinal"], row["number"]) for row in rows])
 
 
 def confirm(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -438,6 +452,7 @@ def _ready_steps(owned: bool, passing: bool, only: bool) -> Statement:
             select(
                 step.c.processing_id, step.c.ordinal, step.c.attempt, step.c.cpus, step.c.priority,
                 processing.c.task, processing.c.definition_id, step.c.memory, step.c.wants, step.c.ready_at,
+                step.c.gpus,
             )
             .join_from(step, processing, processing.c.id == step.c.processing_id)
             .where(
@@ -465,11 +480,25 @@ _READY, _READY_OF = (
 )
 _HELD = Statement(lambda _: select(step.c.processing_id).where(step.c.held_at.is_not(None)))
 _TAKING = Statement(
-    lambda _: select(step.c.processing_id, step.c.wants).where(
+    lambda _: select(step.c.processing_id, step.c.ordinal, step.c.wants).where(
         literal_column("step.state = 'running'"), step.c.wants.is_not(None)
     )
 )
 
+_WANTING = Statement(
+    lambda _: (
+        select(step.c.processing_id, step.c.ordinal, step.c.wants)
+        .where(_ready, step.c.due_at.is_(None), step.c.held_at.is_(None), step.c.wants.is_not(None))
+        .limit(literal_column("1000"))
+    )
+)
+_DEVICES = Statement(
+    lambda _: (
+        select(attempt.c.gpus)
+        .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
+        .where(attempt.c.outcome.is_(None), launcher.c.host == _param("host", Text), attempt.c.gpus.is_not(None))
+    )
+)
 _LIVE = Statement(
     lambda _: (
         select(

@@ -55,14 +55,6 @@ class Raw:
     mime: str
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """An answer that is no JSON: served as it is."""
-
-    body: bytes
-    mime: str
-
-
 Act = TypeVar("Act", bound=Callable[..., Any])
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from procession.model.task import Task
-from procession.store import settings
+from procession.store import invariants, settings
 from tests.flow.driven import Driven
 
 MET = {"succeeded", "skipped"}
@@ -20,6 +20,14 @@ def check(driven: Driven) -> None:
     attempts_and_states_agree(driven)
     executions_are_known_and_single(driven)
     limits_hold(driven)
+    locks_are_of_the_living(driven)
+
+
+def locks_are_of_the_living(driven: Driven) -> None:
+    """I12, I13: no hold or wait of what has ended."""
+    (rule,) = (each for each in invariants.LIVE if each.name == "locks")
+    with driven.project.store.read() as tx:
+        assert invariants.broken(tx, rule) == []
 
 
 def _definitions(driven: Driven) -> dict[int, Task]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from procession.flow.room import count_live
-from procession.model.admission import limit_of
+from procession.model.limits import limit_of
 from tests.flow.driven import Driven
 
 Drive = Callable[..., Driven]
@@ -109,5 +109,5 @@ def test_a_thousand_random_sets_of_limits_with_kills_are_all_served_and_never_ex
     ]
     assert kills > 5
     with d.project.store.read() as tx:
-        live = count_live(tx, d.post.place)
+        live = count_live(tx, d.post.place, d.project.now())
     assert (live.taken, live.cpus, live.count) == ({}, 0, 0), "nothing leaked"

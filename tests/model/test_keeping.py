@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procession.model.admission import CPUS, Candidate, Capacity, Kept, Live, Obstacle, admit, limit_of
+from procession.model.admission import CPUS, Candidate, Capacity, Kept, Live, Obstacle, admit
+from procession.model.limits import limit_of
 from procession.model.setting import Pause
 from procession.model.wants import Wants
 

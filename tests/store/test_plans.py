@@ -142,7 +142,7 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
             driver: Any = tx.connection.connection.dbapi_connection
             driver.set_progress_handler(tick, 100)
         steps.wake_due(tx, NOW)
-        live = count_live(tx, "h")
+        live = count_live(tx, "h", NOW)
         reading = _Reading(tx, definitions, Room(Capacity(16.0 + live.cpus), live), None)
         found = sorted(reading.read(16, ()), key=lambda candidate: candidate.turn)
         if tx.dialect == "sqlite":
@@ -169,7 +169,7 @@ def test_a_hundred_thousand_that_wait_for_one_key_hide_nothing_and_are_passed_on
         tx.connection.exec_driver_sql(f"UPDATE processing SET wants = '{hot}' WHERE state = 'waiting'")
         (last,) = tx.connection.exec_driver_sql(ids).one()
         tx.connection.exec_driver_sql(f"UPDATE processing SET wants = '{cold}' WHERE id = {last}")
-        live = count_live(tx, "h")
+        live = count_live(tx, "h", NOW)
         live.take((("satellite:L8", 1.0),), 7)
         capacity = Capacity(16.0 + live.cpus, limits={"satellite:{sat}": 1.0}, now=10**15, patience=1.0)
         if tx.dialect == "sqlite":

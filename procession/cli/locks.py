@@ -1,0 +1,161 @@
+"""``locks``, ``unlock``; and for scripts in any language ``acquire`` and ``release-lock``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+
+from procession import present
+from procession.cli.acting import reason_option
+from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, clean, table
+from procession.clock import moment
+from procession.commands import locks
+from procession.commands.asked import asked
+from procession.commands.locks import OWNERS, Granted, Taken, Waiting, Which
+from procession.errors import Invalid, QueueFull
+from procession.project import Project
+from procession.units import to_seconds
+
+TAKEN = QueueFull.exit_code
+"""Exit code of ``acquire`` where not all could be had: that of a soft error, so that a script may end with it."""
+
+Command = Callable[..., None]
+
+
+@click.command("locks")
+@click.argument("name", required=False)
+@json_option
+def locks_command(name: str | None, as_json: bool) -> None:
+    """Who holds which lock, since when, and who waits for it; NAME: that lock or limit alone."""
+    with opened() as project:
+        found = locks.find(project, name)
+        value = {"items": [present.lock(taken) for taken in found]}
+        answer(as_json, lambda: value if name is None else value["items"][0], lambda: _table(project, found))
+
+
+@click.command("unlock")
+@click.argument("name", required=False)
+@click.option("--processing", "processing_id", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="From this alone.")
+@reason_option
+@json_option
+def unlock_command(name: str | None, processing_id: int | None, reason: str | None, as_json: bool) -> None:
+    """Take a lock away from whoever has it; without NAME, all that a processing has.
+
+    Its owner is not asked and goes on.
+    """
+    if name is None and processing_id is None:
+        raise click.UsageError("name a lock, or --processing ID for all that it has")
+    with opened() as project:
+        who = asked(reason)
+        if name is not None:
+            taken = locks.unlock(project, name, who, processing_id)
+        else:
+            taken = locks.unlock_all(project, processing_id or 0, who)
+    lines = [f"{hold.name} was taken from processing {hold.processing_id}" for hold in taken]
+    answer(as_json, lambda: {"items": [present.hold(hold) for hold in taken]}, lambda: click.echo("\n".join(lines)))
+
+
+def for_scripts(command: Command) -> Command:
+    """What both verbs of scripts take."""
+    for decorate in (
+        json_option,
+        click.option("--owner", type=click.Choice(OWNERS), default="processing", help="Whose they are: till it ends."),
+        click.option("--attempt", "key", metavar="KEY", help="Key of the attempt; else that of the script around it."),
+        click.argument("names", nargs=-1, required=True, metavar="NAME..."),
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.command("acquire")
+@for_scripts
+@click.option("--wait", metavar="SPAN", help="Wait so long for them, as 5min; else they are had now or not.")
+def acquire_command(names: tuple[str, ...], key: str | None, owner: str, wait: str | None, as_json: bool) -> None:
+    """For scripts: acquire all of these locks or none. Exit code 75 where they could not be had."""
+    with opened() as project:
+        which = attempt_of(project, key)
+        found = patiently(project, which, names, owner, _span(wait))
+    text = "\n".join(f"{lock.name} is yours" for lock in found.locks) if isinstance(found, Granted) else _lacking(found)
+    answer(as_json, lambda: present.acquired(found), lambda: click.echo(text))
+    if isinstance(found, Waiting):
+        sys.exit(TAKEN)
+
+
+@click.command("release-lock")
+@for_scripts
+def release_lock_command(names: tuple[str, ...], key: str | None, owner: str, as_json: bool) -> None:
+    """For scripts: release each of these locks once."""
+    with opened() as project:
+        left = locks.release(project, attempt_of(project, key), names, owner)
+    text = [f"{lock.name} is still yours: it was acquired more often" for lock in left] or ["released"]
+    answer(as_json, lambda: present.acquired(Granted(left)), lambda: click.echo("\n".join(text)))
+
+
+def attempt_of(project: Project, key: str | None) -> Which:
+    """The attempt with this key, or the one that this command is called from; Invalid where there is none."""
+    step, number = os.environ.get("PROCESSION_KEY"), os.environ.get("PROCESSION_ATTEMPT")
+    if key is None and step and number:
+        key = f"{step}-{number}"
+    which = None if key is None else project.read_key(key)
+    if which is None:
+        raise Invalid(
+            "locks are for scripts that run, since they fall when these end: "
+            "call it from a script of this project, or give --attempt KEY"
+        )
+    return which
+
+
+def patiently(
+    project: Project, which: Which, names: tuple[str, ...], owner: str, seconds: float
+) -> Granted | Waiting:  # fmt: skip
+    """Ask until all are had or the time is over; at last without waiting, so that no place is left behind."""
+    until = project.clock.monotonic() + seconds
+    while (rest := until - project.clock.monotonic()) > 0:
+        found = locks.acquire(project, which, names, owner, wait=True)
+        if isinstance(found, Granted):
+            return found
+        project.clock.sleep(min(found.again, max(0.0, rest)))
+    return locks.acquire(project, which, names, owner)
+
+
+def _span(text: str | None) -> float:
+    """Seconds of ``90``, ``5min``; 0 for nothing."""
+    if text is None:
+        return 0.0
+    return to_seconds(float(text) if text.replace(".", "", 1).isdigit() else text)
+
+
+def _lacking(found: Waiting) -> str:
+    lines = []
+    for lack in found.lacking:
+        held = ", ".join(str(pid) for pid in sorted({pid for pid, _ in lack.holders}))
+        before = ", ".join(map(str, lack.before))
+        lines.append(
+            f"{lack.name} is held by processing {held}"
+            if held
+            else f"{lack.name}: processing {before} has waited longer"
+            if before
+            else f"of {lack.name} there is nothing"
+        )
+    return "\n".join(lines)
+
+
+def _table(project: Project, found: list[Taken]) -> None:
+    now = project.clock.now()
+    rows = []
+    for taken in found:
+        for h in taken.holds:
+            count = f"{h.count} times" if h.count > 1 else ""
+            rows.append((taken.name, "held", str(h.processing_id), h.by, age(moment(h.at), now), str(h.fence), count))
+        rows += [(taken.name, "used", str(pid), "", "", "", f"{amount:g}") for pid, amount in taken.uses]
+        for n, w in enumerate(taken.waits, 1):
+            rows.append((taken.name, f"waits, {n}", str(w.processing_id), w.by, age(moment(w.since), now), "", ""))
+    if not rows:
+        click.echo("nothing is locked, and nobody waits for a lock")
+        return
+    names = ("name", "", "processing", "by", "since", "fence", "how much")
+    table(names, [tuple(clean(cell) for cell in row) for row in rows])
