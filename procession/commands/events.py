@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
-from procession.clock import micros
+from procession.clock import micros, moment
 from procession.commands import refusals, sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import Invalid, NotFound
 from procession.flow.budget import refuse_if_full
-from procession.model.event import MAX_DEPTH_OF_EVENTS, NewEvent, payload_hash, ranked
+from procession.model.event import MAX_DEPTH_OF_EVENTS, Event, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
@@ -40,6 +40,8 @@ class Submitted:
     conflict: bool
     """It was known with other parameters; those were not stored."""
     processings: tuple[int, ...]
+    stored: Event | None = None
+    """The event as it was stored just now; None where it was known before."""
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ def submit_all(
     tallies.add(tx, now, _counts(births))
     if only is None:
         sets.collect(project, tx, [(b.event_id, b.event) for b in fresh], partial(submit_one, project, tx))
-    return [_answer(birth, made, known) for birth in births]
+    return [_answer(birth, made, known, now) for birth in births]
 
 
 def submit_one(project: Project, tx: Tx, event: NewEvent) -> int:
@@ -276,8 +278,10 @@ def _counts(births: Sequence[_Birth]) -> list[Count]:
     return counts + [Count("event", b.event.name, "events" if b.known is None else "repeats") for b in births]
 
 
-def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]]) -> Submitted:
+def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]], now: int) -> Submitted:
     if birth.known is None:
-        return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())))
+        new, at = birth.event, moment(now)
+        stored = Event(birth.event_id, new.name, new.key, new.title, new.params, new.source, at, 0, 0, at)
+        return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())), stored)
     event_id, payload = birth.known
     return Submitted(event_id, True, payload != birth.payload, tuple(known.get(event_id, ()) or made.get(event_id, ())))

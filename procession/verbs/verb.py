@@ -98,9 +98,18 @@ def verb(name: str, scope: Scope, http: str, *, status: int = 200) -> Callable[[
 
 def load() -> dict[str, Verb]:
     """All verbs."""
+    if not _complete:
+        _find()
+        _complete.append(True)
+    return VERBS
+
+
+_complete: list[bool] = []
+
+
+def _find() -> None:
     for module in pkgutil.iter_modules(verbs.__path__):
         importlib.import_module(f"{verbs.__name__}.{module.name}")
-    return VERBS
 
 
 def call(
