@@ -84,6 +84,13 @@ class Order:
     """What a step before it that waited for children has left."""
     gpus: tuple[int, ...] = ()
     """Numbers of the devices that it has for itself."""
+    url: str | None = None
+    """Where the HTTP API answers; its token is in `token_file`."""
+
+    @property
+    def token_file(self) -> str:
+        """Where the attempt finds its own token."""
+        return f"{self.attempt_dir}/token"
 
     @property
     def label(self) -> str:
@@ -118,6 +125,8 @@ def environment(order: Order) -> dict[str, str]:
         added["PROCESSION_CHILDREN"] = order.children
     if order.gpus:
         added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, order.gpus))
+    if order.url is not None:
+        added |= {"PROCESSION_URL": order.url, "PROCESSION_TOKEN_FILE": order.token_file}
     for name, value in order.params.items():
         text = value if isinstance(value, str) else _compact(value)
         called = variable(name)

@@ -104,6 +104,8 @@ class Post:
     """Records in the spool that belong to no live attempt, and when each was first seen (monotonic seconds)."""
     accounts: dict[str, float] = field(default_factory=dict)
     """What each queue was given of the starts (`model/sharing.py`)."""
+    web: tuple[str, bytes] | None = None
+    """Where the HTTP API answers, and of what the tokens of attempts are made; None: it does not."""
     closing: str = ""
     """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
     sweeper: Sweeper = field(default_factory=Sweeper)

@@ -13,6 +13,7 @@ from procession.cli.context import opened, set_option
 from procession.commands import tokens
 from procession.project import Project
 from procession.store import launchers
+from procession.verbs.access import secret_of_place
 
 if TYPE_CHECKING:
     from procession.api.server import WebServer
@@ -37,6 +38,7 @@ def web(project: Project, port: int | None, *, wanted: bool) -> Iterator[WebServ
     if project.post is not None:
         with project.store.begin() as tx:
             launchers.set_url(tx, project.post.launcher_id, server.url)
+        project.post.web = (server.url, secret_of_place(project.var.secret))
     try:
         yield server
     finally:

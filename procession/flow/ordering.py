@@ -17,6 +17,7 @@ from typing import Any
 from procession import contract
 from procession.clock import moment
 from procession.executor import Job
+from procession.model.caller import attempt_token
 from procession.model.task import StepPlan, Task
 from procession.project import Project
 from procession.store.steps import Order
@@ -48,6 +49,7 @@ def make_job(
         project=str(project.root),
         children=_children(project, task, plan, pid),
         gpus=tuple(gpus),
+        url=None if project.serving.web is None else project.serving.web[0],
     )
     cwd = _cwd(plan, files, step_dir, number)
     artifacts = f"{told.attempt_dir}/artifacts"
@@ -58,7 +60,7 @@ def make_job(
         argv=argv,
         cwd=cwd,
         dirs=(files, artifacts) if cwd is files else (files, cwd, artifacts),
-        files={told.event_file: contract.event_text(order)},
+        files={told.event_file: contract.event_text(order), **_token(project, told)},
         env_set={**dict(project.settings.environment_set), **contract.environment(told)},
         env_drop=project.settings.environment_drop,
         attempt_dir=told.attempt_dir,
@@ -73,6 +75,12 @@ def make_job(
         log_max=plan.caps.log,
         lease=project.serving.lease if plan.on_lost == "retry" else None,
     )
+
+
+def _token(project: Project, told: contract.Order) -> dict[str, str]:
+    """The attempt's own token, in a file that only its owner reads; it is made of its key and kept nowhere else."""
+    web = project.serving.web
+    return {} if web is None else {told.token_file: attempt_token(web[1], told.key) + "\n"}
 
 
 def with_kept_code(project: Project, job: Job, kept: Mapping[str, str]) -> Job:

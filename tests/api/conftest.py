@@ -6,6 +6,7 @@ import pytest
 
 from tests.api.served import Served
 from tests.api.served import served as serving
+from tests.stories.conftest import site  # noqa: F401  a fixture
 
 
 @pytest.fixture(scope="module")
