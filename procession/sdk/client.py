@@ -81,14 +81,15 @@ class Client(Looking, Acting, Instances, Access):
 
     def delete(
         self, which: int | str, key: str | None = None, children: bool = False, again: bool = False,
-        reason: str | None = None,
+        reason: str | None = None, cancel: bool = False,
     ) -> Json:  # fmt: skip
         """Delete what has ended: a processing by its id, or an instance by its task and key, which is then free again.
 
-        `children`: also all that came of it; `again`: process its event anew at once; both of a processing only.
+        Of a processing `children` are all that came of it, and `again` processes its event anew at once. Of an instance
+        `cancel` says to cancel it first, where it has not ended.
         """
         if isinstance(which, str):
-            return self._ask("delete-instance", task=which, key=key)
+            return self._ask("delete-instance", task=which, key=key, cancel=cancel)
         return self._ask("delete", id=which, children=children, again=again, reason=reason)
 
     def wait(self, which: int | str, key: str | None = None, timeout: float | None = None) -> Json:

@@ -50,9 +50,16 @@ class Claimed:
         """Say that it goes on, at least once a minute, and how far it is: a share from 0 to 1, words, a line for the
         journal. What comes back is ``cancel`` or ``pause`` where somebody wants it, else None. Refused if it is over.
         """
-        said = self.client._ask("heartbeat", attempt=self.attempt, progress=progress, text=text, message=message)
-        wanted: str | None = said.get("wanted")
-        return wanted
+        given = {"progress": progress, "text": text, "message": message}
+        return _wanted(self.client._ask("heartbeat", attempt=self.attempt, **given))
+
+    def pause(self) -> str | None:
+        """Say that it waits by itself from now on; its time-out goes on counting. What comes back is as above."""
+        return _wanted(self.client._ask("work-pause", attempt=self.attempt))
+
+    def resume(self) -> str | None:
+        """Say that it does not wait any more."""
+        return _wanted(self.client._ask("work-resume", attempt=self.attempt))
 
     def succeed(
         self, result: Any = None, mime: str | None = None, outputs: Mapping[str, Any] | None = None,
@@ -63,7 +70,7 @@ class Claimed:
         """
         given: dict[str, Any] = {"result": result, "mime": mime}
         if isinstance(result, bytes | bytearray | memoryview):
-            given = {"body": base64.b64encode(result).decode(), "mime": mime or "application/octet-stream"}
+            given = {"base64": base64.b64encode(result).decode(), "mime": mime}
         self.client._ask("succeed", attempt=self.attempt, outputs=outputs, events=events, **given)
         self.ended = True
 
@@ -90,6 +97,11 @@ class Claimed:
             self.succeed()
         elif not isinstance(error, Refused):  # what is over is nobody's to fail
             self.fail(f"{type(error).__name__}: {error}"[:2000])
+
+
+def _wanted(said: Mapping[str, Any]) -> str | None:
+    wanted: str | None = said["wanted"]
+    return wanted
 
 
 class Instances:
@@ -124,25 +136,49 @@ class Instances:
 
     def submit(
         self, task: str, key: str | None = None, inputs: Any = None, params: Mapping[str, Any] | None = None,
-        title: str = "", priority: int | None = None, not_before: Any = None, callback: str | None = None,
+        priority: int | None = None, not_before: Any = None, delay: float | str | None = None, title: str = "",
+        callback: str | None = None,
     ) -> Json:  # fmt: skip
-        """Submit an instance; ``id`` is that of its processing. Without a key one is made up.
+        """Submit an instance; ``id`` is that of its processing. Without a key one is made up, and is in the answer.
 
         `inputs` is any JSON value. QueueFull where as many wait as may: submit it again later. Duplicate where the task
-        has an instance of this key. `callback`: a URL to which its end is told.
+        has an instance of this key. `not_before` is a moment, `delay` a span (seconds, or ``"5 min"``) before which it
+        does not begin. `callback`: a URL to which its end is told.
         """
         return self._ask(
-            "submit", task=task, key=key, inputs=inputs, params=params, title=title, priority=priority,
-            not_before=not_before, callback=callback,
+            "submit", task=task, key=key, inputs=inputs, params=params, priority=priority, not_before=not_before,
+            delay=delay, title=title, callback=callback,
         )  # fmt: skip
+
+    def submit_all(self, task: str, instances: Sequence[Mapping[str, Any]]) -> Json:
+        """Submit many in one transaction, each with names that `submit` takes; ``items`` has an answer for each: ``id``
+        and ``key``, or ``error`` (the name of its class) and ``text``. One that is refused stops no other."""
+        return self._ask("submit-all", task=task, instances_=instances)
+
+    def instances(self, task: str, state: str | None = None, before: int | None = None, limit: int = 100) -> Json:
+        """Instances of a task, newest first; ``next`` goes into `before`."""
+        return self._ask("instances", task=task, state=state, before=before, limit=limit)
 
     def journal(self, task: str, key: str) -> Json:
         """``items``: what has happened to an instance, oldest first, with what its worker said."""
-        return self._ask("journal", task=task, key=key)
+        return self._ask("instance-journal", task=task, key=key)
 
-    def result(self, task: str, key: str) -> Result:
-        """What an instance came to: ``.mime``, ``.body``, ``.json()``. NotFound says why there is nothing."""
-        return self._reply("result", task=task, key=key)
+    def result(self, which: int | str, key: str | None = None) -> Result:
+        """What a processing (by its id), or an instance (by its task and key), came to.
+
+        It has ``.mime``, ``.body`` and ``.json()``. NotFound says why there is nothing.
+        """
+        if isinstance(which, str):
+            return self._reply("instance-result", task=which, key=key)
+        return self._reply("result", id=which)
+
+    def deliveries(self, failed: bool = False, before: int | None = None, limit: int = 50) -> Json:
+        """What was sent out or is to be, newest first; with `failed` what could not be delivered."""
+        return self._ask("deliveries", failed=failed, before=before, limit=limit)
+
+    def redeliver(self, id: int, reason: str | None = None) -> Json:
+        """Send a delivery again that arrived or was given up; the receiver sees the same name."""
+        return self._ask("redeliver", id=id, reason=reason)
 
     def claim(
         self, queue: str | Sequence[str] = "", limit: int = 1, worker: str | None = None,

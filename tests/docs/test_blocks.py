@@ -33,6 +33,7 @@ PROVES = {
     DOCS / "guides/operating.md": ("M28", "M122"),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
+    DOCS / "guides/python.md": ("P27", "M51"),
     DOCS / "guides/scripts.md": ("P4", "P5"),
     DOCS / "guides/sdk.md": ("P4", "P5"),
     DOCS / "guides/time.md": ("P6", "M34"),
@@ -44,7 +45,7 @@ SLEEP = (
     " $(jobs -r | grep -c 'procession up'); }"
 )
 MARK = "@@ block {} @@"
-KNOWN = {"bash", "text", "console", "toml", "ini", "mermaid"}
+KNOWN = {"bash", "text", "console", "toml", "ini", "python", "mermaid"}
 TIMEOUT = 120
 
 
