@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from procession.model.processing import Processing
 from procession.model.states import PROCESSING, State
 from procession.model.task import CALL, Task
 from procession.project import Project
-from procession.store import bodies, instances, journal, processings, tasks
+from procession.store import bodies, instances, journal, processings, steps, tasks
 from procession.store import events as store_events
 from procession.store.database import Tx
 
@@ -238,7 +238,8 @@ def find(
     with project.store.read() as tx:
         if tasks.stand(tx, task) is None:
             current(tx, task)
-        return instances.newest(tx, task, state=state, before=before, limit=limit)
+        found = instances.newest(tx, task, state=state, before=before, limit=limit)
+        return [replace(p, steps=steps.of(tx, p.id)) if p.state is State.RUNNING else p for p in found]
 
 
 def wait(project: Project, processing_id: int, timeout: float | None = None) -> Processing:
