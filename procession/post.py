@@ -106,6 +106,8 @@ class Post:
     """What each queue was given of the starts (`model/sharing.py`)."""
     web: tuple[str, bytes] | None = None
     """Where the HTTP API answers, and of what the tokens of attempts are made; None: it does not."""
+    words: list[str] = field(default_factory=list)
+    """What a person far away has told this launcher; the loop does it."""
     closing: str = ""
     """``drain`` or ``kill``: nothing new is claimed, and it leaves when nothing of its own runs any more."""
     sweeper: Sweeper = field(default_factory=Sweeper)

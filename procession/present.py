@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.bulk import Answer
     from procession.commands.changes import Change, Comparison
     from procession.commands.disk import Going, Picture
+    from procession.commands.hosts import Launcher
     from procession.commands.launchers import Status
     from procession.commands.locks import Granted, Taken, Waiting
     from procession.commands.logs import Slice
@@ -612,3 +613,13 @@ def _waiting(answer: Any) -> dict[str, Any]:
         for each in answer.lacking
     ]
     return {"lacking": lacking, "queued": answer.queued, "ahead": answer.ahead, "again": answer.again}
+
+
+def launcher(found: Launcher) -> dict[str, Any]:
+    """A launcher, as people see it."""
+    return {
+        "id": found.id, "name": found.name, "host": found.host, "var": found.var, "pid": found.pid,
+        "state": found.state, "started_at": iso(found.started_at), "heard_at": iso(found.heard_at),
+        "cpus": found.cpus, "used": found.used, "running": found.running, "gpus": found.gpus,
+        "labels": list(found.labels), "queues": list(found.queues), "url": found.url,
+    }  # fmt: skip

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from procession.cli.context import opened, set_option
-from procession.cli.table import many
+from procession import present
+from procession.cli.acting import reason_option
+from procession.cli.context import answer, json_option, opened, set_option
+from procession.cli.table import age, clean, many, table
+from procession.commands import hosts
+from procession.commands.asked import asked
 from procession.errors import HostError, Invalid
 
 
@@ -101,3 +106,77 @@ def _without_password(url: str) -> str:
             "PROCESSION_PROJECT__DATABASE, or the password into ~/.pgpass"
         )
     return url
+
+
+@click.command("launchers")
+@click.option("--all", "stopped", is_flag=True, help="Also those that have stopped.")
+@json_option
+def launchers_command(stopped: bool, as_json: bool) -> None:
+    """Who serves this project, on which hosts, and what each does."""
+    with opened() as project:
+        found = hosts.list_all(project, stopped=stopped)
+        now = project.clock.now()
+    answer(as_json, lambda: {"items": [present.launcher(each) for each in found]}, lambda: _tell(found, now))
+
+
+def _tell(found: list[hosts.Launcher], now: datetime) -> None:
+    if not found:
+        click.echo("nobody serves this project; start with: procession up")
+        return
+    columns = ("name", "host", "state", "heard", "running", "cpus", "queues", "labels")
+    rows = [
+        (
+            clean(each.name), each.host, each.state, age(each.heard_at, now), each.running,
+            f"{each.used:g}/{each.cpus:g}", ",".join(each.queues), ",".join(each.labels),
+        )
+        for each in found
+    ]  # fmt: skip
+    table(columns, rows)
+
+
+name_argument = click.argument("name")
+
+
+@click.command("drain")
+@name_argument
+@reason_option
+def drain_command(name: str, reason: str | None) -> None:
+    """Let a launcher start nothing new, wherever it runs; what runs goes on. It holds until 'undrain'."""
+    _set_mode(name, "drain", reason, f"launcher {name} starts nothing new; to go on: procession undrain {name}")
+
+
+@click.command("maintenance")
+@name_argument
+@reason_option
+def maintenance_command(name: str, reason: str | None) -> None:
+    """Let a launcher serve the queue 'maintenance' alone, until 'undrain'."""
+    _set_mode(name, "maintenance", reason, f"launcher {name} serves the queue maintenance alone")
+
+
+@click.command("undrain")
+@name_argument
+@reason_option
+def undrain_command(name: str, reason: str | None) -> None:
+    """Let a launcher work as ever."""
+    _set_mode(name, None, reason, f"launcher {name} works as ever")
+
+
+def _set_mode(name: str, mode: str | None, reason: str | None, text: str) -> None:
+    with opened() as project:
+        hosts.set_mode(project, name, mode, asked(reason))
+    click.echo(text)
+
+
+@click.command("give-up")
+@name_argument
+@reason_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def give_up_command(name: str, reason: str | None, yes: bool) -> None:
+    """Say that a launcher never comes back: what ran there is lost, and is tried again elsewhere.
+
+    Be sure that its scripts have ended: nobody can look. Only a launcher that is silent can be given up.
+    """
+    if not yes:
+        click.confirm(f"Is everything ended that launcher {name} started?", abort=True)
+    with opened() as project:
+        click.echo(hosts.give_up(project, name, asked(reason)))

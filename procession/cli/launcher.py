@@ -13,7 +13,8 @@ from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.table import age, bar, clean, many, state, table
 from procession.cli.web import port_option, tell_web, web
 from procession.clock import moment
-from procession.commands import launchers
+from procession.commands import hosts, launchers
+from procession.commands.asked import asked
 from procession.errors import HostError
 from procession.model.processing import Processing
 from procession.model.states import State
@@ -63,13 +64,21 @@ def _greet(project: Project) -> None:
 @click.command("stop")
 @click.option("--drain", "how", flag_value="drain", help="Start nothing new, and stop when what runs has ended.")
 @click.option("--kill", "how", flag_value="kill", help="Cancel what runs, and stop when nothing of it is left.")
+@click.option("--launcher", "name", metavar="NAME", help="This launcher, wherever it runs; it is not waited for.")
 @json_option
-def stop_command(how: str | None, as_json: bool) -> None:
+def stop_command(how: str | None, name: str | None, as_json: bool) -> None:
     """Stop serving this project; scripts run on, and 'up' takes them up again.
 
     With --drain or --kill it shows what is waited for; Ctrl-C ends the showing, not the stopping.
     """
     with opened() as project:
+        if name is not None:
+            hosts.stop(project, name, how or "stop", asked())
+            answer(
+                as_json, lambda: {"name": name, "how": how or "stop"},
+                lambda: click.echo(f"launcher {name} was told to stop; see: procession launchers"),
+            )  # fmt: skip
+            return
         if how is None:
             pid = launchers.stop(project)
         else:

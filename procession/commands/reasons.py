@@ -21,7 +21,7 @@ from procession.model.admission import Capacity, Obstacle
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, State
 from procession.project import Project
-from procession.store import journal, launchers, locks, processings, settings, tasks
+from procession.store import journal, launchers, locks, messages, processings, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -51,15 +51,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
     if held := _held(tx, processing):
         return held
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
-    if running and (live := processing.live) is not None and live.worker is not None:
-        return _elsewhere(processing, running, live, now)
-    if running and running.attempts and running.attempts[-1].launcher_id is None:
-        return _children(tx, processing, running)
-    if running and (waiting := _for_locks(project, tx, processing)):
-        return waiting
     if running:
-        served = processing.launcher_id is not None or project.is_served(tx)
-        return _running(processing, running, now, served=served)
+        return _of_running(project, tx, processing, running, now)
     if processing.launcher_id is not None:
         return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
     due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
@@ -77,6 +70,20 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
     if _all_leave(tx):
         return Obstacle("draining", "the launcher is leaving and starts nothing new; then: procession up")
     return asked.answer(processing)
+
+
+def _of_running(project: Project, tx: Tx, processing: Processing, running: Step, now: datetime) -> Obstacle:
+    """What it waits for while a step of it runs, or that it does."""
+    if (live := processing.live) is not None and live.worker is not None:
+        return _elsewhere(processing, running, live, now)
+    if running.attempts and running.attempts[-1].launcher_id is None:
+        return _children(tx, processing, running)
+    if waiting := _for_locks(project, tx, processing):
+        return waiting
+    if (silent := _silent(tx, running)) is not None:
+        return silent
+    served = processing.launcher_id is not None or project.is_served(tx)
+    return _running(processing, running, now, served=served)
 
 
 def _all_leave(tx: Tx) -> bool:
@@ -178,6 +185,19 @@ def _elsewhere(processing: Processing, step: Step, live: Attempt, now: datetime)
     return Obstacle("running", f"{doing} and has been running for {span}{held}")
 
 
+def _silent(tx: Tx, step: Step) -> Obstacle | None:
+    """Its launcher is not heard of, as somebody who watches it has found."""
+    names = {row.id: row for row in launchers.elsewhere(tx, "")}
+    row = names.get(step.attempts[-1].launcher_id)
+    if row is None or not any(message.task == row.name for message in messages.of_kind(tx, "host")):
+        return None
+    return Obstacle(
+        "silent",
+        f"step {step.name} was started by launcher {row.name} on {row.host}, which is silent: whether it still runs "
+        f"nobody can tell; start that launcher again, or, if it never comes back: procession give-up {row.name}",
+    )
+
+
 class _Admission:
     """The answers of the admission for everything that waits; worked out when the first is asked for."""
 
@@ -210,16 +230,29 @@ class _Admission:
         )
 
     @cached_property
-    def _choice(self) -> Choice:
+    def _choices(self) -> list[Choice]:
+        """Of each launcher that serves; they have different queues, labels and processors."""
         serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
-        place = serving[-1].place if serving else ""
-        capacity = capacity_of(serving[-1]) if serving else Capacity(self._project.settings.cpus)
-        room = room_for(self._project, self._tx, place, capacity, serving[-1].host if serving else "")
-        return choose(self._tx, Definitions(self._tx), room, None, 1000)
+        asked = [(row.place, capacity_of(row), row.name, row.host) for row in serving[-MOST_ASKED:]]
+        found = []
+        for place, capacity, name, host in asked or [("", Capacity(self._project.settings.cpus), "", "")]:
+            room = room_for(self._project, self._tx, place, capacity, name, host)
+            room.for_people = True
+            if room.drained and len(asked) > 1:
+                continue
+            found.append(choose(self._tx, Definitions(self._tx), room, None, 1000))
+        return found
 
     def answer(self, processing: Processing) -> Obstacle:
-        """What stands in the way of this one, or who comes before it."""
-        choice = self._choice
+        """What stands in the way of this one, or who comes before it: at the launcher that is nearest to taking it."""
+        if (away := _away(self._tx, processing)) is not None:
+            return away
+        answers = [self._answer(choice, processing) for choice in self._choices]
+        if not answers:
+            return Obstacle("draining", "every launcher drains; to go on: procession undrain NAME")
+        return min(answers, key=lambda each: _FAR.index(each.code) if each.code in _FAR else -1)
+
+    def _answer(self, choice: Choice, processing: Processing) -> Obstacle:
         for (pid, _), obstacle in choice.obstacles.items():
             if pid == processing.id:
                 return obstacle
@@ -243,6 +276,27 @@ def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
         ):
             return obstacle
     return None
+
+
+MOST_ASKED = 20
+"""So many launchers are asked, the newest."""
+_FAR = ("behind", "too_much_memory", "too_many_cpus", "too_many_gpus", "no_queue", "no_host")
+"""Obstacles at one launcher that mean less than those at another; the later, the less."""
+
+
+def _away(tx: Tx, processing: Processing) -> Obstacle | None:
+    """It goes on where its directory is, and nobody serves there."""
+    if processing.place is None:
+        return None
+    if any(row.place == processing.place and row.kind == "up" for row in launchers.not_stopped(tx)):
+        return None
+    row = launchers.newest_of(tx, processing.place)
+    where = f"the place of launcher {row.name} on {row.host}" if row is not None else "a place that nobody knows"
+    return Obstacle(
+        "place",
+        f"its directory is at {where}, which nobody serves; start that launcher again, "
+        f"or begin anew elsewhere: procession cancel {processing.id}, then procession restart {processing.id}",
+    )
 
 
 _FOR_ALL = (

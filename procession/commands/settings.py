@@ -17,9 +17,9 @@ from procession.commands.events import unknown_task
 from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
 from procession.model.limits import limit_of
-from procession.model.setting import MODES, Setting, read_value
+from procession.model.setting import MODES, Setting, read_value, split_launcher_row
 from procession.project import Project
-from procession.store import moves, settings, tasks
+from procession.store import launchers, moves, settings, tasks
 from procession.store.database import Tx
 from procession.units import size
 
@@ -79,7 +79,7 @@ def change(project: Project, name: str, text: str, who: Asked) -> Setting:
                 f"keep_free={size(value)} is more than the whole disk has ({size(total)}); nothing could begin"
             )
         settings.put(tx, name, value, who.by, project.now(), who.reason)
-        _tell(project, tx, "set", f"{name}={value:g}", who)
+        _tell(project, tx, "set", f"{name}={_shown(value)}", who)
         return settings.all_of(tx).rows[name]
 
 
@@ -114,6 +114,10 @@ def list_all(project: Project) -> list[Held]:
         Held(name, said.get(name), rows[name].value if name in rows else said.get(name), rows.get(name))
         for name in names
     ]
+
+
+def _shown(value: Any) -> str:
+    return ",".join(name or "general" for name in value) if isinstance(value, list) else f"{value:g}"
 
 
 def _said(project: Project, tx: Tx) -> dict[str, Any]:
@@ -153,8 +157,10 @@ def _check_name(project: Project, tx: Tx, name: str) -> None:
     elif kind == "queue" and colon:
         if of not in (known := _queues(project, tx)):
             raise NotFound(_unknown("queue", of, known))
+    elif (of_launcher := split_launcher_row(name)) is not None:
+        check_launcher(tx, of_launcher[0])
     elif name not in WHOLE:
-        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit", "queue")))
+        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit", "queue", "launcher")))
 
 
 def _queues(project: Project, tx: Tx) -> list[str]:
@@ -162,6 +168,12 @@ def _queues(project: Project, tx: Tx) -> list[str]:
     used = {plan.queue for task in tasks.current(tx).values() for plan in task.steps}
     served = {*project.settings.queues, *(name for name, _ in project.settings.plans_of_queues)}
     return sorted({*used, *served} - {""})
+
+
+def check_launcher(tx: Tx, name: str) -> None:
+    """NotFound where no launcher is called so."""
+    if name not in (names := launchers.names(tx)):
+        raise NotFound(_unknown("launcher", name, names))
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:

@@ -143,7 +143,13 @@ def call_many(project: Project, tx: Tx, definitions: Definitions, room: Room, mo
 def _nothing_odd(project: Project, room: Room) -> bool:
     """Is there nothing that would decide beside the order?"""
     here = room.capacity
-    return here.full is None and here.disk is None and not room.live.kept and not project.settings.plans_of_queues
+    return (
+        not room.drained
+        and here.full is None
+        and here.disk is None
+        and not room.live.kept
+        and not project.settings.plans_of_queues
+    )
 
 
 def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:

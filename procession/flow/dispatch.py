@@ -120,6 +120,8 @@ def _room_now(project: Project, tx: Tx) -> Room:
 def _choice(project: Project, tx: Tx, definitions: Definitions, room: Room) -> Choice:
     """All candidates, those for which there is room, and what stands in the way of the others."""
     post = project.serving
+    if room.drained:
+        return Choice([], [], {})
     here, live = room.capacity, room.live
     free = here.cpus + here.ahead - live.busy(here.workers)
     calls = here.workers + here.calls_ahead - live.calls
@@ -149,9 +151,11 @@ def room_here(project: Project, tx: Tx, post: Post) -> Room:
         capacity.gpus = post.capacity.gpus
         devices = steps.devices(tx, post.host) if capacity.gpus else set()
         return Room(capacity, Live(devices=devices, gpus=len(devices)))
-    room = room_for(project, tx, post.place, post.capacity, post.host)
+    room = room_for(project, tx, post.place, post.capacity, post.name, post.host)
     room.capacity.ahead = post.ahead
-    room.capacity.calls_ahead = 0 if post.calls is None else post.calls.ahead
+    if post.calls is not None:
+        post.calls.size = room.capacity.workers
+        room.capacity.calls_ahead = post.calls.ahead
     room.accounts = post.accounts
     return room
 

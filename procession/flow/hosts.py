@@ -26,10 +26,12 @@ from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.settle import conclusion
 from procession.model.outcome import Ending, Outcome
-from procession.model.states import STEP
+from procession.model.setting import STOPS, launcher_row
+from procession.model.states import STEP, State
+from procession.model.task import StepPlan
 from procession.post import Heard, Post
 from procession.project import Project
-from procession.store import launchers, messages, processings, steps
+from procession.store import launchers, messages, processings, settings, steps
 from procession.store.database import Tx
 from procession.workdir import Var, is_held
 
@@ -44,7 +46,10 @@ SILENT = "host: its launcher was silent for too long; what it still brings is la
 def hosts(project: Project, tx: Tx) -> datetime | None:
     """Look at the other places."""
     post = project.serving
-    if post.kind != "up" or not project.store.shared:
+    if post.kind != "up":
+        return None
+    _obey(project, tx)
+    if not project.store.shared:
         return None
     _reopen(post)
     rows = _by_place(launchers.elsewhere(tx, post.place))
@@ -67,6 +72,14 @@ def hosts(project: Project, tx: Tx) -> datetime | None:
     messages.end(tx, [m.id for m in told if m.task not in left], project.now())
     tx.after(partial(_reopen, post))
     return project.clock.now() + EVERY if rows else None
+
+
+def _obey(project: Project, tx: Tx) -> None:
+    """Leave, if a person far away has said so to this launcher. It is said once, and holds for nobody after it."""
+    post = project.serving
+    word = settings.all_of(tx).of_launcher(post.name).get("stop")
+    if word in STOPS and settings.remove(tx, launcher_row(post.name, "stop")):
+        tx.after(partial(post.words.append, word))
 
 
 def _by_place(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -156,8 +169,19 @@ def _look_at(project: Project, tx: Tx, executor: LocalExecutor, key: str, row: A
 # ── a place that is silent ─────────────────────────────────────────────────────────────────────────
 
 
-def _take_over(project: Project, tx: Tx, place: str, group: Sequence[Any]) -> int:
-    """Lose what may be lost, let go on elsewhere what can; return how many processings have to wait for a person."""
+def give_up(project: Project, tx: Tx, place: str, by: str) -> int:
+    """A person says that a place never comes back: what runs there is lost; return how many processings still wait for
+    their directories there."""
+    group = [row for row in launchers.elsewhere(tx, project.var.place_id()) if row.place == place]
+    left = _take_over(project, tx, place, group, f"given up by {by}: its launcher does not come back")
+    for row in group:
+        launchers.stop(tx, row.id, project.now())
+    return left
+
+
+def _take_over(project: Project, tx: Tx, place: str, group: Sequence[Any], by_person: str | None = None) -> int:
+    """Lose what may be lost (all, where a person says so), let go on elsewhere what can; return how many processings
+    have to wait."""
     if not group and not processings.open_at(tx, place):
         return 0
     tx.claim_alone()
@@ -167,32 +191,34 @@ def _take_over(project: Project, tx: Tx, place: str, group: Sequence[Any]) -> in
     lost, kept = [], set()
     for row in rows:
         plan = definitions[known[row.processing_id].definition_id].step(row.ordinal)
-        if plan.kind == "call" or plan.on_lost == "retry":
-            ending = Ending(Outcome.LOST, SILENT)
+        if by_person or _is_movable(plan):
+            ending = Ending(Outcome.LOST, by_person or SILENT)
             lost.append(Conclusion((row.processing_id, row.ordinal, row.number), ending))
         else:
             kept.add(row.processing_id)
     if lost:
         log.warning("%d attempts of a silent launcher are lost and tried again", len(lost))
         conclude(project, tx, lost)
-    return len(kept | _let_go(tx, place, definitions, kept))
+    return len(kept | _let_go(tx, place, definitions, kept, begun=by_person is not None))
 
 
-def _let_go(tx: Tx, place: str, definitions: Mapping[int, Any], but: Iterable[int]) -> set[int]:
-    """Let those go on at any place of which nothing is left to do that needs their directory; return the others."""
-    begun = [(pid, definition_id) for pid, definition_id in processings.open_at(tx, place) if pid not in set(but)]
-    states = steps.states(tx, [pid for pid, _ in begun])
-    movable = {
-        pid
-        for pid, definition_id in begun
-        if all(
-            plan.kind == "call" or plan.on_lost == "retry"
-            for plan in definitions[definition_id].steps
-            if states[pid][plan.ordinal].state not in STEP.terminal
-        )
-    }
+def _let_go(tx: Tx, place: str, definitions: Mapping[int, Any], but: Iterable[int], *, begun: bool = False) -> set[int]:
+    """Let those go on at any place of which nothing is left to do that needs their directory, and with `begun` those
+    in whose directory no step has left anything; return the others."""
+    here = [(pid, definition_id) for pid, definition_id in processings.open_at(tx, place) if pid not in set(but)]
+    states = steps.states(tx, [pid for pid, _ in here])
+    movable = set()
+    for pid, definition_id in here:
+        bound = [plan for plan in definitions[definition_id].steps if not _is_movable(plan)]
+        left = [plan for plan in bound if states[pid][plan.ordinal].state not in STEP.terminal]
+        if not left or (begun and not any(states[pid][p.ordinal].state == State.SUCCEEDED for p in bound)):
+            movable.add(pid)
     processings.unsettle(tx, movable)
-    return {pid for pid, _ in begun} - movable
+    return {pid for pid, _ in here} - movable
+
+
+def _is_movable(plan: StepPlan) -> bool:
+    return plan.kind == "call" or plan.on_lost == "retry"
 
 
 def _text(row: Any, heard: Heard, waiting: int) -> str:

@@ -16,7 +16,7 @@ from procession.flow.budget import budget_of, full, limited, standing
 from procession.model import wants
 from procession.model.admission import QUEUE, Capacity, Kept, Live
 from procession.model.locks import Pending, Standing, waited_for
-from procession.model.setting import Settings
+from procession.model.setting import MAINTENANCE, Settings
 from procession.model.sharing import Accounts
 from procession.project import Project
 from procession.store import disk as store_disk
@@ -39,6 +39,8 @@ class Room:
     """What each queue was given (`model/sharing.py`)."""
     place: str | None = None
     """Only what has its directory at this place, or none yet, is a candidate; None: all are."""
+    drained: bool = False
+    """A person lets this launcher start nothing."""
     for_people: bool = False
     """It is asked only in order to say why: then everything is read."""
 
@@ -48,25 +50,30 @@ class Room:
         return self.for_people or "" in self.capacity.queues
 
 
-def room_for(project: Project, tx: Tx, place: str | None, capacity: Capacity, host: str = "") -> Room:
-    """What the launcher of this place and host may use now, and what is running; None: a program elsewhere asks."""
+def room_for(
+    project: Project, tx: Tx, place: str | None, capacity: Capacity, name: str = "", host: str = ""
+) -> Room:  # fmt: skip
+    """What the launcher of this place, name and host may use now, and what is running; without a place a program
+    elsewhere asks."""
     said, now = project.settings, settings.all_of(tx)
+    own = now.of_launcher(name)
     memory = now.number("memory", capacity.memory)
     here = replace(
         capacity,
-        cpus=now.number("cpus", capacity.cpus) or capacity.cpus,
+        cpus=own.get("cpus") or now.number("cpus", capacity.cpus) or capacity.cpus,
+        queues=_queues(own, capacity),
         memory=None if memory is None else int(memory),
         gpus=int(now.number("gpus", capacity.gpus) or 0),
         limits=now.limits(dict(said.limits)),
         patience=said.patience * 1e6,
-        workers=said.pool,
+        workers=int(own.get("workers", said.pool)),
         now=project.now(),
         full=full(project.var, said),
     )
-    limits = {QUEUE + name: float(n) for name, n in queues_at_once(project, now).items() if n}
+    limits = {QUEUE + queue: float(n) for queue, n in queues_at_once(project, now).items() if n}
     here.limits = {**here.limits, **limits}
-    room = Room(here, count_live(tx, place or "", here.now), now, place=place)
-    room.weights = {name: plan.weight for name, plan in said.plans_of_queues}
+    room = Room(here, count_live(tx, place or "", here.now), now, place=place, drained=own.get("mode") == "drain")
+    room.weights = {queue: plan.weight for queue, plan in said.plans_of_queues}
     if here.gpus:
         room.live.devices = steps.devices(tx, host)
         room.live.gpus = len(room.live.devices)
@@ -74,6 +81,13 @@ def room_for(project: Project, tx: Tx, place: str | None, capacity: Capacity, ho
         _keep_for_waiters(tx, room)
     _limit_disk(project, tx, room)
     return room
+
+
+def _queues(own: Mapping[str, Any], capacity: Capacity) -> frozenset[str]:
+    """The queues that a launcher serves: as it said at its start, as was set since, or in maintenance."""
+    if own.get("mode") == MAINTENANCE:
+        return frozenset({MAINTENANCE})
+    return frozenset(own["queues"]) if "queues" in own else capacity.queues
 
 
 def _limit_disk(project: Project, tx: Tx, room: Room) -> None:

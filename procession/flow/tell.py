@@ -18,7 +18,7 @@ from procession.clock import moment
 from procession.model.message import Message
 from procession.post import Telling
 from procession.project import Project
-from procession.store import messages
+from procession.store import launchers, messages
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -35,7 +35,7 @@ AT_ONCE = 4
 def tell(project: Project, tx: Tx) -> datetime | None:
     """Take in which commands have ended, and run those that are due."""
     post, argv = project.serving, project.settings.alerts
-    if post.kind != "up" or not (argv or post.telling):
+    if post.kind != "up" or not (argv or post.telling) or not _tells(project, tx):
         return None
     now = project.clock.monotonic()
     for done in post.errands.take():
@@ -63,6 +63,16 @@ def tell(project: Project, tx: Tx) -> datetime | None:
     if following is not None and following > project.now():
         later.append(moment(following))
     return min(later, default=None)
+
+
+def _tells(project: Project, tx: Tx) -> bool:
+    """Of several launchers the first that is not known to be lost tells, so that people are told once."""
+    post = project.serving
+    if not project.store.shared:
+        return True
+    lost = {place for place, heard in post.heard.items() if heard.lost}
+    serving = [row.id for row in launchers.not_stopped(tx) if row.kind == "up" and row.place not in lost]
+    return min(serving, default=post.launcher_id) == post.launcher_id or bool(post.errands.under_way)
 
 
 def _key(message: Message) -> str:

@@ -11,6 +11,7 @@ import logging
 import selectors
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -92,7 +93,8 @@ class Loop:
         """Turn until told to leave; scripts that run then go on."""
         self._voice.setblocking(False)
         self._ear.setblocking(False)
-        before = signal.set_wakeup_fd(self._voice.fileno(), warn_on_full_buffer=False)
+        main = threading.current_thread() is threading.main_thread()
+        before = signal.set_wakeup_fd(self._voice.fileno(), warn_on_full_buffer=False) if main else -1
         self._selector.register(self._ear, selectors.EVENT_READ)
         try:
             while not self.leaving:
@@ -101,7 +103,8 @@ class Loop:
                     break
                 self._sleep()
         finally:
-            signal.set_wakeup_fd(before)
+            if main:
+                signal.set_wakeup_fd(before)
             self._selector.close()
             self._ear.close()
             self._voice.close()
@@ -134,6 +137,8 @@ class Loop:
         for chapter, moment in moments.items():
             seconds = self._net if moment is None else (moment - wall).total_seconds()
             self._due[chapter] = now + min(max(seconds, 0.0), self._net)
+        while self.post.words:
+            self._obey(self.post.words.pop(0))
         if self.journal and wrote and self.journal.expect():
             self._tell()
 
@@ -269,21 +274,24 @@ class Loop:
             return True
         self.post.hear(notices)
         for word in notices.words:
-            if word == "stop":
-                self.leave()
-            elif word in closing.WORDS:
-                closing.close(self.project, word)
-                self.wake()
-            elif word == "files":
-                self._files_at = 0.0
-            elif word == "sweep":
-                self.post.sweeper.asked = True
-                self.wake()
-            elif word == "wake":
-                self.wake()
-                if self.journal and self.journal.expect():
-                    self._tell()
+            self._obey(word)
         return True
+
+    def _obey(self, word: str) -> None:
+        if word == "stop":
+            self.leave()
+        elif word in closing.WORDS:
+            closing.close(self.project, word)
+            self.wake()
+        elif word == "files":
+            self._files_at = 0.0
+        elif word == "sweep":
+            self.post.sweeper.asked = True
+            self.wake()
+        elif word == "wake":
+            self.wake()
+            if self.journal and self.journal.expect():
+                self._tell()
 
     def _watch(self) -> None:
         """Keep the selector to the executor's descriptors, which change when a forge is replaced."""

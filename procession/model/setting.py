@@ -2,8 +2,8 @@
 
 A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
 ``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``, ``gpus``, ``keep_free``,
-``max_total``. A suspension after too many
-failures is a pause that Procession itself has set.
+``max_total``, and of one launcher ``launcher:NAME:cpus``, ``:workers``, ``:queues``, ``:mode`` and ``:stop``. A
+suspension after too many failures is a pause that Procession itself has set.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from procession.errors import Invalid
+from procession.model.wants import queue_named
 from procession.units import to_bytes
 
 MODES = ("stop", "drain", "skip")
 """What a pause does: no step starts; begun processings go on and nothing new begins; new events are skipped."""
+
+
+LAUNCHER_MODES = ("drain", "maintenance")
+"""What a person may make of a launcher: nothing new starts; only the queue ``maintenance`` is served."""
+MAINTENANCE = "maintenance"
+STOPS = ("stop", "drain", "kill")
+"""How a launcher is told to leave from afar: scripts run on; they are waited for; they are ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +122,34 @@ class Settings:
         set_now = {name[6:]: float(row.value) for name, row in self.rows.items() if name.startswith("limit:")}
         return {**said, **set_now}
 
+    def of_launcher(self, name: str) -> dict[str, Any]:
+        """What is set of the launchers of this name: cpus, workers, queues, mode, stop."""
+        start = f"launcher:{name}:"
+        return {key.removeprefix(start): row.value for key, row in self.rows.items() if key.startswith(start)}
+
     def _value(self, name: str, said: Any) -> Any:
         row = self.rows.get(name)
         return said if row is None else row.value
 
 
-def read_value(name: str, text: str) -> float | int:
+def launcher_row(name: str, key: str) -> str:
+    """Name of a setting of one launcher."""
+    return f"launcher:{name}:{key}"
+
+
+def split_launcher_row(row: str) -> tuple[str, str] | None:
+    """The launcher and the key of a setting of a launcher that a person may write as a value; None for any other."""
+    kind, _, rest = row.partition(":")
+    name, _, key = rest.rpartition(":")
+    return (name, key) if kind == "launcher" and name and key in ("cpus", "workers", "queues") else None
+
+
+def read_value(name: str, text: str) -> Any:
     """What a person wrote as the value of a setting; Invalid says what it takes."""
+    if (of := split_launcher_row(name)) is not None:
+        name = of[1]
+        if name == "queues":
+            return _read_queues(text)
     if name in ("memory", "keep_free", "max_total"):
         return to_bytes(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text)
     try:
@@ -129,12 +158,23 @@ def read_value(name: str, text: str) -> float | int:
         raise Invalid(f"{name} is a number, not {text[:40]!r}") from None
     if not 0 <= number <= 1_000_000:
         raise Invalid(f"{name} is a number from 0 to 1000000, not {text[:40]!r}")
+    if name == "workers":
+        if number != int(number):
+            raise Invalid(f"workers is a whole number of processes, not {text[:40]!r}")
+        return int(number)
     if name.startswith(("at_once:", "queue:")) or name == "gpus":
         if number != int(number):
-            of = {"at_once": " of processings, 0 for no limit", "queue": " of steps, 0 for no limit", "gpus": ""}
+            what = {"at_once": " of processings, 0 for no limit", "queue": " of steps, 0 for no limit", "gpus": ""}
             called = "gpus" if name == "gpus" else "at_once"
-            raise Invalid(f"{called} is a whole number{of[name.partition(':')[0]]}, not {text[:40]!r}")
+            raise Invalid(f"{called} is a whole number{what[name.partition(':')[0]]}, not {text[:40]!r}")
         return int(number)
     if name == "cpus" and number == 0:
         raise Invalid("cpus is more than nothing; to start nothing, pause the project: procession pause --all")
     return number
+
+
+def _read_queues(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", name) for name in names):
+        raise Invalid(f"queues are names with commas between them, as in general,night, not {text[:60]!r}")
+    return [queue_named(name) for name in dict.fromkeys(names)]

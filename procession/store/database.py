@@ -66,12 +66,13 @@ class Statement:
 class Tx:
     """One open transaction."""
 
-    __slots__ = ("_after", "_engine", "connection", "wrote")
+    __slots__ = ("_after", "_engine", "_gathered", "connection", "wrote")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._engine = connection.engine
         self._after: list[Callable[[], object]] = []
+        self._gathered: dict[Callable[[Tx, list[Any]], object], list[Any]] = {}
         self.wrote = False
         """Has it written a set of rows, and with it perhaps a line of the journal?"""
 
@@ -162,12 +163,26 @@ class Tx:
     def apart(self) -> Iterator[None]:
         """What this block does is undone if it raises; the transaction goes on."""
         asked = len(self._after)
+        gathered = {write: len(what) for write, what in self._gathered.items()}
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
             del self._after[asked:]
+            for write, what in self._gathered.items():
+                del what[gathered.get(write, 0) :]
             raise
+
+    def gather(self, write: Callable[[Tx, list[Any]], object], what: Iterable[Any]) -> None:
+        """Have this written as the last thing of the transaction, all that is gathered for one `write` at once: rows
+        that everybody writes are then held for a moment only, and by everybody in the same order."""
+        self._gathered.setdefault(write, []).extend(what)
+
+    def finish(self) -> None:
+        """Write what was gathered."""
+        while self._gathered:
+            write, what = self._gathered.popitem()
+            write(self, what)
 
     def after(self, act: Callable[[], object]) -> None:
         """Do this when the transaction has been committed; never if it is rolled back."""
@@ -213,6 +228,7 @@ class Store:
             if witness is not None:
                 witness.begun(tx)
             yield tx
+            tx.finish()
             if witness is not None:
                 witness.ending(tx)
         tx.committed()

@@ -79,6 +79,16 @@ def elsewhere(tx: Tx, place: str) -> Sequence[Row[Any]]:
     return tx.rows(_ELSEWHERE, place=place)
 
 
+def names(tx: Tx) -> list[str]:
+    """What the launchers are called that serve, or have served lately."""
+    return sorted({row.name for row in [*not_stopped(tx), *newest(tx, 100)]})
+
+
+def newest(tx: Tx, limit: int) -> Sequence[Row[Any]]:
+    """Those that started last, the newest first: every column."""
+    return tx.rows(_NEWEST, n=limit)
+
+
 def newest_of(tx: Tx, place: str) -> Row[Any] | None:
     """The launcher that served a place last."""
     return tx.row(_NEWEST_OF, place=place)
@@ -164,5 +174,10 @@ _NEWEST_OF = Statement(
         .where(_t.c.place == _param("place", Text), literal_column("launcher.kind = 'up'"))
         .order_by(_t.c.id.desc())
         .limit(literal_column("1"))
+    )
+)
+_NEWEST = Statement(
+    lambda _: (
+        select(_t).where(literal_column("launcher.kind = 'up'")).order_by(_t.c.id.desc()).limit(_param("n", Integer))
     )
 )

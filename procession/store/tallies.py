@@ -56,16 +56,21 @@ def ended(task: str, state: str, started_at: int | None, finished_at: int, n: in
 
 
 def add(tx: Tx, at: int, counts: Iterable[Count]) -> None:
-    """Count these at this moment."""
-    sums: dict[tuple[str, str, str], list[float]] = {}
-    for each in counts:
-        found = sums.setdefault((each.noun, each.name, each.what), [0, 0.0])
+    """Count these at this moment. They are written at the end of the transaction, with all others of it."""
+    hour = at // HOUR * HOUR
+    tx.gather(_write, [(hour, each) for each in counts])
+
+
+def _write(tx: Tx, gathered: list[tuple[int, Count]]) -> None:
+    """In one order, so that nobody waits in a circle."""
+    sums: dict[tuple[str, str, str, int], list[float]] = {}
+    for hour, each in gathered:
+        found = sums.setdefault((each.noun, each.name, each.what, hour), [0, 0.0])
         found[0] += each.n
         found[1] += each.seconds
-    hour = at // HOUR * HOUR
     rows = [
         {"hour": hour, "noun": noun, "name": name, "what": what, "n": int(n), "seconds": seconds}
-        for (noun, name, what), (n, seconds) in sorted(sums.items())  # sorted: nobody waits in a circle
+        for (noun, name, what, hour), (n, seconds) in sorted(sums.items())
         if n or seconds
     ]
     tx.write(_ADD, rows)

@@ -169,8 +169,8 @@ SCENES: dict[str, tuple[str, Callable[[Driven], int], str]] = {
     "children": (FAN.format(more=""), children, "3 of 3 children"),
     "kept": (LARGE, kept, "kept for processing 2"),
 }  # fmt: skip
-ASKED_ALONE = {"disk", "disk_full", "disk_unknown", "too_much_disk", "draining"}
-"""Scenes that the tests of the disk and of leaving have; their sentences are asked for below."""
+ASKED_ALONE = {"disk", "disk_full", "disk_unknown", "too_much_disk", "draining", "place", "silent"}
+"""Scenes that the tests of the disk, of leaving and of several launchers have; their sentences are asked for below."""
 
 
 @pytest.mark.parametrize("code", SCENES)

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import BigInteger, Float, Integer, Text, select
 
 from procession.errors import StoreBusy, StoreError
-from procession.store import database
+from procession.store import database, tallies
 from procession.store.database import Statement, Store, Tx, masked, sqlite_is_safe, sqlite_url
 from procession.store.dialect import given_rows
+from procession.store.tallies import Count
 from tests.store.making import born, dump, event, launcher_on
 
 HARD = [
@@ -272,3 +273,18 @@ def test_the_bundled_sqlite_is_used_and_safe_where_it_is_installed() -> None:
 
 def test_an_event_for_the_tests_is_a_checked_one() -> None:
     assert event(key="k").key == "k"
+
+
+@pytest.mark.feature("P19")
+def test_what_everybody_counts_is_written_last_and_in_one_order(store: Store) -> None:
+    """So that two transactions that count the same never wait for each other in a circle."""
+    hour = tallies.HOUR
+    with store.begin() as tx:
+        tallies.add(tx, hour, [Count("task", "b", "failed"), Count("task", "a", "failed")])
+        with pytest.raises(ValueError, match="undone"), tx.apart():
+            tallies.add(tx, hour, [Count("task", "b", "failed")])
+            raise ValueError("undone")
+        tallies.add(tx, hour, [Count("task", "a", "failed", -1), Count("task", "b", "failed")])
+        assert tallies.totals(tx, "task") == {}
+    with store.read() as tx:
+        assert tallies.totals(tx, "task") == {"b": {"failed": 2}}

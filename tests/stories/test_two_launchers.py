@@ -199,3 +199,63 @@ def test_many_launchers_start_at_once(site: Site, launchers: Launchers, postgres
     submit(site, 30)
     eventually(lambda: states(site) == {"succeeded": 30}, timeout=60)
     assert set(began(site).values()) == {1}
+
+
+@pytest.mark.feature("M27", "M28", "N5")
+def test_launchers_are_drained_put_to_maintenance_and_stopped_from_afar(
+    site: Site, launchers: Launchers, postgres_url: str
+) -> None:
+    tasks = CHAIN + '[tasks.care]\non = "care"\nqueue = "maintenance"\nrun = "./touch_count.sh care{id} 0 0"\n'
+    site.write(project(postgres_url, tasks), touch_count_sh=TOUCH_COUNT)
+    launchers.up("a", "--queue", "general")
+    launchers.up("b", "--queue", "general")
+
+    def state(name: str) -> str:
+        return next((each["state"] for each in site.json("launchers")["items"] if each["name"] == name), "stopped")
+
+    site.run("drain", "a", "-m", "a new disk")
+    site.run("maintenance", "b")
+    assert (state("a"), state("b")) == ("draining", "maintenance")
+    (waits,) = submit(site, 1)
+    site.run("emit", "care")
+    eventually(lambda: [key for key in began(site) if key.startswith("care")], timeout=30)
+    assert site.json("why", str(waits))["code"] == "no_queue"
+    site.run("undrain", "b")
+    assert site.until(waits).state == "succeeded"
+    launchers.kill("a")
+    launchers.up("a", "--queue", "general")
+    assert state("a") == "draining", "it holds over a restart"
+    site.run("set", "launcher:b:cpus=7")
+    assert next(each for each in site.json("launchers")["items"] if each["name"] == "b")["cpus"] == 7
+    site.run("stop", "--launcher", "a")
+    eventually(lambda: launchers.running["a"].poll() == 0, timeout=30)
+    assert state("a") == "stopped"
+    assert "no launcher" in site.run("drain", "nobody", code=4).stderr
+    assert "heard of" in site.run("give-up", "b", "-y", code=5).stderr
+
+
+@pytest.mark.feature("P19", "N5")
+def test_a_chain_goes_on_where_its_directory_is_or_is_given_up(
+    site: Site, launchers: Launchers, postgres_url: str
+) -> None:
+    chain = '[tasks.t]\non = "e"\nretry = { delay = "0.1 s" }\nsteps = ['
+    chain += '{ name = "one", run = "./gated.sh one{id}" }, { name = "two", run = "./gated.sh two{id}" }]\n'
+    site.write(project(postgres_url, chain, "cpus = 4"), gated_sh=GATED)
+    launchers.up("a")
+    first, second = submit(site, 2)
+    site.open(f"one{first}")
+    site.began(f"two{first}")
+    site.began(f"one{second}")
+    launchers.up("b")
+    launchers.kill("a")
+    site.open(f"two{first}")
+    assert site.until(first).state == "succeeded"
+    site.open(f"one{second}")
+    eventually(lambda: site.json("why", str(second))["code"] == "place", timeout=30)
+    told = site.run("give-up", "a", "-y").stdout
+    assert "1 processings need" in told
+    site.run("cancel", str(second), "-y")
+    again = int(site.json("restart", str(second), "-y")["id"])
+    site.open(f"one{again}")
+    site.open(f"two{again}")
+    assert site.until(again).state == "succeeded"
