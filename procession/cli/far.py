@@ -19,32 +19,12 @@ import click
 from procession.cli import facts, table
 from procession.cli.context import answer
 from procession.cli.events import parameters
+from procession.cli.far_work import WORK
+from procession.cli.local import LOCAL
 from procession.commands import bulk
 from procession.errors import Invalid, NotFound, Refused
 from procession.model.query import whole
 from procession.sdk.client import Client
-
-LOCAL = {
-    "init": "it writes files of a new project",
-    "adopt": "it writes the task file from scripts of this machine",
-    "check": "it reads files and looks for programs of this machine",
-    "run": "it runs scripts in this terminal",
-    "completion": "it is about the shell of this machine",
-    "sdk": "it copies a file into an environment of this machine",
-    "up": "it starts a launcher on this machine",
-    "service": "it writes a systemd unit of this machine",
-    "shell": "it opens a terminal where the script ran",
-    "backup": "it writes a file on this machine",
-    "restore": "it makes a project on this machine",
-    "export": "it writes a file on this machine",
-    "import": "it fills the database from a file of this machine, while nobody uses it",
-    "web": "it starts a server on this machine",
-    "launcher": "it starts a launcher on this machine",
-    "token": "it shows a secret once; make it where the project is, or by a request of the HTTP API",
-    "user": "it takes passwords; do it where the project is, or by a request of the HTTP API",
-    "login": "it prints a secret link; do it where the project is, or by a request of the HTTP API",
-}
-"""Command → why it is about this machine by its nature, and so is no verb."""
 
 Values = Mapping[str, Any]
 
@@ -305,5 +285,6 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
                     cursor="before"),
     "audit": _ask("audit", facts.rows("id", "at", "by", "via", "verb", "subject", "outcome", "problem"), by="by",
                   verb="verb", subject="subject", limit="limit"),
+    **WORK,
 }  # fmt: skip
 """Command → what it asks of a server."""

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from procession.cli.far import ASK, LOCAL
+from procession import verbs
+from procession.cli.far import ASK
+from procession.cli.local import LOCAL
 from procession.cli.main import COMMANDS, group
-from procession.errors import HostError, Invalid, NotFound, Refused
+from procession.errors import HostError, Invalid, NotFound, QueueFull, Refused
 from procession.project import Project
 from tests.flow.driven import Driven
 from tests.sdk.serving import TOKEN, Site, served
@@ -144,6 +146,27 @@ def test_what_is_of_this_machine_says_so(site: Site, name: str) -> None:
     assert found.exit_code == 2
     assert f"{name} works here, not over --url: {LOCAL[name]}" in " ".join(found.output.split())
     assert site.seen == []
+
+
+@pytest.mark.skipif("claim" not in verbs.load(), reason="comes with the verbs of instances")
+def test_work_is_submitted_claimed_and_done_from_afar(site: Site, tmp_path: Path) -> None:
+    assert told(far(site, "register", "sum", "--timeout", "60", "--max-waiting", "1", "--json"))["task"] == "sum"
+    born = told(far(site, "submit", "sum", "k", "--inputs", "[1, 2]", "--title", "Two", "--json"))
+    assert isinstance(far(site, "submit", "sum", "other").exception, QueueFull)
+    (work,) = told(far(site, "claim", "--worker", "w", "--limit", "3", "--json"))["items"]
+    assert (work["key"], work["inputs"]) == ("k", [1, 2])
+    assert told(far(site, "start", work["attempt"], "--json"))["wanted"] is None
+    assert told(far(site, "heartbeat", work["attempt"], "--progress", "0.5", "--json"))["wanted"] is None
+    assert told(far(site, "instance", "sum", "k", "--json"))["progress"]["share"] == 0.5
+    (tmp_path / "picture").write_bytes(b"\x89PNG")
+    far(site, "succeed", work["attempt"], "--file", str(tmp_path / "picture"), "--mime", "image/png")
+    assert told(far(site, "result", "sum", "k", "--json")) == {"id": born["id"], "mime": "image/png", "size": 4}
+    assert far(site, "wait", "sum", "k").stdout_bytes == b"\x89PNG"
+    assert "succeed" in far(site, "instance", "sum", "k", "--journal").output
+    assert [each["key"] for each in told(far(site, "instance", "sum", "--json"))["items"]] == ["k"]
+    assert told(far(site, "instance", "sum", "k", "--delete", "--json"))["deleted"] == 1
+    assert told(far(site, "unregister", "sum", "--json"))["deleted"] == 0
+    assert far(site, "deliveries").output == "nothing\n"
 
 
 def test_refusals_from_afar_have_their_exit_codes(site: Site) -> None:

@@ -89,7 +89,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self._problem(401, "Denied", "who asks?")
             if site.refuse:
                 raise site.refuse.pop(0)
-            status, body = 200, json.dumps(self._call(raw)).encode()
+            found = self._call(raw)
+            if hasattr(found, "mime"):  # an answer that is no JSON
+                return 200, found.body, found.mime
+            status, body = 200, json.dumps(found).encode()
         except ProcessionError as error:
             number = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
             return self._problem(number, type(error).__name__, str(error))
