@@ -73,12 +73,7 @@ def stop_command(how: str | None, name: str | None, as_json: bool) -> None:
     """
     with opened() as project:
         if name is not None:
-            hosts.stop(project, name, how or "stop", asked())
-            answer(
-                as_json, lambda: {"name": name, "how": how or "stop"},
-                lambda: click.echo(f"launcher {name} was told to stop; see: procession launchers"),
-            )  # fmt: skip
-            return
+            return _stop_far(project, name, how or "stop", as_json=as_json)
         if how is None:
             pid = launchers.stop(project)
         else:
@@ -91,6 +86,16 @@ def stop_command(how: str | None, name: str | None, as_json: bool) -> None:
         as_json,
         lambda: {"pid": pid, "how": how or "stop", "running": len(left)},
         lambda: click.echo(f"stopped (process {pid}){rest}"),
+    )
+    return None
+
+
+def _stop_far(project: Project, name: str, how: str, *, as_json: bool) -> None:
+    hosts.stop(project, name, how, asked())
+    answer(
+        as_json,
+        lambda: {"name": name, "how": how},
+        lambda: click.echo(f"launcher {name} was told to stop; see: procession launchers"),
     )
 
 

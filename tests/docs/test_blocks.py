@@ -34,6 +34,7 @@ PROVES = {
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
     DOCS / "guides/python.md": ("P27", "M51"),
+    DOCS / "guides/several_hosts.md": ("M23", "M27", "P19"),
     DOCS / "guides/scripts.md": ("P4", "P5"),
     DOCS / "guides/sdk.md": ("P4", "P5"),
     DOCS / "guides/time.md": ("P6", "M34"),
@@ -126,7 +127,7 @@ RUNS = [pytest.param(page, marks=pytest.mark.feature(*rows)) for page, rows in P
 @pytest.mark.parametrize("page", RUNS, ids=map(name, PROVES))
 def test_the_page_runs_as_pasted(page: Path, away: Path, request: pytest.FixtureRequest) -> None:
     variables = {}
-    if page.name == "postgresql.md":
+    if page.name in ("postgresql.md", "several_hosts.md"):
         variables["DATABASE"] = request.getfixturevalue("postgres_url")
     printed = run(page, away, **variables)
     for command, expected in pairs(page):
