@@ -135,6 +135,8 @@ def test_what_is_no_span_here_is_none_there(text: str) -> None:
         ours: float | None = script.Retry(after=text).after
     except ValueError:
         ours = None
+    if ours is not None and ours > units.MAX_SECONDS:
+        ours = None  # a script may say so; whoever waits waits no longer than a hundred years
     assert ours == seconds
 
 
