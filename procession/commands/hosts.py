@@ -60,7 +60,8 @@ def list_all(project: Project, *, stopped: bool = False) -> list[Launcher]:
         if stopped:
             rows |= {row.id: row for row in launchers.newest(tx, 100)}
         silent = {message.task for message in messages.of_kind(tx, "host")}
-        return [_picture(project, tx, row, silent) for _, row in sorted(rows.items())]
+        ordered = sorted(rows.values(), key=lambda row: (row.name, row.id))
+        return [_picture(project, tx, row, silent) for row in ordered]
 
 
 def _picture(project: Project, tx: Tx, row: Any, silent: set[str]) -> Launcher:
