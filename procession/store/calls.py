@@ -76,15 +76,8 @@ def are_told(tx: Tx, ids: Sequence[int]) -> bool:
 
 def _next(_: str) -> Executable:
     p = processing.c
-    columns = (
-        p.id, p.priority, p.definition_id, p.started_at, event.c.id, event.c.name, event.c.key, event.c.title,
-        event.c.params, input_.c.kind, input_.c.form, input_.c.body,
-    )  # fmt: skip
-    return (
-        select(*columns)
-        .select_from(
-            processing.join(event, event.c.id == p.event_id).outerjoin(input_, input_.c.event_id == event.c.id)
-        )
+    first = (
+        select(p.id, p.priority, p.definition_id, p.started_at, p.event_id)
         .where(
             p.task == bindparam("task", type_=Text()),
             literal_column("processing.state = 'waiting'"),
@@ -94,7 +87,14 @@ def _next(_: str) -> Executable:
         )
         .order_by(p.priority.desc(), p.id)
         .limit(bindparam("n", type_=Integer()))
+        .subquery("first")
     )
+    columns = (
+        first.c.id, first.c.priority, first.c.definition_id, first.c.started_at, event.c.id, event.c.name, event.c.key,
+        event.c.title, event.c.params, input_.c.kind, input_.c.form, input_.c.body,
+    )  # fmt: skip
+    joined = first.join(event, event.c.id == first.c.event_id).outerjoin(input_, input_.c.event_id == event.c.id)
+    return select(*columns).select_from(joined).order_by(first.c.priority.desc(), first.c.id)
 
 
 def _add(dialect: str) -> Executable:

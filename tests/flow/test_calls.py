@@ -11,7 +11,7 @@ from procession.commands import debug, holds, processings, restarts, steps
 from procession.commands.asked import asked
 from procession.errors import Refused
 from procession.model.body import keep
-from procession.store import bodies, journal
+from procession.store import bodies, calls, journal
 from procession.store.bodies import Input
 from procession.supervise import pickled
 from tests.flow.both import drive as drive_both  # noqa: F401  a fixture
@@ -378,3 +378,14 @@ def test_a_failed_call_can_be_retried_restarted_accepted_and_not_entered(drive: 
     change(driven, restarts.restart_from, pid, "work")
     assert finished(driven, pid) == "succeeded"
     assert [one.number for one in driven.step(pid).attempts] == [1, 2, 3]
+
+
+@pytest.mark.feature("M125")
+def test_the_next_calls_are_found_by_the_index_of_what_waits(drive: Drive) -> None:
+    driven = drive(ONE)
+    with driven.project.store.read() as tx:
+        sql, own = calls._NEXT.compiled(driven.project.store.engine)
+        plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", {**own, "task": "one", "n": 5}).fetchall()
+    lines = [row[3] for row in plan]
+    assert any("USING INDEX ix_processing_waiting (task=?)" in line for line in lines), lines
+    assert not any(line.startswith("SCAN") and "first" not in line for line in lines), lines
