@@ -405,11 +405,14 @@ def _limited(candidate: Candidate, capacity: Capacity, live: Live, *, known: boo
             )
         holders = sorted(set(live.holders.get(name, ())))
         whom = f", by processing {', '.join(map(str, holders[:3]))}" if holders else ""
-        locked = name in live.locked
-        how = "locked or taken" if locked else "taken"
+        if name in live.locked:
+            return Obstacle(
+                "lock",
+                f"{taken:g} of {there:g} of {name} are locked or taken{whom}; it starts when there is enough",
+                shared=True, short=True,
+            )  # fmt: skip
         return Obstacle(
-            "lock" if locked else "limit",
-            f"{taken:g} of {there:g} of {name} are {how}{whom}; it starts when there is enough",
+            "limit", f"{taken:g} of {there:g} of {name} are taken{whom}; it starts when there is enough",
             shared=True, short=True,
         )  # fmt: skip
     return None

@@ -94,7 +94,7 @@ class Ready(NamedTuple):
     memory: int
     wants: str | None
     ready_at: int | None
-    gpus: int
+    gpus: int = 0
 
 
 def ready(
@@ -177,7 +177,7 @@ def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, StepSta
 
 def add_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write the attempts that a claim begins; from here they count."""
-    tx.write(_ADD, rows)
+    tx.write(_ADD, [{"gpus": None, **row} for row in rows])
 
 
 class Order(NamedTuple):

@@ -32,6 +32,7 @@ PROVES = {
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/functions.md": ("M3", "M4", "M39", "M79", "M80", "M124"),
     DOCS / "guides/graphs.md": ("P3", "M39"),
+    DOCS / "guides/locks.md": ("M45", "M46", "M47"),
     DOCS / "guides/operating.md": ("M28", "M122"),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),

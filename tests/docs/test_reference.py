@@ -137,7 +137,16 @@ def test_the_example_of_every_kind_of_key_is_right(tmp_path: Path) -> None:
 
 def _order() -> contract.Order:
     fields: dict[str, Any] = {name: Path("/x") for name in contract.Order.__dataclass_fields__}
-    plain = {"key": "a-1-1-1", "task": "t", "processing_id": 1, "ordinal": 1, "step": "s", "number": 1, "params": {}}
+    plain = {
+        "key": "a-1-1-1",
+        "task": "t",
+        "processing_id": 1,
+        "ordinal": 1,
+        "step": "s",
+        "number": 1,
+        "params": {},
+        "gpus": (0,),
+    }
     return contract.Order(**{**fields, **plain})
 
 

@@ -167,10 +167,14 @@ SCENES: dict[str, tuple[str, Callable[[Driven], int], str]] = {
     "no_host": (ONE + 'labels = ["gpu"]\n', served, "label gpu"),
     "no_queue": (ONE + 'queue = "night"\n', served, "queue night"),
     "children": (FAN.format(more=""), children, "3 of 3 children"),
+    "too_many_gpus": (ONE + "gpus = 1\n", served, "this host has 0"),
     "kept": (LARGE, kept, "kept for processing 2"),
 }  # fmt: skip
-ASKED_ALONE = {"disk", "disk_full", "disk_unknown", "too_much_disk", "draining", "place", "silent"}
-"""Scenes that the tests of the disk, of leaving and of several launchers have; their sentences are asked for below."""
+ASKED_ALONE = {
+    "disk", "disk_full", "disk_unknown", "too_much_disk", "draining", "place", "silent", "lock", "queue", "gpus",
+}  # fmt: skip
+"""Scenes that the tests of the disk, of leaving, of several launchers, of locks and of queues have; their sentences are
+asked for below."""
 
 
 @pytest.mark.parametrize("code", SCENES)
