@@ -27,6 +27,7 @@ from procession.definitions import schema_json
 from procession.launcher.loop import CHAPTERS
 from procession.model.states import MACHINES
 from procession.store import schema
+from procession.verbs import load
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "procession/definitions/procession.schema.json"
@@ -168,6 +169,15 @@ def _options(found: click.Command, context: click.Context) -> Iterator[str]:
             yield f"| `{name}` | {meaning} |"
 
 
+def routes() -> Iterator[str]:
+    """Every verb: method and path, its scope, what it does."""
+    yield "| verb | route | scope | what |"
+    yield "|---|---|---|---|"
+    for verb in sorted(load().values(), key=lambda each: (each.path, each.method)):
+        told = (verb.act.__doc__ or "").strip().splitlines()[0]
+        yield f"| `{verb.name}` | `{verb.method} {verb.path}` | `{verb.scope}` | {told} |"
+
+
 def tree() -> Iterator[str]:
     """The errors, as their module draws them."""
     drawn = (errors.__doc__ or "").split("::\n\n")[1].split("\n\n")[0]
@@ -185,6 +195,7 @@ PLAIN: dict[str, Callable[[], Iterator[str]]] = {
     "chapters": chapters,
     "tables": tables,
     "floors": floors,
+    "routes": routes,
     "commands": commands,
     "options": options,
     "tree": tree,

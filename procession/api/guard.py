@@ -118,7 +118,8 @@ def _cross_site(request: Request, names: Names) -> Problem | None:
         return None if moving and not request.path.startswith("/api/") else refused
     if request.method in SAFE or site is not None or origin is not None:
         return None
-    if b"authorization" not in request.headers or b"cookie" in request.headers:
+    anonymous = b"authorization" not in request.headers and not request.path.startswith("/api/")  # there it is 401
+    if anonymous or b"cookie" in request.headers:
         return Problem(403, "CrossSite", "without Origin or Sec-Fetch-Site only a bearer token may ask for changes")
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from procession.project import Project
+from procession.project import Project, person
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 set_option = click.option(
@@ -34,9 +34,36 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
         problem = project.file_problem
         click.echo(f"procession: the files are not in force, older ones stay in force: {problem}", err=True)
     try:
-        yield project
+        with _audited(project):
+            yield project
     finally:
         project.close()
+
+
+ACTING = frozenset(
+    {"emit", "stop", "read", "pause", "resume", "set", "reset", "retry", "restart", "cancel", "hold", "release",
+     "run-now", "delete", "accept", "pin", "unpin"}
+)  # fmt: skip
+"""Commands that change something and do not go through the door of the verbs, which notes what goes through it."""
+
+
+@contextmanager
+def _audited(project: Project) -> Iterator[None]:
+    """What a person changes here stands in the audit, as what comes over HTTP does."""
+    context = click.get_current_context()
+    if context.command.name not in ACTING:
+        yield
+        return
+    from procession.store.database import WITNESS  # noqa: PLC0415  only for what changes something
+    from procession.verbs.verb import Caller  # noqa: PLC0415
+    from procession.verbs.witness import Line  # noqa: PLC0415
+
+    asked = {name: value for name, value in context.params.items() if value not in (None, False, ())}
+    token = WITNESS.set(Line(project, Caller(person(), "cli"), context.command.name, asked))
+    try:
+        yield
+    finally:
+        WITNESS.reset(token)
 
 
 def answer(as_json: bool, value: Callable[[], Any], text: Callable[[], None]) -> None:

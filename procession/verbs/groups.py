@@ -18,7 +18,7 @@ from procession.store.database import Tx
 
 Groups = frozenset[str] | None
 
-LISTS = ("/processings", "/tasks", "/status", "/instances")
+LISTS = ("/processings", "/tasks", "/status", "/instances", "/health")
 """Paths whose answers name the task of each thing in them, so that they can be sifted."""
 
 
@@ -34,9 +34,10 @@ def check(project: Project, groups: Groups, path: str, arguments: Mapping[str, A
             found = processings.find(tx, arguments["id"])
             if found is None or found.task not in theirs:
                 raise NotFound(f"there is no processing {arguments['id']}")
-        elif "{task}" in path or arguments.get("task") is not None:
-            if arguments["task"] not in theirs:
-                raise NotFound(f"there is no task {str(arguments['task'])[:60]!r}")
+        elif path.startswith("/tasks/{") or arguments.get("task") is not None:
+            task = arguments.get("task", arguments.get("name"))
+            if task not in theirs:
+                raise NotFound(f"there is no task {str(task)[:60]!r}")
         elif path not in LISTS:
             raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
 
