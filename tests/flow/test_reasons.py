@@ -139,6 +139,12 @@ def memory_less(d: Driven) -> int:
     return turned(d, d.born())
 
 
+def called(d: Driven) -> int:
+    (d.root / "slow.py").write_text("import time\ndef wait(inputs): time.sleep(60)\n")
+    pids = [d.born() for _ in range(5)]
+    return turned(d, pids[-1])
+
+
 LARGE = '[tasks.s]\non = "s"\nrun = "./one.sh"\n[tasks.l]\non = "l"\nrun = "./two.sh"\ncpus = 4\n'
 LIMITED = '[limits]\nftp = 1\n[tasks.t]\non = "e"\nuses = ["ftp"]\nrun = "./one.sh"\n'
 
@@ -160,6 +166,7 @@ SCENES: dict[str, tuple[str, Callable[[Driven], int], str]] = {
     "behind": (ONE + "at_once = 1\n", third, "before it"),
     "cpus": (ONE + "cpus = 3\n", second, "3 of 4"),
     "too_many_cpus": (ONE, cpus_less, "may use 0.5"),
+    "workers": ('[tasks.t]\non = "e"\nfunction = "slow.wait"\n', called, "4 calls are live and there are 4 workers"),
     "memory": (ONE + 'memory = "2 GB"\n', with_memory, "are taken"),
     "too_much_memory": (ONE + 'memory = "2 GB"\n', memory_less, "of memory and this host may use"),
     "limit": (LIMITED, second, "1 of 1 of ftp are taken, by processing 1"),
