@@ -105,6 +105,7 @@ COMMANDS = {
         "hold": ("acting", "Let nothing more of it start until it is released; it keeps its place."),
         "release": ("acting", "Let what is held go on."),
         "run-now": ("acting", "Wait for no moment: start as soon as there is room."),
+        "batches": ("batches", "Verbs over all that a query finds, asked for over HTTP or Python."),
         "delete": ("acting", "Delete what has ended; its event stays known."),
         "shell": ("steps", "A terminal in the directory and environment of a failed step."),
         "accept": ("steps", "Take what you did by hand as the result of a step; the chain goes on."),

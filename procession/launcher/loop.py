@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
+from procession.flow.batches import batches
 from procession.flow.deliver import deliver
 from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
@@ -45,6 +46,7 @@ Chapter = Callable[[Project, Tx], datetime | None]
 CHAPTERS: tuple[Chapter, ...] = (
     intake,
     discover,
+    batches,
     rescue,
     hosts,
     lapse,
@@ -112,7 +114,8 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        self._due.update(dict.fromkeys((lapse, stop, gather, dispatch, deliver, sweep), self.project.clock.monotonic()))
+        wished = (batches, lapse, stop, gather, dispatch, deliver, sweep)
+        self._due.update(dict.fromkeys(wished, self.project.clock.monotonic()))
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""

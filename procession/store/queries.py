@@ -38,12 +38,18 @@ def find(tx: Tx, query: Query, *, before: int | None, limit: int) -> list[Proces
     return [picture(row) for row in tx.connection.execute(asked)]
 
 
-def ids(tx: Tx, query: Query) -> list[int]:
-    """The ids of all processings that are meant, oldest first."""
+def ids(
+    tx: Tx, query: Query, *, after: int | None = None, until: int | None = None, limit: int | None = None
+) -> list[int]:  # fmt: skip
+    """The ids of all processings that are meant, oldest first; or those after one and up to one, at most so many."""
     asked: Select[Any] = select(p.id).select_from(
         schema.processing.join(event, event.c.id == p.event_id) if _asks_event(query) else schema.processing
     )
-    return list(tx.connection.execute(asked.where(*_conditions(tx, query)).order_by(p.id)).scalars())
+    if after is not None:
+        asked = asked.where(p.id > after)
+    if until is not None:
+        asked = asked.where(p.id <= until)
+    return list(tx.connection.execute(asked.where(*_conditions(tx, query)).order_by(p.id).limit(limit)).scalars())
 
 
 def _asks_event(query: Query) -> bool:

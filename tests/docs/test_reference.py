@@ -83,6 +83,7 @@ KEYS = {
     "[sets]": names_in(schema.SetTable),
     "pieces": names_in(schema.PiecesTable),
     "[work]": names_in(schema.WorkTable),
+    "[web]": names_in(schema.WebTable),
     "keep": names_in(schema.KeepTable),
     "[alerts]": names_in(schema.AlertsTable),
     "[rules]": names_in(schema.RuleTable),

@@ -1,0 +1,70 @@
+"""Verbs on batches: one verb over all that a query finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession import present
+from procession.clock import iso, moment
+from procession.commands import batches as commands
+from procession.errors import Invalid
+from procession.project import Project
+from procession.store.batches import Batch
+from procession.verbs.verb import Caller, verb
+
+MOST = 500
+
+
+@verb("batch-add", "operate", "POST /batches", status=202)
+def batch_add(
+    project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
+    dry_run: bool = False,
+) -> Any:  # fmt: skip
+    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, delete."""
+    if dry_run:
+        total, answers = commands.tried(project, verb, query, arguments or {}, caller.by)
+        return {"total": total, **present.answers(answers, dry_run=True)}
+    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by))
+
+
+@verb("batches", "read", "GET /batches")
+def batches(project: Project, caller: Caller, limit: int = 20) -> Any:
+    """Batches, newest first."""
+    if not 1 <= limit <= MOST:
+        raise Invalid(f"limit is a whole number from 1 to {MOST}, not {limit}")
+    return {"items": [_batch(each) for each in commands.newest(project, limit)], "next": None}
+
+
+@verb("batch", "read", "GET /batches/{id}")
+def batch(project: Project, caller: Caller, id: int) -> Any:
+    """How far a batch is."""
+    return _batch(commands.get(project, _known(id)))
+
+
+@verb("batch-cancel", "operate", "POST /batches/{id}/cancel")
+def batch_cancel(project: Project, caller: Caller, id: int) -> Any:
+    """Do nothing more of a batch; what it has done stays."""
+    return _batch(commands.cancel(project, _known(id)))
+
+
+def _known(id: int) -> int:
+    if not 1 <= id < 1 << 63:
+        raise Invalid("id is a whole number from 1 on")
+    return id
+
+
+def _batch(found: Batch) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "verb": found.verb,
+        "query": found.query,
+        "arguments": dict(found.asked),
+        "by": found.by,
+        "made_at": iso(moment(found.made_at)),
+        "total": found.total,
+        "done": found.done,
+        "refused": found.refused,
+        "problems": [{"id": pid, "text": text} for pid, text in found.problems],
+        "finished_at": None if found.finished_at is None else iso(moment(found.finished_at)),
+        "cancelled_at": None if found.cancelled_at is None else iso(moment(found.cancelled_at)),
+    }
