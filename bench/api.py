@@ -36,10 +36,10 @@ async def connection(port: int, token: str, work: asyncio.Queue[tuple[int, float
         n, at = await work.get()
         if n < 0:
             break
-        body = json.dumps({"event": "scene", "key": f"{at:.6f}-{n}", "params": {"path": "a.tif", "n": n}}).encode()
+        body = json.dumps({"path": "a.tif", "n": n}).encode()
         head = (
-            f"POST /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"POST /api/v1/hooks/scene HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nProcession-Key: {at:.6f}-{n}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
         answer = await reader.readuntil(b"\r\n\r\n")
