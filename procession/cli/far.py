@@ -238,6 +238,13 @@ def _read(client: Client, values: Values) -> None:
     _say(values, found, lambda it: click.echo(f"{table.many(it['read'], 'message')} read"))
 
 
+def _batches(client: Client, values: Values) -> None:
+    if values["cancelled"] is not None:
+        _say(values, client.batch_cancel(values["cancelled"]), facts.fields)
+    else:
+        _say(values, client.batches(values["limit"]), facts.rows("id", "verb", "query", "done", "total", "refused"))
+
+
 def _tasks(client: Client, values: Values) -> None:
     if values["name"]:
         _say(values, client.task(values["name"]), facts.fields)
@@ -281,6 +288,13 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "disk": _disk,
     "doctor": _ask("doctor", facts.fields, full="full"),
     "stop": _ask("stop", facts.fields, how="how"),
+    "launchers": _ask("launchers", facts.rows("name", "host", "state", "heard_at", "running", "cpus"),
+                      stopped="stopped"),
+    "drain": _ask("drain", facts.rows("name", "host", "state"), name="name", reason="reason"),
+    "maintenance": _ask("maintenance", facts.rows("name", "host", "state"), name="name", reason="reason"),
+    "undrain": _ask("undrain", facts.rows("name", "host", "state"), name="name", reason="reason"),
+    "give-up": _ask("give-up", facts.text, name="name", reason="reason"),
+    "batches": _batches,
     "refused": _ask("refused", facts.rows("id", "at", "source", "name", "reason", "raw"), limit="limit",
                     cursor="before"),
     "audit": _ask("audit", facts.rows("id", "at", "by", "via", "verb", "subject", "outcome", "problem"), by="by",

@@ -27,6 +27,7 @@ from procession.sdk.acting import Acting
 from procession.sdk.instances import Instances
 from procession.sdk.looking import Json, Looking
 from procession.sdk.remote import Remote
+from procession.sdk.steering import Steering
 from procession.sdk.transport import Local, Result, Transport
 
 ENDED = ("succeeded", "failed", "cancelled", "skipped")
@@ -34,7 +35,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between two looks at what is waited for, at first and at last."""
 
 
-class Client(Looking, Acting, Instances, Access):
+class Client(Looking, Acting, Steering, Instances, Access):
     """A way to one project; close it, or use it in a ``with`` block."""
 
     def __init__(

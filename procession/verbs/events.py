@@ -6,7 +6,7 @@ from typing import Any
 
 from procession import present
 from procession.commands import events as births
-from procession.commands import messages, sets
+from procession.commands import messages, refusals, sets
 from procession.errors import Invalid, NotFound
 from procession.model.event import NewEvent, read_moment
 from procession.project import Project
@@ -78,7 +78,7 @@ def _origin(project: Project, caller: Caller) -> int | None:
 
 def _answers(project: Project, done: list[births.Submitted]) -> list[dict[str, Any]]:
     with project.store.read() as tx:
-        found = {each.event_id: store.find(tx, each.event_id) for each in done}
+        found = {each.event_id: each.stored or store.find(tx, each.event_id) for each in done}
     return [
         {"id": each.event_id, "duplicate": each.duplicate, "conflict": each.conflict, "matched": False,
          "processings": []}
@@ -135,3 +135,11 @@ def read(project: Project, caller: Caller, ids: list[int] | None = None, everyth
         raise Invalid("say which messages have been read, by their ids, or everything; see: procession messages")
     each = None if everything else [identity("an id", one) for one in ids or ()]
     return {"read": messages.read(project, each, caller.by)}
+
+
+@verb("refused", "read", "GET /events/refused")
+def refused(project: Project, caller: Caller, limit: int = 50, cursor: int | None = None) -> Any:
+    """What came and could not be taken, newest first: the reason, and the beginning of what came."""
+    most = up_to("limit", limit, 500)
+    found = refusals.newest(project, most, None if cursor is None else identity("cursor", cursor))
+    return present.page([present.refusal(each) for each in found], found[-1].id if len(found) == most else None)

@@ -85,7 +85,7 @@ def _is_theirs(item: Any, theirs: frozenset[str]) -> bool:
     return item["task"] in theirs or not item["task"]
 
 
-OF_ATTEMPT = frozenset({"emit", "emit-many", "progress", "output", "lock", "unlock", "hook"})
+OF_ATTEMPT = frozenset({"emit", "emit-many", "acquire", "release-lock", "lock", "hook"})
 """Verbs that every attempt may use, for its own processing, whatever its task grants."""
 
 

@@ -37,14 +37,14 @@ def undrain(project: Project, caller: Caller, name: str, reason: str | None = No
     return launchers(project, caller)
 
 
-@verb("stop_launcher", "operate", "POST /launchers/{name}/stop")
+@verb("stop-launcher", "operate", "POST /launchers/{name}/stop")
 def stop_launcher(project: Project, caller: Caller, name: str, how: str = "stop", reason: str | None = None) -> Any:
     """Let a launcher leave: its scripts run on (stop), are waited for (drain) or ended (kill)."""
     hosts.stop(project, name, how, caller.asked(reason))
     return launchers(project, caller)
 
 
-@verb("give_up", "operate", "POST /launchers/{name}/give-up")
+@verb("give-up", "operate", "POST /launchers/{name}/give-up")
 def give_up(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
     """Say that a launcher never comes back: what ran there is lost, and tried again elsewhere."""
     return {"text": hosts.give_up(project, name, caller.asked(reason))}

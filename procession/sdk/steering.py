@@ -1,0 +1,66 @@
+"""Steering: the methods of a client that concern launchers, and verbs over all that a query finds.
+
+Errors are those of `acting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from procession.sdk.looking import Json
+
+
+class Steering:
+    """What may be asked of launchers and batches."""
+
+    def _ask(self, verb: str, /, **arguments: Any) -> Json:
+        """Call a verb; arguments that are None are left out."""
+        raise NotImplementedError
+
+    def launchers(self, stopped: bool = False) -> Json:
+        """Who serves, where, and what each does; `stopped`: also those that have left."""
+        return self._ask("launchers", stopped=stopped)
+
+    def drain(self, name: str, reason: str | None = None) -> Json:
+        """Let a launcher start nothing new, wherever it runs; what runs goes on. It holds until `undrain`."""
+        return self._ask("drain", name=name, reason=reason)
+
+    def maintenance(self, name: str, reason: str | None = None) -> Json:
+        """Let a launcher serve the queue ``maintenance`` alone, until `undrain`."""
+        return self._ask("maintenance", name=name, reason=reason)
+
+    def undrain(self, name: str, reason: str | None = None) -> Json:
+        """Let a launcher work as ever."""
+        return self._ask("undrain", name=name, reason=reason)
+
+    def stop_launcher(
+        self, name: str, how: Literal["stop", "drain", "kill"] = "stop", reason: str | None = None
+    ) -> Json:
+        """Let a launcher leave: its scripts run on (``stop``), are waited for (``drain``) or ended (``kill``)."""
+        return self._ask("stop-launcher", name=name, how=how, reason=reason)
+
+    def give_up(self, name: str, reason: str | None = None) -> Json:
+        """Say that a silent launcher never comes back: what ran there is lost, and tried again elsewhere."""
+        return self._ask("give-up", name=name, reason=reason)
+
+    def batch_add(
+        self, verb: str, query: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False
+    ) -> Json:
+        """Do a verb to all processings that a query finds, in pieces, beside everything else.
+
+        `dry_run`: only say which these are. The answer has the id by which `batch` tells how far it is.
+        """
+        return self._ask("batch-add", verb=verb, query=query, arguments=arguments, dry_run=dry_run)
+
+    def batches(self, limit: int = 20) -> Json:
+        """Batches, newest first."""
+        return self._ask("batches", limit=limit)
+
+    def batch(self, id: int) -> Json:
+        """How far a batch is: done, refused, and why."""
+        return self._ask("batch", id=id)
+
+    def batch_cancel(self, id: int) -> Json:
+        """Do nothing more of a batch; what it has done stays."""
+        return self._ask("batch-cancel", id=id)
