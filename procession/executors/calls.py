@@ -479,6 +479,7 @@ class Calls:
     def _look_at(self, worker: _Worker, now: float) -> None:
         """Kill what takes too long; let others have what is queued behind it; let go who is idle."""
         if not worker.flying:
+            worker.kept_back = worker.ending = None  # all that was behind the call has come back
             if now - worker.since > IDLE and not worker.asked:
                 self._end(worker)
             return

@@ -280,3 +280,16 @@ def test_a_pool_that_stops_lets_what_runs_end_and_gives_back_the_rest(pooled: Po
     assert len(left) == 5
     assert [each.how for each in pooled.calls.heard().returned] == []
     assert [some[0][0] for some in pooled.calls.heard().plain.values()] == [this]
+
+
+def test_a_worker_from_which_all_came_back_is_fed_again_at_once(pooled: Pooled) -> None:
+    pooled.call("nothing", 200)
+    pooled.ends(200)
+    slow = pooled.call("sleep", seconds=0.3)  # longer than those behind it wait
+    pooled.call("nothing", 5)
+    pooled.ends(206)
+    assert pooled.returned[slow].how == "succeeded"
+    began = time.monotonic()
+    pooled.call("nothing", 200)
+    pooled.ends(406)
+    assert time.monotonic() - began < pool.IDLE / 2  # not only when it is replaced for being idle
