@@ -73,6 +73,8 @@ def make(reference: str) -> dict[str, Any]:
         "launcher": {"$ref": "#/$defs/LauncherTable"},
         "environment": {"$ref": "#/$defs/EnvironmentTable"},
         "limits": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+        "queues": {"type": "object", "additionalProperties": {"$ref": "#/$defs/QueueTable"}},
+        "web": {"$ref": "#/$defs/WebTable"},
         "variables": {"type": "object"},
         "work": {"$ref": "#/$defs/WorkTable"},
         "tasks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/TaskTable"}},

@@ -84,6 +84,7 @@ KEYS = {
     "pieces": names_in(schema.PiecesTable),
     "[work]": names_in(schema.WorkTable),
     "[web]": names_in(schema.WebTable),
+    "[queues.NAME]": names_in(schema.QueueTable),
     "keep": names_in(schema.KeepTable),
     "[alerts]": names_in(schema.AlertsTable),
     "[rules]": names_in(schema.RuleTable),
@@ -97,7 +98,8 @@ def test_every_key_of_the_task_file_has_a_line() -> None:
     for heading, keys in KEYS.items():
         rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \| [^|]+ \|$", text[heading], re.MULTILINE)
         assert sorted(rows) == sorted(keys), heading
-    tables = {f"[{name}]" for name in schema.MainFile.model_fields if name != "tasks"} | {"[tasks.NAME]"}
+    many = {"tasks", "queues"}
+    tables = {f"[{name}]" for name in schema.MainFile.model_fields.keys() - many} | {f"[{name}.NAME]" for name in many}
     assert tables <= set(text)
 
 
