@@ -139,7 +139,8 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
         tx,
         [
             {"processing_id": pid, "ordinal": ordinal, "number": attempt + 1, "launcher_id": launcher_id, "cpus": cpus,
-             "claimed_at": NOW, "code": None, "memory": 0, "surroundings": None}
+             "claimed_at": NOW, "code": None, "memory": 0, "surroundings": None,
+             "pooled": 0, "gpus": None}
         ],
     )  # fmt: skip
 

@@ -110,6 +110,7 @@ def test_all_states_are_counted_by_task(store: Store) -> None:
         for verb, pid in zip(("succeed", "succeed", "fail", "cancel", "skip"), ids, strict=False):
             moves.processings(tx, verb, moved(verb, pid), "test")
             tallies.add(tx, NOW, [tallies.ended("t", PROCESSING.moves[verb].target, NOW - 5, NOW)])
+    with store.read() as tx:
         assert processings.counts(tx) == {
             "t": {"succeeded": 2, "failed": 1, "cancelled": 1, "skipped": 1, "running": 3, "waiting": 4},
             "other": {"waiting": 1},

@@ -65,15 +65,15 @@ def test_what_is_live_is_counted_from_rows_for_each_place(store: Store) -> None:
         here, also_here, there, front = (
             launcher_on(tx, "here"), launcher_on(tx, "here"), launcher_on(tx, "there"), launcher_on(tx, "here", "run"),
         )  # fmt: skip
-        assert steps.live(tx, "here") == (0.0, 0, 0, 0)
+        assert steps.live(tx, "here")[:4] == (0.0, 0, 0, 0)
         ids = born(tx, 5)
         for pid, launcher_id, cpus in zip(ids, (here, also_here, there, front, here), (1, 2.5, 4, 8, 0.5), strict=True):
             claimed(tx, pid, launcher_id, cpus=cpus)
-        assert steps.live(tx, "here") == (4.0, 3, 2, 0)
-        assert steps.live(tx, "there") == (4.0, 1, 1, 0)
-        assert steps.live(tx, "nowhere") == (0.0, 0, 0, 0)
+        assert steps.live(tx, "here")[:4] == (4.0, 3, 2, 0)
+        assert steps.live(tx, "there")[:4] == (4.0, 1, 1, 0)
+        assert steps.live(tx, "nowhere")[:4] == (0.0, 0, 0, 0)
         steps.end_attempts(tx, [ending(ids[1])])
-        assert steps.live(tx, "here") == (1.5, 2, 1, 0)
+        assert steps.live(tx, "here")[:4] == (1.5, 2, 1, 0)
 
 
 @pytest.mark.feature("M56", "P22", "M21")
