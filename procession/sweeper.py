@@ -45,6 +45,10 @@ class Sweeper:
     """Has what an earlier launcher left in the trash been looked at?"""
     stuck: set[int] = field(default_factory=set)
     """Processings whose files could not be moved away; they are left alone from now on."""
+    followed: set[int] = field(default_factory=set)
+    """Processings whose working files were removed here because they are at another place now."""
+    strays_at: int = 0
+    """When to look again for directories whose processings are elsewhere (microseconds)."""
     _thread: threading.Thread | None = None
     _used: tuple[int, float, float] = (0, 0.0, -1.0)
 
@@ -66,13 +70,13 @@ class Sweeper:
         if self._thread is not None:
             self._thread.join(patience)
 
-    def used(self, tx: Tx) -> int:
-        """Bytes of all directories with working files; with a million of them not summed up at every claim."""
+    def used(self, tx: Tx, place: str) -> int:
+        """Bytes of all directories here with working files; with a million of them not summed up at every claim."""
         value, at, cost = self._used
         now = time.monotonic()
         mine = cost < CHEAP or threading.current_thread() is self._thread
         if cost < 0 or (mine and now - at > SHARE * cost):
-            value = disk.used(tx)
+            value = disk.used(tx, place)
             self._used = value, now, time.monotonic() - now
         return value
 

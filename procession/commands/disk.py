@@ -40,7 +40,7 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The disk as it is now."""
+    """The disk of this place as it is now."""
 
     standing: Standing
     full: str | None
@@ -56,15 +56,15 @@ class Picture:
 
 def look(project: Project) -> Picture:
     """What the disk has, what is used by whom, and what goes next."""
-    space = disk.space(project.var.root / "work")
+    space, place = disk.space(project.var.root / "work"), project.var.place_id()
     with project.store.read() as tx:
-        now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space))
+        now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space), place)
         return Picture(
             now,
             full(project.var, project.settings),
-            store.used(tx),
-            tuple(store.usage(tx)),
-            tuple(store.largest(tx, SHOWN)),
+            store.used(tx, place),
+            tuple(store.usage(tx, place)),
+            tuple(store.largest(tx, SHOWN, place)),
             tuple(first_to_go(tx, project.settings, project.var, 1 << 62)[:SHOWN]),
         )
 
@@ -79,7 +79,7 @@ def preview(project: Project) -> list[Going]:
                 ("logs", "they have outlived [work] keep.logs", aged_logs),
                 ("rows", "they have outlived [work] keep.rows", aged_rows),
             )
-            for kept in choose(tx, project.settings, project.now())
+            for kept in choose(tx, project.settings, project.var.place_id(), project.now())
             if not entered(project.var, kept.id)
         ]
         return found + _by_budget(project, tx, {each.kept.id for each in found if each.what == "files"})
@@ -88,7 +88,7 @@ def preview(project: Project) -> list[Going]:
 def _by_budget(project: Project, tx: Tx, aged: set[int]) -> list[Going]:
     """What goes beside that, because the budget does not hold."""
     space = disk.space(project.var.root / "work")
-    now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space))
+    now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space), project.var.place_id())
     lacking = -now.room
     why = f"{size(lacking)} too much is taken within the budget of the disk"
     going = first_to_go(tx, project.settings, project.var, lacking)

@@ -65,6 +65,7 @@ def take_in(project: Project, source: IO[str], *, replace: bool = False, moved: 
         counts = exchange.take_in(tx, head, source, change)
         project.__dict__.pop("installation", None)
         _close_what_lived(project, tx)
+        processings.settle_all_at(tx, project.var.place_id())
     return counts
 
 

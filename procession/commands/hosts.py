@@ -22,10 +22,13 @@ from procession.flow.hosts import give_up as give_up_place
 from procession.flow.room import capacity_of, room_for
 from procession.model.setting import LAUNCHER_MODES, STOPS, Settings, launcher_row
 from procession.project import Project, poke
-from procession.store import launchers, messages, moves, settings, steps
+from procession.store import disk, launchers, messages, moves, settings, steps
 from procession.store.database import Tx
 from procession.supervise.process import boot_id
 from procession.workdir import Var, is_held
+
+PIECE = 5000
+"""So many rows are written in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +135,30 @@ def give_up(project: Project, name: str, who: Asked) -> str:
     """
     with project.store.begin() as tx:
         check_launcher(tx, name)
-        row = next((row for row in launchers.newest(tx, 100) if row.name == name), None)
+        served = launchers.newest(tx, 100)
+        row = next((row for row in served if row.name == name), None)
         if row is None or row.place == project.var.place_id():
             raise Refused(f"launcher {name} served this very place; serve it again with: procession up")
         silent = any(message.task == name for message in messages.of_kind(tx, "host"))
-        if not silent and not is_gone(row):
+        left_it = all(each.stopped_at is not None for each in served if each.place == row.place)
+        if not (silent or is_gone(row) or (left_it and not steps.live_attempts(tx, [row.id]))):
             raise Refused(
                 f"launcher {name} on {row.host} is heard of, or has not been silent for long enough; if it still runs, "
                 f"stop it first: procession stop --launcher {name}"
             )
         left = give_up_place(project, tx, row.place, who.by)
         _tell(project, tx, "give_up", name, who)
+    _forget_directories(project, row.place)
     needing = f"; {left} processings need their directories there: cancel them, then restart them anew" if left else ""
     return f"launcher {name} is given up; what ran there is tried again elsewhere{needing}"
+
+
+def _forget_directories(project: Project, place: str) -> None:
+    """What ended there is nobody's to clean: its working files count as gone, and its rows go in their time."""
+    last: int | None = 0
+    while last is not None:
+        with project.store.begin() as tx:
+            last = disk.give_up(tx, place, last, project.now(), PIECE)
 
 
 def _tell(project: Project, tx: Tx, verb: str, what: str, who: Asked) -> None:

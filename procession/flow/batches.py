@@ -1,7 +1,8 @@
 """Batches go on, a piece in each turn.
 
 In: the oldest batch at work. Out: its next processings done or refused, and the row that says so, in the turn.
-Always: what was done is counted in the transaction in which it was done, so a crash repeats and leaves out nothing.
+Always: what was done is counted in the transaction in which it was done, so a crash repeats and leaves out nothing; of several
+launchers one does a piece.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def batches(project: Project, tx: Tx) -> datetime | None:
     """Do the next piece of the oldest batch; say at once that there is more, if there is."""
     if project.serving.kind != "up":
         return None
-    batch = store.first_open(tx)
+    batch = store.take_open(tx)
     if batch is None:
         return None
     go_on(project, tx, batch)

@@ -65,12 +65,14 @@ def limited(budget: Budget) -> bool:
     return budget.keep_free is not None or budget.max_total is not None
 
 
-def standing(tx: Tx, space: disk.Space, budget: Budget, used: Callable[[Tx], int] = store.used) -> Standing:
-    """How the budget stands; `used` sums up what the measured directories take."""
+def standing(
+    tx: Tx, space: disk.Space, budget: Budget, place: str, used: Callable[[Tx, str], int] = store.used
+) -> Standing:
+    """How the budget of a place stands; `used` sums up what its measured directories take."""
     if not limited(budget):
         return Standing(space, budget)
-    running = store.running(tx)
-    unmeasured = store.unmeasured_by_task(tx)
+    running = store.running(tx, place)
+    unmeasured = store.unmeasured_by_task(tx, place)
     asked = {*processings.tasks_waiting(tx), *unmeasured, *(each.task for each in running)}
     expected = {task: bytes_ for task in asked if (bytes_ := learned(store.sizes(tx, task)))}
     said = {each.definition_id: _said(tx, each.definition_id) for each in running}
@@ -80,7 +82,7 @@ def standing(tx: Tx, space: disk.Space, budget: Budget, used: Callable[[Tx], int
         committed += max(0, (expected.get(each.task, 0) if whole is None else whole) - (each.bytes or 0))
     total = 0
     if budget.max_total is not None:
-        total = used(tx) + sum(n * expected.get(task, 0) for task, n in unmeasured.items())
+        total = used(tx, place) + sum(n * expected.get(task, 0) for task, n in unmeasured.items())
     return Standing(space, budget, total, committed, expected)
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 
 from procession import disk
 from procession.clock import micros, moment
@@ -23,10 +24,11 @@ from procession.errors import StoreError
 from procession.flow.budget import Standing, budget_of, limited, standing
 from procession.flow.conclude import BY
 from procession.flow.removing import retire
+from procession.flow.strays import follow
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
 from procession.store import disk as store
-from procession.store import messages, moves, settings, slots, tallies
+from procession.store import messages, moves, processings, settings, slots, tallies
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -41,12 +43,14 @@ LOOK = 256
 """So many of each task and state are looked at in one go; the next look takes the next ones."""
 BATCH = 16
 """So many are moved away in one transaction, so that it stays short."""
+STRAYS = 600_000_000
+"""Microseconds between two looks for directories whose processings are elsewhere."""
 Take = Callable[[int, int], None]
 """Moves files of a processing that ended then into the trash."""
 AGE = "it has outlived [work] keep"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cleaner:
     """One look. Used by one thread; others may look at the same time, the locks of the rows keep them apart."""
 
@@ -56,6 +60,11 @@ class Cleaner:
     sweeper: Sweeper
     now: int
     """The present moment in microseconds."""
+
+    @cached_property
+    def place(self) -> str:
+        """Only what has its directory here, or none, is looked at."""
+        return self.var.place_id()
 
     def look(self, *, aged: bool, wanted: int = 0) -> bool:
         """Measure, clean by age (if `aged`) and by the budget; `wanted` bytes are to be free for what waits.
@@ -77,7 +86,7 @@ class Cleaner:
         """How the budget stands now."""
         space = disk.space(self.var.root / "work")
         with self.database.read() as tx:
-            return standing(tx, space, budget_of(self.said, settings.all_of(tx), space), self.sweeper.used)
+            return standing(tx, space, budget_of(self.said, settings.all_of(tx), space), self.place, self.sweeper.used)
 
     # ── measuring ──────────
 
@@ -86,7 +95,7 @@ class Cleaner:
         found = False
         while True:
             with self.database.read() as tx:
-                ended = store.unmeasured(tx, LOOK)
+                ended = store.unmeasured(tx, LOOK, self.place)
             self._write([(pid, at, disk.measure(self.var.work(pid))) for pid, at in ended])
             found = found or bool(ended)
             if len(ended) < LOOK:
@@ -95,13 +104,17 @@ class Cleaner:
     def _sample(self) -> None:
         """Measure what runs: what it has written is not expected any more."""
         with self.database.read() as tx:
-            running = store.running(tx)
-        measured = [(each, disk.measure(self.var.work(each.id))) for each in running]
-        self._write([(each.id, 0, count) for each, count in measured if count != each.bytes])
+            running = store.running(tx, self.place)
+        here = [(each, self.var.work(each.id)) for each in running]
+        measured = [(each, disk.measure(path)) for each, path in here if path.exists()]
+        self._write([(each.id, 0, count) for each, count in measured if count != (each.bytes or 0)])
 
     def _write(self, sizes: Sequence[tuple[int, int, int]]) -> None:
         if sizes:
             with self.database.begin() as tx:
+                processings.settle_at(
+                    tx, [pid for pid, at, _ in sizes if at and self.var.work(pid).exists()], self.place
+                )
                 store.set_bytes(tx, [{"id": pid, "finished_at": at, "bytes": count} for pid, at, count in sizes])
             self.sweeper.measured(sum(count for _, at, count in sizes if at))
 
@@ -116,12 +129,19 @@ class Cleaner:
         ):
             while True:
                 with self.database.read() as tx:
-                    going = self._movable(choose(tx, self.said, self.now))
+                    going = self._movable(choose(tx, self.said, self.place, self.now))
                 if not going or not act(trash, going):
                     break
                 found = True
         self._forget_what_is_over()
-        return found
+        return self._follow_strays() or found
+
+    def _follow_strays(self) -> bool:
+        """Where processings go from place to place, they leave directories behind."""
+        if not self.database.shared or self.now < self.sweeper.strays_at:
+            return False
+        self.sweeper.strays_at = self.now + STRAYS
+        return follow(self.database, self.var, self.sweeper)
 
     def _forget_what_is_over(self) -> None:
         """Messages that ended and sets that are closed go like rows of processings."""
@@ -225,12 +245,15 @@ class Cleaner:
         with ExitStack() as closed:
             free = [pid for pid in ids if closed.enter_context(trash.closed(pid, ENTERED))]
             with self.database.begin() as tx:
-                locked = [each for each in store.lock(tx, free) if may_go(each.kept, cleaned=cleaned)]
+                locked = [each for each in store.lock(tx, free) if self._may_go(each, cleaned=cleaned)]
                 taken = [each for each in locked if self._taken(take, each.kept)]
                 act(tx, taken)
         if not cleaned:  # after the commit: what the budget looks at next is without them
             self.sweeper.measured(-sum(each.kept.bytes for each in taken))
         return len(taken)
+
+    def _may_go(self, each: store.Locked, *, cleaned: bool) -> bool:
+        return each.place in (None, self.place) and may_go(each.kept, cleaned=cleaned)
 
     def _taken(self, take: Take, kept: Kept) -> bool:
         try:
@@ -278,27 +301,27 @@ def entered(var: Var, processing_id: int) -> bool:
         return False
 
 
-def aged_files(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+def aged_files(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
     """Those whose working files have outlived their retention, oldest first."""
-    rows = store.with_files(tx, LOOK, said.keep.failed_at_least)
+    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, place)
     return _chosen(rows, expired(rows, said.keep, moment(now)))
 
 
-def aged_logs(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+def aged_logs(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
     """Those whose logs and artifacts have."""
-    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, with_logs=True)
+    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, place, with_logs=True)
     return _chosen(rows, logs_expired(rows, said.keep, moment(now)))
 
 
-def aged_rows(tx: Tx, said: Definitions, now: int) -> list[Kept]:
+def aged_rows(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
     """Those that the database may forget."""
-    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, with_logs=False)
+    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, place, with_logs=False)
     return _chosen(rows, rows_expired(rows, said.keep, moment(now)))
 
 
 def first_to_go(tx: Tx, said: Definitions, var: Var, lacking: int) -> list[Kept]:
     """Those that go to make so many bytes free, the least valuable first."""
-    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, least=0)
+    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, var.place_id(), least=0)
     rows = [row for row in rows if not entered(var, row.id)] if lacking > 0 else []
     return _chosen(rows, to_free(rows, said.keep, lacking))
 

@@ -1,7 +1,7 @@
 """Timetables that are due become events; changed definition files are taken in.
 
 In: the files and the clock. Out: at most one event for each task and nominal time.
-Always: a periodic task never overlaps itself: while one run lives, the next waits, and what was missed meanwhile is one
+Always: of several launchers one submits it, under the lock of the task's row; a periodic task never overlaps itself: while one run lives, the next waits, and what was missed meanwhile is one
 run. Files with a mistake change nothing, and say so.
 """
 
@@ -39,6 +39,8 @@ def intake(project: Project, tx: Tx) -> datetime | None:
             continue
         timetable = _timetable(task)
         nominal = nominals.get(task.name)
+        if nominal is None:
+            nominal = tasks.hold_nominal(tx, task.name)
         if nominal is None and (begins := timetable.begins(now)) is not None:
             nominal = micros(begins)
             tasks.set_nominal(tx, task.name, nominal)
@@ -48,6 +50,8 @@ def intake(project: Project, tx: Tx) -> datetime | None:
             upcoming = min(upcoming, timetable.next_after(last, now, ended) or upcoming)
         elif processings.is_busy(tx, task.name):
             upcoming = min(upcoming, now + WHILE_BUSY)
+        elif tasks.hold_nominal(tx, task.name) != nominal or processings.is_busy(tx, task.name):
+            upcoming = min(upcoming, now + WHILE_BUSY)  # another launcher has just submitted it
         else:
             first = due[0]  # one after the other: what else is due waits until this run has ended
             at = iso(first.nominal_at)

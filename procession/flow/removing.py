@@ -31,11 +31,11 @@ AGE = "the retention of the task is over"
 
 
 def retire(database: Store, var: Var, sweeper: Sweeper, now: int, by: str) -> bool:
-    """Remove all whose retention is over; return whether there were any."""
-    found = False
+    """Remove all whose retention is over, and whose directory is at no other place; return whether there were any."""
+    found, place = False, var.place_id()
     while True:
         with database.read() as tx:
-            ids = [each.id for each in instances.due(tx, now, BATCH, sweeper.stuck)]
+            ids = [each.id for each in instances.due(tx, now, BATCH, sweeper.stuck, place)]
         if not ids:
             return found
         if not remove(database, var, ids, now, by, AGE, sweeper.stuck, due=True):

@@ -100,7 +100,7 @@ def _limit_disk(project: Project, tx: Tx, room: Room) -> None:
     if not limited(budget):
         return
     used = project.post.sweeper.used if project.post else store_disk.used
-    found = standing(tx, space, budget, used)
+    found = standing(tx, space, budget, room.place or project.var.place_id(), used)
     room.capacity.disk, room.capacity.disk_most, room.expected = found.room, found.most, found.expected
 
 

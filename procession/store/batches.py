@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, insert, literal_column, select, update
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
@@ -56,8 +56,8 @@ def newest(tx: Tx, limit: int) -> list[Batch]:
     return [_picture(row) for row in tx.rows(_NEWEST, n=limit)]
 
 
-def first_open(tx: Tx) -> Batch | None:
-    """The oldest that is at work."""
+def take_open(tx: Tx) -> Batch | None:
+    """The oldest that is at work and that no other launcher has its hands on, locked until this transaction ends."""
     row = tx.row(_OPEN)
     return None if row is None else _picture(row)
 
@@ -83,6 +83,11 @@ def _picture(row: Any) -> Batch:
     )  # fmt: skip
 
 
+def _open(dialect: str) -> Select[Any]:
+    query = select(_t).where(_STANDS).order_by(_t.c.id).limit(literal_column("1"))
+    return query if dialect == "sqlite" else query.with_for_update(skip_locked=True)
+
+
 def _params(**kinds: Any) -> dict[str, Any]:
     return {name: bindparam(name, type_=kind()) for name, kind in kinds.items()}
 
@@ -105,7 +110,7 @@ _ADD = Statement(
 )
 _FIND = Statement(lambda _: select(_t).where(_t.c.id == _id))
 _NEWEST = Statement(lambda _: select(_t).order_by(_t.c.id.desc()).limit(bindparam("n", type_=Integer())))
-_OPEN = Statement(lambda _: select(_t).where(_STANDS).order_by(_t.c.id).limit(literal_column("1")))
+_OPEN = Statement(_open)
 _ADVANCE = Statement(
     lambda _: (
         update(_t)

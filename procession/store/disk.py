@@ -3,6 +3,9 @@
 `bytes` is what the directory of a processing took when it was last measured: while it runs (where a budget is set) and
 once after its end. It stays after the working files are gone, because the sizes of the last ones tell what the next one
 will write; only when the logs go as well it is emptied.
+
+A launcher looks only at those whose directory is at its own place (``place``), and at those that have none; None asks
+for all, and on SQLite there is only one place.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from procession.model.task import CALL
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, unindexed
+from procession.store.processings import here
 
 _p = schema.processing.c
 LOOK_BACK = 10 * LEARN_FROM
@@ -40,14 +44,14 @@ LOOK_BACK = 10 * LEARN_FROM
 # ── measuring ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def unmeasured(tx: Tx, limit: int) -> list[tuple[int, int]]:
+def unmeasured(tx: Tx, limit: int, place: str | None) -> list[tuple[int, int]]:
     """Processings that have ended and were not measured since: id, and when they ended."""
-    return [(pid, at) for pid, at in tx.tuples(_UNMEASURED, n=limit)]
+    return [(pid, at) for pid, at in tx.tuples(_UNMEASURED, n=limit, place=place)]
 
 
-def unmeasured_by_task(tx: Tx) -> dict[str, int]:
+def unmeasured_by_task(tx: Tx, place: str | None) -> dict[str, int]:
     """Task → how many of it wait to be measured."""
-    return dict(tx.tuples(_UNMEASURED_BY_TASK))
+    return dict(tx.tuples(_UNMEASURED_BY_TASK, place=place))
 
 
 class Running(NamedTuple):
@@ -59,9 +63,9 @@ class Running(NamedTuple):
     bytes: int | None
 
 
-def running(tx: Tx) -> list[Running]:
+def running(tx: Tx, place: str | None) -> list[Running]:
     """All that run."""
-    return [Running(*row) for row in tx.tuples(_RUNNING)]
+    return [Running(*row) for row in tx.tuples(_RUNNING, place=place)]
 
 
 def set_bytes(tx: Tx, rows: Sequence[Mapping[str, int]]) -> None:
@@ -73,56 +77,57 @@ def set_bytes(tx: Tx, rows: Sequence[Mapping[str, int]]) -> None:
 
 
 def sizes(tx: Tx, task: str) -> list[int]:
-    """What the last ended ones of a task took, newest first; those that never began are not among them."""
+    """What the last ended ones of a task took, at whatever place, newest first; those that never began are not among
+    them."""
     return [found for (found,) in tx.tuples(_SIZES, task=task)]
 
 
-def used(tx: Tx) -> int:
+def used(tx: Tx, place: str | None) -> int:
     """Bytes of all directories whose working files are there."""
-    ((total,),) = tx.tuples(_USED)
+    ((total,),) = tx.tuples(_USED, place=place)
     return int(total)
 
 
-def usage(tx: Tx) -> list[tuple[str, State, int, int]]:
+def usage(tx: Tx, place: str | None) -> list[tuple[str, State, int, int]]:
     """Task, state, how many directories with working files, and their bytes."""
-    return [(task, State(state), n, int(total)) for task, state, n, total in tx.tuples(_USAGE)]
+    return [(task, State(state), n, int(total)) for task, state, n, total in tx.tuples(_USAGE, place=place)]
 
 
-def largest(tx: Tx, limit: int) -> list[Kept]:
+def largest(tx: Tx, limit: int, place: str | None) -> list[Kept]:
     """The largest directories with working files."""
-    return [_kept(row) for row in tx.tuples(_LARGEST, n=limit)]
+    return [_kept(row) for row in tx.tuples(_LARGEST, n=limit, place=place)]
 
 
 # ── what may go ────────────────────────────────────────────────────────────────────────────────────
 
 
-def with_files(tx: Tx, limit: int, failures: int, *, least: int = -1) -> list[Kept]:
+def with_files(tx: Tx, limit: int, failures: int, place: str | None, *, least: int = -1) -> list[Kept]:
     """Of each task and state the oldest that have ended and still have their working files, of more than `least` bytes;
     and, so that they are known, as many of the newest failures of each task as always stay."""
     found: dict[int, Kept] = {}
     for (task,) in tx.tuples(_TASKS):
         for state in PROCESSING.terminal:
             n = limit + failures if state is State.FAILED else limit
-            rows = tx.tuples(_OLDEST, task=task, state=str(state), n=n, least=least)
+            rows = tx.tuples(_OLDEST, task=task, state=str(state), n=n, least=least, place=place)
             found.update((row[0], _kept(row)) for row in rows)
-        found.update(newest_failures(tx, task, failures))
+        found.update(newest_failures(tx, task, failures, place))
     return list(found.values())
 
 
-def newest_failures(tx: Tx, task: str, limit: int) -> dict[int, Kept]:
+def newest_failures(tx: Tx, task: str, limit: int, place: str | None) -> dict[int, Kept]:
     """The newest failures of a task that have their working files."""
-    rows = tx.tuples(_NEWEST_FAILURES, task=task, n=limit) if limit > 0 else []
+    rows = tx.tuples(_NEWEST_FAILURES, task=task, n=limit, place=place) if limit > 0 else []
     return {row[0]: _kept(row) for row in rows}
 
 
-def cleaned(tx: Tx, limit: int, failures: int, *, with_logs: bool) -> list[Kept]:
+def cleaned(tx: Tx, limit: int, failures: int, place: str | None, *, with_logs: bool) -> list[Kept]:
     """The oldest without working files (`with_logs`: whose logs are there), and the newest failures of their tasks."""
-    rows = [_kept(row) for row in tx.tuples(_WITH_LOGS, n=limit)]
+    rows = [_kept(row) for row in tx.tuples(_WITH_LOGS, n=limit, place=place)]
     if not with_logs:
-        rows += [_kept(row) for row in tx.tuples(_CLEANED, n=limit)]
+        rows += [_kept(row) for row in tx.tuples(_CLEANED, n=limit, place=place)]
     found = {row.id: row for row in rows}
     for task in {row.task for row in rows if row.state is State.FAILED}:
-        found.update(newest_failures(tx, task, failures))
+        found.update(newest_failures(tx, task, failures, place))
     return list(found.values())
 
 
@@ -132,12 +137,13 @@ class Locked(NamedTuple):
     kept: Kept
     event_id: int
     replaced: bool
+    place: str | None = None
 
 
 def lock(tx: Tx, ids: Iterable[int]) -> list[Locked]:
     """Lock these processings and say how they stand."""
     rows = tx.each_tuple(_LOCK, [{"id": i} for i in sorted(set(ids))])
-    return [Locked(_kept(row[:7]), row[7], row[8] is not None) for row in rows]
+    return [Locked(_kept(row[:7]), row[7], row[8] is not None, row[9]) for row in rows]
 
 
 def standings(tx: Tx, ids: Iterable[int]) -> list[Kept]:
@@ -148,6 +154,22 @@ def standings(tx: Tx, ids: Iterable[int]) -> list[Kept]:
 def set_cleaned(tx: Tx, ids: Sequence[int], at: int) -> None:
     """Their working files are gone."""
     tx.write(_SET_CLEANED, [{"id": i, "at": at} for i in ids])
+
+
+def places(tx: Tx, ids: Iterable[int]) -> list[tuple[int, str | None]]:
+    """Of those of these that are there: id, and the place of the directory."""
+    return [(pid, place) for pid, place in tx.each_tuple(_PLACES, [{"id": i} for i in ids])]
+
+
+def set_found(tx: Tx, ids: Sequence[int]) -> None:
+    """Their directories are there, whatever was said of them; they are to be measured again."""
+    tx.write(_SET_FOUND, [{"id": i} for i in ids])
+
+
+def give_up(tx: Tx, place: str, after: int, at: int, limit: int) -> int | None:
+    """Nobody will ever have the directories of those that have ended at this place: they are at none, and their working
+    files are gone. Goes by pieces, in the order of ids; returns the last id of this one, None after the last piece."""
+    return max((pid for (pid,) in tx.tuples(_GIVE_UP, lost=place, after=after, at=at, n=limit)), default=None)
 
 
 def set_without_logs(tx: Tx, ids: Sequence[int]) -> None:
@@ -203,13 +225,19 @@ _WITH_FILES = (_p.bytes.is_not(None), _p.cleaned_at.is_(None))
 _UNMEASURED_ONES = (_p.finished_at.is_not(None), _p.bytes.is_(None), _p.cleaned_at.is_(None))
 _IS_RUNNING: Any = literal_column("processing.state = 'running'")
 
-_UNMEASURED = Statement(lambda _: select(_p.id, _p.finished_at).where(*_UNMEASURED_ONES).order_by(_p.id).limit(_n))
+_UNMEASURED = Statement(
+    lambda dialect: select(_p.id, _p.finished_at).where(*_UNMEASURED_ONES, *here(dialect)).order_by(_p.id).limit(_n)
+)
 _UNMEASURED_BY_TASK = Statement(  # grouped past the indexes, or SQLite would read one of all that have ended
     lambda dialect: (
-        select(unindexed(dialect, _p.task), func.count()).where(*_UNMEASURED_ONES).group_by(unindexed(dialect, _p.task))
+        select(unindexed(dialect, _p.task), func.count())
+        .where(*_UNMEASURED_ONES, *here(dialect))
+        .group_by(unindexed(dialect, _p.task))
     )
 )
-_RUNNING = Statement(lambda _: select(_p.id, _p.task, _p.definition_id, _p.bytes).where(_IS_RUNNING))
+_RUNNING = Statement(
+    lambda dialect: select(_p.id, _p.task, _p.definition_id, _p.bytes).where(_IS_RUNNING, *here(dialect))
+)
 
 
 def _set_bytes(dialect: str) -> Executable:
@@ -243,44 +271,49 @@ def _sizes(_: str) -> Executable:
 
 _SET_BYTES, _SIZES = Statement(_set_bytes), Statement(_sizes)
 _sum: Any = func.coalesce(func.sum(_p.bytes), literal_column("0"))
-_USED = Statement(lambda _: select(_sum).where(*_WITH_FILES))
+_USED = Statement(lambda dialect: select(_sum).where(*_WITH_FILES, *here(dialect)))
 _USAGE = Statement(
-    lambda _: (
+    lambda dialect: (
         select(_p.task, _p.state, func.count(), func.sum(_p.bytes))
-        .where(*_WITH_FILES)
+        .where(*_WITH_FILES, *here(dialect))
         .group_by(_p.task, _p.state)
         .order_by(func.sum(_p.bytes).desc())
     )
 )
-_LARGEST = Statement(lambda _: select(*_ROW).where(*_WITH_FILES).order_by(_p.bytes.desc(), _p.id).limit(_n))
+_LARGEST = Statement(
+    lambda dialect: select(*_ROW).where(*_WITH_FILES, *here(dialect)).order_by(_p.bytes.desc(), _p.id).limit(_n)
+)
 _TASKS = Statement(lambda _: select(schema.task.c.name))
 
 
-def _ended(state: Any) -> Select[Any]:
-    return select(*_ROW).where(_p.task == _task, _p.state == state, _p.finished_at.is_not(None), *_WITH_FILES)
+def _ended(dialect: str, state: Any) -> Select[Any]:
+    of_task = (_p.task == _task, _p.state == state, _p.finished_at.is_not(None))
+    return select(*_ROW).where(*of_task, *_WITH_FILES, *here(dialect))
 
 
 _OLDEST = Statement(
-    lambda _: (
-        _ended(bindparam("state", type_=Text()))
+    lambda dialect: (
+        _ended(dialect, bindparam("state", type_=Text()))
         .where(_p.pinned_at.is_(None), _p.bytes > bindparam("least", type_=BigInteger()))
         .order_by(_p.finished_at)
         .limit(_n)
     )
 )
-_NEWEST_FAILURES = Statement(lambda _: _ended(literal_column("'failed'")).order_by(_p.finished_at.desc()).limit(_n))
+_NEWEST_FAILURES = Statement(
+    lambda dialect: _ended(dialect, literal_column("'failed'")).order_by(_p.finished_at.desc()).limit(_n)
+)
 _CLEANED = Statement(
-    lambda _: (
+    lambda dialect: (
         select(*_ROW)
-        .where(_p.cleaned_at.is_not(None), _p.bytes.is_(None), _p.pinned_at.is_(None))
+        .where(_p.cleaned_at.is_not(None), _p.bytes.is_(None), _p.pinned_at.is_(None), *here(dialect))
         .order_by(_p.finished_at)
         .limit(_n)
     )
 )
 _WITH_LOGS = Statement(
-    lambda _: (
+    lambda dialect: (
         select(*_ROW)
-        .where(_p.cleaned_at.is_not(None), _p.bytes.is_not(None), _p.pinned_at.is_(None))
+        .where(_p.cleaned_at.is_not(None), _p.bytes.is_not(None), _p.pinned_at.is_(None), *here(dialect))
         .order_by(_p.finished_at)
         .limit(_n)
     )
@@ -290,7 +323,7 @@ _WITH_LOGS = Statement(
 def _lock(dialect: str, *, locking: bool = True) -> Executable:
     given = given_rows(dialect, {"id": BigInteger()})
     query = (
-        select(*_ROW, _p.event_id, _p.replaced_by)
+        select(*_ROW, _p.event_id, _p.replaced_by, _p.place)
         .select_from(given.join(schema.processing, _p.id == given.c.id))
         .order_by(_p.id)
     )
@@ -301,6 +334,28 @@ def _set(dialect: str, **values: str | None) -> Executable:
     given = Given(dialect, {"id": BigInteger(), "at": BigInteger()} if any(values.values()) else {"id": BigInteger()})
     set_to = {name: None if of is None else given[of] for name, of in values.items()}
     return update(schema.processing).values(set_to).where(_p.id == given["id"])
+
+
+def _places(dialect: str) -> Executable:
+    given = given_rows(dialect, {"id": BigInteger()})
+    return select(_p.id, _p.place).select_from(given.join(schema.processing, _p.id == given.c.id))
+
+
+def _give_up(_: str) -> Executable:
+    after, at = bindparam("after", type_=BigInteger()), bindparam("at", type_=BigInteger())
+    theirs = (
+        select(_p.id)
+        .where(_p.id > after, _p.place == bindparam("lost", type_=Text()), _p.finished_at.is_not(None))
+        .order_by(_p.id)
+        .limit(_n)
+        .with_for_update()
+    )
+    return (
+        update(schema.processing)
+        .values(place=None, cleaned_at=func.coalesce(_p.cleaned_at, at))
+        .where(_p.id.in_(theirs))
+        .returning(_p.id)
+    )
 
 
 def _delete(table: Any, column: str) -> Statement:
@@ -334,6 +389,9 @@ _LOCK = Statement(_lock)
 _LOOK = Statement(lambda dialect: _lock(dialect, locking=False))
 _SET_CLEANED = Statement(lambda dialect: _set(dialect, cleaned_at="at"))
 _SET_WITHOUT_LOGS = Statement(lambda dialect: _set(dialect, bytes=None))
+_SET_FOUND = Statement(lambda dialect: _set(dialect, cleaned_at=None, bytes=None))
+_PLACES = Statement(_places)
+_GIVE_UP = Statement(_give_up)
 _SET_PINNED = Statement(lambda dialect: _set(dialect, pinned_at="at"))
 _FORGET = (
     *(_delete(table, "processing_id") for table in _OF_PROCESSINGS),

@@ -26,7 +26,7 @@ from procession.model.task import CALL
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_rows, unindexed
-from procession.store.processings import PICTURE, picture
+from procession.store.processings import PICTURE, here, picture
 
 _p, _key = schema.processing.c, schema.event_key.c
 
@@ -80,10 +80,11 @@ class Due(NamedTuple):
     finished_at: int
 
 
-def due(tx: Tx, now: int, limit: int, leaving: Iterable[int] = ()) -> list[Due]:
-    """Those that may go by now, the longest due first: not pinned, and everything of them delivered."""
+def due(tx: Tx, now: int, limit: int, leaving: Iterable[int] = (), place: str | None = None) -> list[Due]:
+    """Those that may go by now, the longest due first: not pinned, everything of them delivered, and
+    their directories, if any, at this place (None: at any)."""
     left = set(leaving)
-    rows = tx.tuples(_DUE, now=now, n=limit + len(left))
+    rows = tx.tuples(_DUE, now=now, n=limit + len(left), place=place)
     return [Due(pid, at) for pid, at in rows if pid not in left][:limit]
 
 
@@ -141,13 +142,14 @@ _ALIVE = Statement(lambda _: _of_task().where(literal_column("processing.state I
 _RETIRE_AT = Statement(_retire_at)
 _SET_RETIRE = Statement(_set_retire)
 _DUE = Statement(
-    lambda _: (
+    lambda dialect: (
         select(_p.id, _p.finished_at)
         .where(
             _p.retire_at.is_not(None),
             _p.retire_at <= _param("now"),
             _p.finished_at.is_not(None),
             _p.pinned_at.is_(None),
+            *here(dialect),
             ~exists(literal_column("1")).where(
                 schema.delivery.c.processing_id == _p.id, schema.delivery.c.due_at.is_not(None)
             ),

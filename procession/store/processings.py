@@ -229,6 +229,11 @@ def settle_at(tx: Tx, ids: Iterable[int], place: str) -> None:
         tx.write(_SETTLE_AT, [{"id": i, "place": place} for i in sorted(set(ids))])
 
 
+def settle_all_at(tx: Tx, place: str) -> None:
+    """All that had a directory have it at this place; on SQLite, where there is only one, at none."""
+    tx.run(_SETTLE_ALL_AT, place=None if tx.dialect == "sqlite" else place)
+
+
 def open_at(tx: Tx, place: str) -> list[tuple[int, int]]:
     """Processings that have begun at this place and have not ended: id and definition id."""
     return [(pid, definition_id) for pid, definition_id in tx.tuples(_OPEN_AT, place=place)]
@@ -500,6 +505,9 @@ _OPEN_AT = Statement(
         .where(_BEGUN, processing.c.place == _param("place", Text))
         .order_by(processing.c.id)
     )
+)
+_SETTLE_ALL_AT = Statement(
+    lambda _: update(processing).values(place=_param("place", Text)).where(processing.c.place.is_not(None))
 )
 _PLACES = Statement(lambda _: select(processing.c.place).where(_BEGUN).distinct())
 # the order names the index: SQLite would else read all that ever were of the task

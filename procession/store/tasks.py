@@ -119,6 +119,12 @@ def nominals(tx: Tx) -> dict[str, int | None]:
     return {row.name: row.nominal_at for row in tx.rows(_ALL)}
 
 
+def hold_nominal(tx: Tx, name: str) -> int | None:
+    """The last nominal time of a periodic task, which nobody else changes until this transaction ends."""
+    row = tx.row(_HOLD_NOMINAL, name=name)
+    return None if row is None else row.nominal_at
+
+
 def now_of(tx: Tx, name: str) -> int | None:
     """Id of the definition that a task has now; None if it is not in the files."""
     row = tx.row(_NOW_OF, name=name)
@@ -194,4 +200,11 @@ _FIRST_SEEN = Statement(
     lambda _: select(definition.c.task, func.min(definition.c.created_at)).group_by(definition.c.task)
 )
 _NOW_OF = Statement(lambda _: select(task.c.definition_id).where(task.c.name == _name, task.c.removed_at.is_(None)))
+_HOLD_NOMINAL = Statement(
+    lambda dialect: (
+        select(task.c.nominal_at).where(task.c.name == _name)
+        if dialect == "sqlite"
+        else select(task.c.nominal_at).where(task.c.name == _name).with_for_update()
+    )
+)
 _NOMINAL = Statement(lambda _: update(task).values(nominal_at=_at).where(task.c.name == _name))
