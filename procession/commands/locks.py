@@ -19,7 +19,7 @@ from procession.flow.candidates import SPARE, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
 from procession.model.admission import Capacity
 from procession.model.limits import limit_of
-from procession.model.locks import ROUNDING, Hold, Lack, Owner, Standing, Wait, checked
+from procession.model.locks import ROUNDING, UNSEEN, Hold, Lack, Owner, Standing, Wait, checked
 from procession.model.wants import together
 from procession.project import Project
 from procession.store import launchers, locks, moves, settings
@@ -97,7 +97,8 @@ def acquire(
             return Waiting(tuple(lacking), False, 0, SOON)
         circle = standing.circle(asking, wanted)
         if circle is None:
-            locks.wait(tx, asking, wanted, now)
+            if not _seen_lately(standing.waits, asking, wanted, now):
+                locks.wait(tx, asking, wanted, now)
             ahead = _ahead(standing.waits, asking, wanted)
             return Waiting(tuple(lacking), True, ahead, min(LATE, SOON * (1 + ahead)))
         locks.leave(tx, asking, wanted)  # committed, so that the others of the circle go on
@@ -271,6 +272,11 @@ def _reserved(project: Project, tx: Tx) -> dict[str, list[tuple[int, float]]]:
             for name, amount in together(c.takes, c.wants.uses):
                 found.setdefault(name, []).append((c.processing_id, amount))
     return found
+
+
+def _seen_lately(waits: Sequence[Wait], owner: Owner, names: Sequence[str], now: int) -> bool:
+    """Is its place kept anyway? Then asking again writes nothing."""
+    return any(w.owner == owner and w.names == tuple(names) and abs(now - w.seen_at) < UNSEEN // 6 for w in waits)
 
 
 def _ahead(waits: Sequence[Wait], owner: Owner, names: Sequence[str]) -> int:

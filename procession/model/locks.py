@@ -7,7 +7,8 @@ What a processing takes of a name is counted once, however it came by it: ``uses
 attempts. So it never waits for itself. Two attempts of one processing exclude each other only by locks of their own.
 
 First come, first served: one that conflicts with an older waiter stands behind it, but for those that this waiter waits
-for; they must end first. A circle of holders that wait for one another is found before anybody waits in it.
+for, itself or through others, be it that they hold something or that they come first; they must end first. So a queue
+closes no circle. A circle of holders that wait for one another is found before anybody waits in it.
 """
 
 from __future__ import annotations
@@ -177,6 +178,8 @@ class Standing:
     pending: Sequence[Pending] = ()
     parents: Mapping[int, Node] = field(default_factory=dict)
     """Processing → the step of another that waits until it has ended."""
+    _left: dict[str, float] = field(default_factory=dict)
+    """What was counted of `left`: a poll asks a hundred times for a few names."""
 
     def hold(self, holds: Iterable[Hold]) -> None:
         """Count these locks."""
@@ -194,6 +197,7 @@ class Standing:
 
     def share(self, name: str, processing_id: int) -> Share:
         """What this processing takes of this name, to be changed."""
+        self._left.pop(name, None)
         return self.shares.setdefault(name, {}).setdefault(processing_id, Share())
 
     def more(self, name: str, owner: Owner) -> float:
@@ -202,8 +206,12 @@ class Standing:
 
     def left(self, name: str) -> float:
         """How much of a name nobody has."""
-        there = limit_of(name, self.limits)
-        return (1.0 if there is None else there) - sum(s.amount for s in self.shares.get(name, {}).values())
+        found = self._left.get(name)
+        if found is None:
+            there = limit_of(name, self.limits)
+            taken = sum(share.amount for share in self.shares.get(name, {}).values())
+            found = self._left[name] = (1.0 if there is None else there) - taken
+        return found
 
     def holders(self, name: str, but: Node | None = None) -> tuple[Node, ...]:
         """Who has something of a name, but for the asker and its own processing."""
@@ -219,10 +227,12 @@ class Standing:
 
     def lacking(self, owner: Owner, names: Sequence[str]) -> list[Lack]:
         """Which of these names it cannot have now, and why; none: it may have them all."""
-        own = next((w.id for w in self.waits if w.owner.by == owner.by and w.names == tuple(names)), None)
-        older = [w for w in self.waits if (own is None or w.id < own) and w.owner.by != owner.by]
-        edges = self.edges() if older else {}
-        older = [w for w in older if owner.processing_id not in waited_for(w, edges)]
+        own = next((w.id for w in self.waits if w.by == owner.by and w.names == tuple(names)), None)
+        older = [w for w in self.waits if (own is None or w.id < own) and w.by != owner.by]
+        older = [w for w in older if not set(names).isdisjoint(w.names)]
+        if older:
+            behind = _waiting_for(owner.processing_id, self._queued(self.edges()))
+            older = [w for w in older if w.owner.node not in behind]
         found = []
         for name in names:
             more, left = self.more(name, owner), self.left(name)
@@ -255,6 +265,24 @@ class Standing:
                 _join(edges, parent, [(pid, 0)])
         return edges
 
+    def _queued(self, edges: Edges) -> Edges:
+        """Add who waits for whom to be served first: each waiter for the one before it at each name, and for the steps
+        for which something of it may be kept."""
+        last: dict[str, Node] = {}
+        for wait in self.waits:
+            node = wait.owner.node
+            for name in wait.names:
+                _join(edges, node, {last.get(name, node)} - {node})
+                last[name] = node
+        wanting: dict[str, set[Node]] = {}
+        for each in self.pending:
+            for name, _ in each.uses:
+                wanting.setdefault(name, set()).add((each.processing_id, each.ordinal))
+        for wait in self.waits:
+            for name in wait.names:
+                _join(edges, wait.owner.node, wanting.get(name, ()))
+        return edges
+
     def circle(self, owner: Owner, names: Sequence[str]) -> list[int] | None:
         """The processings through which this request would wait for itself; None: it would not."""
         edges = self.edges()
@@ -275,9 +303,10 @@ class Standing:
         return sorted({node[0] for node in edges if node[1] and node in _reached(node, edges)})
 
     def _wait(self, edges: Edges, owner: Owner, names: Iterable[str]) -> None:
-        lacked = [n for n in names if (more := self.more(n, owner)) > 0 and more > self.left(n) + ROUNDING]
-        for name in lacked:
-            _join(edges, owner.node, self.holders(name, owner.node))
+        for name in names:
+            left = self.left(name)
+            if left < 1.0 - ROUNDING and (more := self.more(name, owner)) > 0 and more > left + ROUNDING:
+                _join(edges, owner.node, self.holders(name, owner.node))
 
     def _is_locked(self, name: str) -> bool:
         return any(share.whole or share.attempts for share in self.shares.get(name, {}).values())
@@ -286,6 +315,21 @@ class Standing:
 def waited_for(wait: Wait, edges: Edges) -> set[int]:
     """Processings that must end or let go before this waiter gets what it lacks."""
     return {pid for pid, _ in _reached(wait.owner.node, edges)}
+
+
+def _waiting_for(processing_id: int, edges: Edges) -> set[Node]:
+    """Every node from which the edges lead to this processing."""
+    back: Edges = {}
+    for node, to in edges.items():
+        for after in to:
+            back.setdefault(after, set()).add(node)
+    found: set[Node] = set()
+    new = [node for node in back if node[0] == processing_id]
+    while new:
+        before = back.get(new.pop(), set()) - found
+        found |= before
+        new += before
+    return found
 
 
 def _reached(start: Node, edges: Edges) -> dict[Node, Node]:

@@ -198,6 +198,25 @@ def test_the_one_for_whom_the_older_waits_is_let_through(drive: Drive) -> None:
     assert asked(d, three, "d"), "and for three by one"
 
 
+@pytest.mark.feature("M45", "M48")
+def test_a_queue_closes_no_circle(drive: Drive) -> None:
+    """The third stands behind the second, which waits for the first: so the first is not behind the third."""
+    d = drive(TOML, cpus=9)
+    one, two, three, four = several(d, 4)
+    assert asked(d, one, "a")
+    assert not asked(d, two, "a", "b", wait=True)
+    assert not asked(d, three, "b", "c", wait=True), "nobody has them, but the second came first"
+    assert not asked(d, four, "c", wait=True)
+    assert asked(d, one, "c", wait=True)
+    locks.release(d.project, one, ["a", "c"])
+    assert not asked(d, three, "b", "c", wait=True)
+    assert asked(d, two, "a", "b", wait=True)
+    d.end(two[0], 0)
+    assert asked(d, three, "b", "c", wait=True)
+    d.end(three[0], 0)
+    assert asked(d, four, "c", wait=True)
+
+
 def test_each_grant_has_a_larger_number_and_only_the_present_one_stands(drive: Drive) -> None:
     d = drive(TOML, cpus=9)
     one, two = several(d, 2)
