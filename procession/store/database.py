@@ -320,10 +320,14 @@ def _sqlite(url: str) -> Engine:
 
 
 def _make_private(path: str | None) -> None:
-    """Make a new database file for us alone; what SQLite puts beside it gets the same mode."""
+    """Make a new database file for us alone; what SQLite puts beside it gets the same mode.
+
+    One that is there is never opened but by SQLite: whoever closes any descriptor of a file drops all locks that this
+    process has on it (POSIX), and others would then clear away the log under our hands.
+    """
     if path and path != ":memory:":
-        with suppress(OSError):  # then SQLite says what is wrong
-            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        with suppress(OSError):  # it is there; or SQLite says what is wrong
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
 def _postgresql(url: str) -> Engine:

@@ -1,5 +1,6 @@
 """One way to both databases: transactions, ids, text as it is, and what is said when it cannot be used."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -288,3 +289,31 @@ def test_what_everybody_counts_is_written_last_and_in_one_order(store: Store) ->
         assert tallies.totals(tx, "task") == {}
     with store.read() as tx:
         assert tallies.totals(tx, "task") == {"b": {"failed": 2}}
+
+
+def test_a_second_store_of_this_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """POSIX drops every lock of a process when it closes any descriptor of the file: so none is opened beside SQLite's."""
+    path = tmp_path / "x.db"
+
+    def locks() -> int:
+        inode = f":{path.stat().st_ino} "
+        return sum(
+            inode in line and f" {os.getpid()} " in line for line in Path("/proc/locks").read_text().splitlines()
+        )
+
+    first = Store(sqlite_url(path))
+    try:
+        with first.begin() as tx:
+            tx.connection.exec_driver_sql("CREATE TABLE t (a)")
+        held = locks()
+        assert held > 0, "a database in WAL mode is locked as long as it is open"
+        second = Store(sqlite_url(path))
+        with second.read() as tx:
+            tx.connection.exec_driver_sql("SELECT * FROM t")
+        assert locks() >= held
+        second.close()
+        with first.read() as tx:
+            tx.connection.exec_driver_sql("SELECT * FROM t")
+        assert locks() >= held
+    finally:
+        first.close()
