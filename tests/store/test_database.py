@@ -292,14 +292,12 @@ def test_what_everybody_counts_is_written_last_and_in_one_order(store: Store) ->
 
 
 def test_a_second_store_of_this_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
-    """POSIX drops every lock of a process when it closes any descriptor of the file: so none is opened beside SQLite's."""
+    """POSIX drops every lock of a process when it closes any descriptor of the file: none is opened beside SQLite."""
     path = tmp_path / "x.db"
 
     def locks() -> int:
-        inode = f":{path.stat().st_ino} "
-        return sum(
-            inode in line and f" {os.getpid()} " in line for line in Path("/proc/locks").read_text().splitlines()
-        )
+        inode, pid = f":{path.stat().st_ino} ", f" {os.getpid()} "
+        return sum(inode in line and pid in line for line in Path("/proc/locks").read_text().splitlines())
 
     first = Store(sqlite_url(path))
     try:
