@@ -42,7 +42,8 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
 
 ACTING = frozenset(
     {"emit", "stop", "read", "pause", "resume", "set", "reset", "retry", "restart", "cancel", "hold", "release",
-     "run-now", "delete", "accept", "pin", "unpin"}
+     "run-now", "delete", "accept", "pin", "unpin", "register", "unregister", "submit", "instance", "redeliver",
+     "unlock", "batches", "give-up"}
 )  # fmt: skip
 """Commands that change something and do not go through the door of the verbs, which notes what goes through it."""
 

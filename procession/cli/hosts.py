@@ -13,6 +13,7 @@ import click
 
 from procession import present
 from procession.cli.acting import reason_option
+from procession.cli.callers import ask
 from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.table import age, clean, many, table
 from procession.commands import hosts
@@ -140,31 +141,36 @@ name_argument = click.argument("name")
 @click.command("drain")
 @name_argument
 @reason_option
-def drain_command(name: str, reason: str | None) -> None:
+@json_option
+def drain_command(name: str, reason: str | None, as_json: bool) -> None:
     """Let a launcher start nothing new, wherever it runs; what runs goes on. It holds until 'undrain'."""
-    _set_mode(name, "drain", reason, f"launcher {name} starts nothing new; to go on: procession undrain {name}")
+    text = f"launcher {name} starts nothing new; to go on: procession undrain {name}"
+    _set_mode(name, "drain", reason, text, as_json=as_json)
 
 
 @click.command("maintenance")
 @name_argument
 @reason_option
-def maintenance_command(name: str, reason: str | None) -> None:
+@json_option
+def maintenance_command(name: str, reason: str | None, as_json: bool) -> None:
     """Let a launcher serve the queue 'maintenance' alone, until 'undrain'."""
-    _set_mode(name, "maintenance", reason, f"launcher {name} serves the queue maintenance alone")
+    text = f"launcher {name} serves the queue maintenance alone; to go on: procession undrain {name}"
+    _set_mode(name, "maintenance", reason, text, as_json=as_json)
 
 
 @click.command("undrain")
 @name_argument
 @reason_option
-def undrain_command(name: str, reason: str | None) -> None:
+@json_option
+def undrain_command(name: str, reason: str | None, as_json: bool) -> None:
     """Let a launcher work as ever."""
-    _set_mode(name, None, reason, f"launcher {name} works as ever")
+    _set_mode(name, "undrain", reason, f"launcher {name} works as ever", as_json=as_json)
 
 
-def _set_mode(name: str, mode: str | None, reason: str | None, text: str) -> None:
+def _set_mode(name: str, verb: str, reason: str | None, text: str, *, as_json: bool) -> None:
     with opened() as project:
-        hosts.set_mode(project, name, mode, asked(reason))
-    click.echo(text)
+        found = ask(project, verb, name=name, reason=reason)
+    answer(as_json, lambda: found, lambda: click.echo(text))
 
 
 @click.command("give-up")

@@ -117,7 +117,7 @@ def read_json(text: str | None) -> Any:
     try:
         return strict_json(sys.stdin.read() if text == "-" else text)
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"the inputs are not JSON: {error}") from None
+        raise Invalid(f"this is not JSON: {error}; a text stands in quotes of its own: '\"text\"'") from None
 
 
 def _end(project: Project, found: Processing, *, as_json: bool) -> None:
@@ -139,7 +139,12 @@ def _end(project: Project, found: Processing, *, as_json: bool) -> None:
 @click.option("--journal", "journal", is_flag=True, help="All that has happened to it, oldest first.")
 @click.option("--delete", "delete", is_flag=True, help="Delete it; its key is free again.")
 @click.option("--cancel", is_flag=True, help="With --delete: cancel it first where it has not ended.")
-@click.option("--state", "state_name", type=click.Choice(PROCESSING.states), help="Without KEY: only those in it.")
+@click.option(
+    "--state",
+    "state_name",
+    type=click.Choice([str(each) for each in PROCESSING.states]),
+    help="Without KEY: only those in it.",
+)
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Without KEY: so many.")
 @click.option("--before", type=click.IntRange(1), help="Without KEY: go on below this id.")
 @json_option

@@ -17,29 +17,39 @@ from procession.clock import Clock, iso
 from procession.errors import ConfigError, Refused
 from procession.model.event import NewEvent
 from procession.model.processing import Processing
-from procession.model.task import Task
+from procession.model.task import CALL, StepPlan, Task
 from procession.model.watching import WATCH
 from procession.project import person
 from procession.units import duration
 from procession.workdir import is_held
 
+EXAMPLES = {
+    "demo": "on real Landsat 8 scenes",
+    "mosaic": "on real Landsat 8 scenes",
+    "sum": "of functions and programs that ask for them",
+}
+"""What `init` can write, and on what it works."""
+
 
 @click.command("init")
-@click.argument("where", required=False, metavar="[demo | mosaic | DIR]")
+@click.argument("where", required=False, metavar="[demo | mosaic | sum | DIR]")
 @click.argument("target", required=False, metavar="[DIR]")
 def init_command(where: str | None, target: str | None) -> None:
-    """Make a new project: a small one in DIR (or here), or a working example on real Landsat 8 scenes.
+    """Make a new project: a small one in DIR (or here), or a working example.
 
-    'demo' is a chain with a failure to mend; 'mosaic' has a watch, a set, a graph and keyed limits.
+    'demo' is a chain on real Landsat 8 scenes with a failure to mend; 'mosaic' has a watch, a set, a graph and keyed
+    limits; 'sum' has functions, and programs that submit work and do it.
     """
-    if where in ("demo", "mosaic"):
+    if where in EXAMPLES:
         from procession import examples  # noqa: PLC0415
 
         made = Path(target or where)
-        (examples.write_demo if where == "demo" else examples.write_mosaic)(made)
-        click.echo(f"{made}/ is a project on real Landsat 8 scenes; read {made}/README.md, then:")
+        getattr(examples, f"write_{where}")(made)
+        click.echo(f"{made}/ is a project {EXAMPLES[where]}; read {made}/README.md, then:")
         click.echo(f"  cd {made}\n  procession check\n  procession up")
         return
+    if target is not None:
+        raise click.UsageError(f"there is no example {where!r}; there are: {', '.join(EXAMPLES)}")
     made = Path(where or ".")
     for path in definitions.write_new_project(made):
         click.echo(f"wrote {path}")
@@ -84,7 +94,13 @@ def _task(task: Task) -> dict[str, object]:
         "every": task.every,
         "at_once": task.at_once,
         "steps": [
-            {"name": s.name, "argv": list(s.command.words), "scripts": list(s.command.scripts)} for s in task.steps
+            {
+                "name": s.name,
+                "argv": list(s.command.words),
+                "scripts": list(s.command.scripts),
+                "function": s.function or None,
+            }
+            for s in task.steps
         ],
     }
 
@@ -105,7 +121,7 @@ def _tell(found: definitions.Definitions) -> None:
         limit = f", at most {task.at_once} at once" if task.at_once and not task.every else ""
         click.echo(f"\n{_bold(task.name)}: {start}{limit}")
         for step in task.steps:
-            click.echo(f"  {step.ordinal}. {step.name}: {shlex.join(step.command.words)}")
+            click.echo(f"  {step.ordinal}. {step.name}: {_what(step)}")
 
 
 def _start(task: Task) -> str:
@@ -116,7 +132,16 @@ def _start(task: Task) -> str:
         coming = Cron(task.cron, task.timezone).next_after(None, Clock().now())
         then = f", next {iso(coming)}" if coming else ""
         return f"at {task.cron} in {task.timezone}{then}"
+    if task.on is not None and task.on.startswith(CALL):
+        return "what is submitted to it by its name"
     return f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
+
+
+def _what(step: StepPlan) -> str:
+    """What is done in a step: its command, its function, or who does it."""
+    if step.kind == "call":
+        return f"calls {step.function}" if step.function else "done by programs elsewhere, which claim it"
+    return shlex.join(step.command.words) or step.kind
 
 
 def _bold(name: str) -> str:

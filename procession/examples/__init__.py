@@ -1,7 +1,7 @@
 """Examples that come with Procession, and how they get to where somebody can play with them.
 
-*In:* the files of `landsat/` and `mosaic/`, as they were installed. *Out:* a project of one's own. *Always:* nothing
-that is there already is touched, and no network is needed.
+*In:* the files of `landsat/`, `mosaic/` and `sum/`, as they were installed. *Out:* a project of one's own. *Always:*
+nothing that is there already is touched, and no network is needed.
 """
 
 import json
@@ -13,8 +13,9 @@ from procession.errors import Refused
 
 LANDSAT = Path(__file__).parent / "landsat"
 MOSAIC = Path(__file__).parent / "mosaic"
+SUM = Path(__file__).parent / "sum"
 SCENES = "outbox"
-"""The directory of real scenes, which both examples share."""
+"""The directory of real scenes, which the first two share."""
 
 
 def write_demo(directory: Path) -> None:
@@ -24,11 +25,18 @@ def write_demo(directory: Path) -> None:
     Refused where something is already.
     """
     _write(LANDSAT, directory)
+    _add_scenes(directory)
 
 
 def write_mosaic(directory: Path) -> None:
     """Copy the mosaic example, in the same way: a watch, a set, a graph and keyed limits."""
     _write(MOSAIC, directory)
+    _add_scenes(directory)
+
+
+def write_sum(directory: Path) -> None:
+    """Copy the example of asynchronous tasks, in the same way: functions, a program that asks, a program that works."""
+    _write(SUM, directory)
 
 
 def _write(example: Path, directory: Path) -> None:
@@ -44,8 +52,6 @@ def _write(example: Path, directory: Path) -> None:
         copy_function=shutil.copyfile,
         dirs_exist_ok=True,
     )
-    if not (directory / SCENES).exists():
-        shutil.copytree(LANDSAT / SCENES, directory / SCENES, copy_function=shutil.copyfile)
     for script in (*directory.glob("*.py"), *directory.glob("*.sh")):
         script.chmod(script.stat().st_mode | 0o111)
     definitions = directory / "procession.toml"
@@ -53,4 +59,9 @@ def _write(example: Path, directory: Path) -> None:
     definitions.write_text(
         text.replace('python = "python3" ', f"python = {json.dumps(sys.executable)} ", 1), encoding="utf-8"
     )
+
+
+def _add_scenes(directory: Path) -> None:
+    if not (directory / SCENES).exists():
+        shutil.copytree(LANDSAT / SCENES, directory / SCENES, copy_function=shutil.copyfile)
     (directory / "inbox").mkdir()
