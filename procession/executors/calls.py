@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from procession.contract import signal_name
+from procession.contract import COMMAND, signal_name
 from procession.supervise.board import Board
 
 log = logging.getLogger("procession")
@@ -157,7 +157,7 @@ class Calls:
         self._var = var
         self._launcher_id = launcher_id
         self._set, self._drop = environment
-        self._surroundings = {"installation": installation, "root": str(root), "var": str(var)}
+        self._surroundings = {"installation": installation, "root": str(root), "var": str(var), "command": COMMAND}
         self._queues: dict[str, deque[tuple[CallPlan, Order]]] = {}
         self._at: dict[Which, _Worker | None] = {}
         """Every attempt that was submitted and has not been settled → its worker, if it has been sent."""

@@ -136,7 +136,10 @@ def ask(request: str, **arguments: Any) -> Any:
     method, _, path = request.partition(" ")
     if not _variable("URL"):
         if _inside():
-            raise RuntimeError("this Procession serves no HTTP API; switch it on with [web] in procession.toml")
+            raise RuntimeError(
+                "no HTTP API is there for this attempt: [web] in procession.toml switches it on; "
+                "functions have no token of their own"
+            )
         _print("would ask " + request + (" " + _json("an argument", arguments) if arguments else ""))
         return None
     import http.client  # noqa: PLC0415  20 ms, for those who ask
@@ -382,6 +385,7 @@ def _ask_command(command: List[str], verb: str, asked: Dict[str, Any]) -> Dict[s
     import subprocess  # noqa: PLC0415  10 ms, only for scripts that ask
 
     words = [verb, "--json", "--owner", asked["owner"], *(["--wait", str(asked["wait"])] if asked.get("wait") else [])]
+    words += ["--attempt", "{}-{}".format(_variable("KEY"), _variable("ATTEMPT"))]
     done = subprocess.run(
         [*command, *words, "--", *asked["names"]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, check=False,

@@ -204,7 +204,7 @@ class Channel:
             "TASK": plan["task"], "PROCESSING": order[2], "STEP": plan["step"], "ATTEMPT": order[3],
             "KEY": "%s-%d-%d" % (plan["installation"], order[2], plan["ordinal"]), "WORK": work + "/files",
             "STEP_DIR": step, "ARTIFACTS": "%s/%d/artifacts" % (step, order[3]), "PROJECT": plan["root"],
-            "CHILDREN": self.extra.get("children", ""),
+            "CHILDREN": self.extra.get("children", ""), "COMMAND": plan["command"],
         }  # fmt: skip
 
     @property

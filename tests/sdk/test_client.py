@@ -354,7 +354,7 @@ def test_by_hand_a_script_says_what_it_would_ask(
     assert procession.ask("POST /processings/1/hold", reason="x") is None
     assert 'would ask POST /processings/1/hold {"reason": "x"}' in capsys.readouterr().err
     monkeypatch.setenv("PROCESSION_PROCESSING", "7")
-    with pytest.raises(RuntimeError, match="serves no HTTP API"):
+    with pytest.raises(RuntimeError, match="no HTTP API is there for this attempt"):
         procession.ask("GET /status")
 
 
