@@ -5,6 +5,11 @@
 *In:* nothing. *Out:* rates and latencies (p50, p99, largest), and the memory of `up` when idle. Requests are sent by a
 process of its own over kept connections, one event each; every answer is given after the commit. *Always:* in the
 steady part a request has its moment, and its latency counts from that moment, so that waiting in a line is counted.
+
+How to read it: latencies are of this minute, on whatever else the machine does (the load stands beside); on a machine
+that is busy with other things they say little. What the server itself costs is the CPU time of its process (launcher,
+web server, the writing thread; not the scripts that it starts) divided by the events: 1 ms is 1,000 events a second of
+one processor, and half of that is wanted for 1,000 a second with room to spare. Compare two versions in one minute.
 """
 
 from __future__ import annotations
@@ -95,6 +100,12 @@ def memory(pid: int) -> float:
     return total / 1024
 
 
+def busy(pid: int) -> float:
+    """Seconds of CPU that this process has taken, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _descends(pid: int, ancestor: int) -> bool:
     while pid > 1:
         try:
@@ -128,7 +139,15 @@ def main() -> None:
             time.sleep(5)
             print(f"idle: {memory(up.pid):.1f} MB in all", flush=True)
             for events, rate in ((int(given.seconds * given.rate), given.rate), (given.burst, 0.0)):
+                if not events:
+                    continue
+                before = busy(up.pid)
                 _load(given.connections, port, token, events, rate)
+                load = os.getloadavg()[0]
+                print(
+                    f"{'':>8} {(busy(up.pid) - before) * 1000 / events:.3f} ms CPU per event (load {load:.1f})",
+                    flush=True,
+                )
             print(f"afterwards: {memory(up.pid):.1f} MB in all")
         finally:
             up.terminate()

@@ -20,7 +20,7 @@ from procession.api.guard import Names
 from procession.api.limits import Bucket, Buckets
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Receive, Request, Send, as_json
-from procession.api.routes import PREFIX, Routes, arguments
+from procession.api.routes import PREFIX, Routes, arguments, model_of
 from procession.api.stream import Hub, wanted_by
 from procession.commands.gathering import Gathering
 from procession.commands.tokens import FORGOTTEN_AFTER
@@ -28,6 +28,7 @@ from procession.errors import ProcessionError
 from procession.project import Project
 from procession.store import audit, tokens
 from procession.verbs import Caller, Raw, Verb
+from procession.verbs.arriving import ARRIVALS, arrive
 
 log = logging.getLogger("procession")
 access = logging.getLogger("procession.access")
@@ -37,10 +38,10 @@ STREAM = f"{PREFIX}/stream"
 THREADS = 6
 """As many connections as the store has, and one."""
 TOLD = frozenset({401, 403, 421})
-GATHERED = frozenset({"emit", "hook"})
-"""Verbs whose callers wait together for one commit."""
 WAITING = 64
-"""Threads that may wait so; they come when they are needed."""
+"""Threads that may wait for events that go the long way; they come when they are needed."""
+SMALL = 16 << 10
+"""Bytes of an event that the loop itself reads and checks: some 0.2 ms."""
 INLINE = frozenset({"application/json", "image/png", "image/jpeg"})
 Value = TypeVar("Value")
 
@@ -58,6 +59,8 @@ class App:
         project.gathering = Gathering(project)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="procession-api")
         self.hub = Hub(project, self.upkeep)
+        self._read: set[str] = set()
+        """Verbs whose arguments the loop reads itself."""
         self._swept_at = 0
         self._told = Bucket(20, 0.2)
         self.by_address = Buckets(20_000, 4_000.0)
@@ -83,7 +86,8 @@ class App:
     def _tell(self, request: Request, status: int) -> None:
         """What is refused for who asks stands in the log, without its query string, and not without end."""
         level = logging.INFO if status in TOLD and self._told.take() else logging.DEBUG
-        access.log(level, "HTTP %s %s %s: %d", request.client, request.method, ascii(request.path[:200]), status)
+        if access.isEnabledFor(level):
+            access.log(level, "HTTP %s %s %s: %d", request.client, request.method, ascii(request.path[:200]), status)
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request; raises what it is refused with."""
@@ -120,8 +124,22 @@ class App:
         key = once.key_of(request) if verb.changes else None
         if verb.name == "hook":
             body = once.of_hook(request, body, key)
-        pool = self.intake if verb.name in GATHERED else self.pool
+        pool = self.intake if verb.name in ARRIVALS else self.pool
+        if verb.name in ARRIVALS and key is None and request.length <= SMALL:
+            answer = await self._arrive(caller, verb, path, query, body)
+            if answer is not None:
+                return answer
         return await self.apart(lambda: self._call(caller, verb, arguments(verb, path, query, body), key), pool)
+
+    async def _arrive(
+        self, caller: Caller, verb: Verb, path: Mapping[str, str], query: Mapping[str, str], body: Any
+    ) -> Answer | None:
+        """An event is handed to the one thread that writes them; None where it must go the long way."""
+        if verb.name not in self._read:
+            await self.apart(lambda: model_of(verb))  # the first time all of pydantic is loaded for it
+            self._read.add(verb.name)
+        value = await arrive(self.project, caller, verb.name, arguments(verb, path, query, body))
+        return None if value is None else answered(value, verb.status)
 
     def _call(self, caller: Caller, verb: Verb, given: dict[str, Any], key: str | None) -> Answer:
         if key is None:

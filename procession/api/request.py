@@ -83,6 +83,11 @@ class Request:
             raise Problem(400, "Invalid", f"the header {name.decode()} is given {len(found)} times; send it once")
         return found[0].decode("latin-1")
 
+    @property
+    def length(self) -> int:
+        """Bytes of the body, as announced."""
+        return int(self.header(b"content-length") or 0)
+
     def cookie(self, name: str) -> str | None:
         """The value of a cookie; of several of one name the first."""
         for line in self.headers.get(b"cookie", ()):

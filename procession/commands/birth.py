@@ -159,6 +159,6 @@ def check_parameters(project: Project, task: Task, params: Mapping[str, Any], ke
         except Invalid as error:
             raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None
     try:
-        _rows(project, Newborn(0, key, params, 0, task, 0), None, now)
+        _wants(project, Newborn(0, key, params, 0, task, 0), now)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None

@@ -1,44 +1,49 @@
 """Gathering: events that come at the same time are stored in one transaction.
 
-*In:* checked events of many threads, each with what stands by (audit, idempotency key). *Out:* to each thread its own
-answer, after the commit of all. *Always:* nobody is answered before their event is stored for good; if they cannot be
-stored together, each is stored alone, so one bad event never harms another. A commit costs milliseconds and an event
+*In:* checked events of many threads and requests, each with what stands by (audit, idempotency key). *Out:* to each its
+own answer, after the commit of all. *Always:* nobody is answered before their event is stored for good; if they cannot
+be stored together, each is stored alone, so one bad event never harms another. A commit costs milliseconds and an event
 tenths of one: so the more come, the less each costs, and nobody waits for more than two commits.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from procession.commands import events
 from procession.commands.events import Submitted
-from procession.errors import Refused
+from procession.errors import Refused, StoreBusy
+from procession.flow.budget import refuse_if_full
 from procession.model.event import NewEvent
 from procession.project import Project
+from procession.store import events as stored
 from procession.store.database import WITNESS, Witness
 
 log = logging.getLogger("procession")
 
-MOST = 1_000
+MOST = 512
 """Events of one transaction."""
+
+Future = asyncio.Future[Submitted]
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A thread that waits for its event to be stored."""
+    """Somebody who waits for their event to be stored."""
 
     event: NewEvent
     witness: Witness | None
+    free: Callable[[], None] | None = None
+    """Lets the thread go on that waits; None where a future is waited for."""
+    future: Future | None = None
     answer: Submitted | None = None
     error: BaseException | None = None
-    done: threading.Lock = field(default_factory=threading.Lock)
-    """Held until there is an answer."""
-
-    def __post_init__(self) -> None:
-        self.done.acquire()
 
 
 class Gathering:
@@ -54,17 +59,22 @@ class Gathering:
 
     def submit(self, event: NewEvent) -> Submitted:
         """Store a checked event with whatever else comes now; raises what it is refused with."""
-        waiting = _Waiting(event, WITNESS.get())
-        with self._there:
-            if self._leaving:
-                raise Refused("the server is about to stop; send the event again")
-            self._queue.append(waiting)
-            self._there.notify()
-        waiting.done.acquire()
+        done = threading.Lock()
+        done.acquire()
+        waiting = _Waiting(event, WITNESS.get(), done.release)
+        self._put(waiting)
+        done.acquire()
         if waiting.error is not None:
             raise waiting.error
         assert waiting.answer is not None
         return waiting.answer
+
+    async def arrive(self, event: NewEvent, witness: Witness) -> Submitted:
+        """The same, for the thread of a loop, which goes on meanwhile. The answer has the event also where it was known
+        before, if it is still there."""
+        future: Future = asyncio.get_running_loop().create_future()
+        self._put(_Waiting(event, witness, future=future))
+        return await future
 
     def close(self) -> None:
         """Store what waits, and end."""
@@ -73,18 +83,26 @@ class Gathering:
             self._there.notify()
         self._thread.join()
 
+    def _put(self, waiting: _Waiting) -> None:
+        with self._there:
+            if self._leaving:
+                raise Refused("the server is about to stop; send the event again")
+            self._queue.append(waiting)
+            if len(self._queue) == 1:
+                self._there.notify()
+
     def _run(self) -> None:
         while batch := self._next():
             try:
                 self._store(batch)
             except Exception as error:
-                if len(batch) > 1:
+                if len(batch) > 1 and not isinstance(error, StoreBusy):
                     log.debug("%d events are stored one by one: %s", len(batch), error)
                     self._one_by_one(batch)
                 else:
-                    batch[0].error = error
-            for each in batch:
-                each.done.release()
+                    for each in batch:
+                        each.error = error
+            _tell(batch)
 
     def _next(self) -> list[_Waiting]:
         """All that wait, as soon as somebody does; none when it is over."""
@@ -102,6 +120,7 @@ class Gathering:
 
     def _store(self, batch: list[_Waiting]) -> None:
         project = self._project
+        refuse_if_full(project)
         with project.store.begin() as tx:
             for each in batch:
                 if each.witness is not None:
@@ -110,5 +129,31 @@ class Gathering:
             for each in batch:
                 if each.witness is not None:
                     each.witness.ending(tx)
+            for place, (each, answer) in enumerate(zip(batch, answers, strict=True)):
+                if each.future is not None and answer.stored is None:
+                    answers[place] = replace(answer, stored=stored.find(tx, answer.event_id))
         for each, answer in zip(batch, answers, strict=True):
             each.answer = answer
+
+
+def _tell(batch: Iterable[_Waiting]) -> None:
+    """Let all go on who waited; a loop is woken once for all of its own."""
+    of_loops: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    for each in batch:
+        if each.future is not None:
+            of_loops.setdefault(each.future.get_loop(), []).append(each)
+        elif each.free is not None:
+            each.free()
+    for loop, theirs in of_loops.items():
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(_resolve, theirs)
+
+
+def _resolve(waiting: Iterable[_Waiting]) -> None:
+    for each in waiting:
+        if each.future is None or each.future.done():
+            continue
+        if each.answer is not None:
+            each.future.set_result(each.answer)
+        else:
+            each.future.set_exception(each.error or Refused("the event was not stored; send it again"))

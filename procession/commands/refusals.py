@@ -43,7 +43,7 @@ def note(project: Project, source: str, raw: str | bytes, reason: str, name: obj
     size = len(raw) if isinstance(raw, bytes) else len(raw.encode("utf-8", "surrogatepass"))
     text = raw[: 4 * MAX_RAW].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
     now = project.now()
-    with project.store.begin() as tx:
+    with project.store.begin(witnessed=False) as tx:  # whoever asked is told of the refusal, and so is the audit
         counted = named or UNNAMED
         tallies.add(tx, now, [Count("event", counted, "received"), Count("event", counted, "refused")])
         store.add(

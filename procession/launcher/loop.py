@@ -67,6 +67,9 @@ where others than the processes of this host write."""
 AFTER_TROUBLE = timedelta(seconds=1)
 GATHER = 0.004
 """Seconds between two looks while ends gather: to be woken by each end would cost more than the end itself."""
+REST, MOST_REST = 3, 0.05
+"""Between a turn and the next for which somebody asks pass so many times what it took, and at most so many seconds:
+where events come by the thousand each second, those who bring them have the database for the greater part of it."""
 FILES_EVERY = 2.0
 """Seconds at least between two looks at the definition files; a look comes with a turn."""
 
@@ -87,6 +90,8 @@ class Loop:
         """When each chapter is called next, in seconds that no change of the wall clock moves."""
         self._net = NET[project.store.engine.dialect.name]
         self._files_at = project.clock.monotonic() + FILES_EVERY
+        self._rests_until = 0.0
+        """Until then those who only say that something changed wait; what ended does not."""
         self._selector = selectors.DefaultSelector()
         self._ear, self._voice = socket.socketpair()
         self._watched: set[int] = set()
@@ -114,8 +119,9 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        wished = (batches, lapse, stop, gather, dispatch, deliver, sweep)
-        self._due.update(dict.fromkeys(wished, self.project.clock.monotonic()))
+        at = max(self.project.clock.monotonic(), self._rests_until)
+        for chapter in (batches, lapse, stop, gather, dispatch, deliver, sweep):
+            self._due[chapter] = min(self._due[chapter], at)
 
     def leave(self) -> None:
         """Leave after this turn; may be called from a signal handler."""
@@ -137,6 +143,8 @@ class Loop:
         except Exception as error:
             log.warning("a turn failed and is taken apart: %s", _one_line(error))
             moments, wrote = self._one_by_one(due), True
+        took = self.project.clock.monotonic() - now
+        self._rests_until = now + took + min(REST * took, MOST_REST)
         for chapter, moment in moments.items():
             seconds = self._net if moment is None else (moment - wall).total_seconds()
             self._due[chapter] = now + min(max(seconds, 0.0), self._net)

@@ -28,6 +28,7 @@ from sqlalchemy.pool import QueuePool
 from procession.errors import StaleState, StoreBusy, StoreError
 from procession.store import dialect as _dialect
 from procession.store import schema
+from procession.store.turnstile import turnstile
 
 TRIES = 5
 """How often a change is tried anew before its failure is told."""
@@ -219,18 +220,20 @@ class Store:
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
         self.shared = self.engine.dialect.name == "postgresql"
         """May launchers of several places serve it? A file of SQLite has the only place that there is."""
+        self._turnstile = None if self.shared or ":memory:" in url else turnstile(url)
 
     @contextmanager
-    def begin(self) -> Iterator[Tx]:
-        """A writing transaction; committed at the end of the block, rolled back by an exception."""
-        witness = WITNESS.get()
+    def begin(self, *, witnessed: bool = True) -> Iterator[Tx]:
+        """A writing transaction; committed at the end of the block, rolled back by an exception. What is not
+        `witnessed` is no part of what somebody asked for."""
+        witness = WITNESS.get() if witnessed else None
         with self._transaction(writing=True) as tx:
             if witness is not None:
                 witness.begun(tx)
             yield tx
-            tx.finish()
             if witness is not None:
                 witness.ending(tx)
+            tx.finish()
         tx.committed()
 
     def change(self, act: Callable[[Tx], Answer]) -> Answer:
@@ -256,7 +259,7 @@ class Store:
     @contextmanager
     def _transaction(self, *, writing: bool) -> Iterator[Tx]:
         try:
-            with self.engine.connect() as connection, connection.begin():
+            with self._turn(writing), self.engine.connect() as connection, connection.begin():
                 if self.engine.dialect.name == "sqlite":
                     _dialect.begin_sqlite(connection.connection.dbapi_connection, writing=writing)
                 yield Tx(connection)
@@ -264,6 +267,18 @@ class Store:
             raise self._error(error.orig) from error
         except self.engine.dialect.loaded_dbapi.Error as error:  # from what was run past SQLAlchemy
             raise self._error(error) from error
+
+    @contextmanager
+    def _turn(self, writing: bool) -> Iterator[None]:
+        """Stand in line with the other threads that write."""
+        line = self._turnstile if writing else None
+        if line is not None and not line.enter(_dialect.BUSY_SECONDS):
+            raise StoreBusy("the database is held by another thread of this process; nothing was changed, try again")
+        try:
+            yield
+        finally:
+            if line is not None:
+                line.leave()
 
     def _error(self, error: BaseException | None) -> StoreError:
         """What the driver said, as one line that a person can use."""

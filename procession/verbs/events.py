@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from procession import present
@@ -25,9 +26,17 @@ def emit(
     title: str = "", priority: int | None = None, backfill: bool = False, not_before: str | None = None,
 ) -> Any:  # fmt: skip
     """Submit an event; every task that takes it makes a processing of it."""
-    raw = {"event": event, "params": params, "key": key, "title": title, "priority": priority, "backfill": backfill}
-    new = _new(project, caller, {**raw, "not_before": not_before})
+    new = new_event(project, caller, event, params, key, title, priority, backfill, not_before)
     return _answers(project, [births.submit(project, new)])[0]
+
+
+def new_event(
+    project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None,
+    title: str = "", priority: int | None = None, backfill: bool = False, not_before: str | None = None,
+) -> NewEvent:  # fmt: skip
+    """The event that one asks to submit; Invalid where it cannot be one."""
+    raw = {"event": event, "params": params, "key": key, "title": title, "priority": priority, "backfill": backfill}
+    return _new(project, caller, {**raw, "not_before": not_before})
 
 
 @verb("emit-many", "trigger", "POST /events/batch")
@@ -77,15 +86,20 @@ def _origin(project: Project, caller: Caller) -> int | None:
 
 
 def _answers(project: Project, done: list[births.Submitted]) -> list[dict[str, Any]]:
+    if all(each.stored is not None for each in done):
+        return [shown(each) for each in done]
     with project.store.read() as tx:
-        found = {each.event_id: each.stored or store.find(tx, each.event_id) for each in done}
-    return [
-        {"id": each.event_id, "duplicate": each.duplicate, "conflict": each.conflict, "matched": False,
-         "processings": []}
-        if (stored := found[each.event_id]) is None  # known by its key alone: its row was cleaned away
-        else present.submitted(each, stored)
-        for each in done
-    ]  # fmt: skip
+        return [shown(replace(each, stored=each.stored or store.find(tx, each.event_id))) for each in done]
+
+
+def shown(done: births.Submitted) -> dict[str, Any]:
+    """The answer to an event; it was looked up where it was known before."""
+    if done.stored is not None:
+        return present.submitted(done, done.stored)
+    return {  # known by its key alone: its row was cleaned away
+        "id": done.event_id, "duplicate": done.duplicate, "conflict": done.conflict, "matched": False,
+        "processings": [],
+    }  # fmt: skip
 
 
 @verb("events", "read", "GET /events")

@@ -18,9 +18,19 @@ def hook(
 
     Over HTTP the whole body is the parameters; the header Procession-Key, or else Idempotency-Key, is the event's key.
     """
+    return shown(events.submit(project, new_event(project, caller, event, params, key)))
+
+
+def new_event(
+    project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None
+) -> NewEvent:  # fmt: skip
+    """What is posted, as an event."""
     origin = None if caller.attempt is None else caller.attempt[0]
-    new = NewEvent(event, params or {}, key, source=f"{caller.via}:{caller.by}", origin_id=origin)
-    done = events.submit(project, new)
+    return NewEvent(event, params or {}, key, source=f"{caller.via}:{caller.by}", origin_id=origin)
+
+
+def shown(done: events.Submitted) -> dict[str, Any]:
+    """The answer."""
     return {
         "id": done.event_id,
         "duplicate": done.duplicate,

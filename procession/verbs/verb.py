@@ -123,14 +123,14 @@ def call(
     if found is None:
         raise NotFound(f"there is no verb {name[:60]!r}")
     if not found.changes:
-        _check(project, caller, found, arguments)
+        check(project, caller, found, arguments)
         return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
     with witnessed(Line(project, caller, name, arguments, once)):
-        _check(project, caller, found, arguments)
+        check(project, caller, found, arguments)
         return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
 
 
-def _check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> None:
+def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> None:
     """Raise unless this caller may ask for this with these arguments."""
     own = caller.attempt is not None and groups.is_own(caller.attempt, found.name, arguments)
     if found.scope not in caller.scopes and not own:

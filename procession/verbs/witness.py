@@ -74,7 +74,7 @@ class Line:
             taken = audit.take_key(tx, self.once.caller, self.once.key, self.once.asked, self.project.now())
             if not taken:
                 raise Taken("another request with this idempotency key is under way, or was done; ask again")
-        audit.add(tx, [self.row("done", None, self._stands(tx))])
+        tx.gather(audit.add, [self.row("done", None, self._stands(tx))])
         tx.after(self._is_written)
 
     def _is_written(self) -> None:

@@ -97,3 +97,26 @@ def test_events_that_come_at_the_same_time_are_all_stored_each_with_its_answer(s
                 assert found.key == f"many-{n // 2}"
     rows = served.driven.rows("SELECT count(*) AS n FROM audit WHERE verb = 'hook' AND outcome = 'done'")
     assert rows[0].n >= 180
+
+
+@pytest.mark.feature("P8", "M117")
+def test_an_event_without_an_idempotency_key_has_the_same_audit_and_the_same_refusals(served: Served) -> None:
+    """Such an event is handed to the writing thread by the loop itself, and goes the long way where it is refused."""
+
+    def lines(outcome: str) -> int:
+        asked = f"SELECT count(*) AS n FROM audit WHERE verb = 'emit' AND outcome = '{outcome}'"
+        return int(served.driven.rows(asked)[0].n)
+
+    done, refused, events_, noted = lines("done"), lines("Invalid"), count(served, "event"), count(served, "refusal")
+    first = served.ask("POST", "/api/v1/events", {"event": "plain", "key": "p", "params": {"n": 1}})
+    again = served.ask("POST", "/api/v1/events", {"event": "plain", "key": "p", "params": {"n": 2}})
+    assert (first.status, again.status) == (200, 200)
+    assert (first.json["duplicate"], again.json["duplicate"], again.json["conflict"]) == (False, True, True)
+    assert again.json["id"] == first.json["id"]
+    assert again.json["params"] == {"n": 1}
+    assert served.ask("POST", "/api/v1/events", {"event": "no name"}).status == 400
+    assert served.ask("POST", "/api/v1/events", {"event": "plain"}, token=served.token("read")).status == 403
+    assert lines("done") == done + 2
+    assert lines("Invalid") == refused + 1
+    assert count(served, "event") == events_ + 1
+    assert count(served, "refusal") == noted + 1
