@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +14,12 @@ from procession import present
 from procession.cli.acting import reason_option
 from procession.cli.callers import ask
 from procession.cli.context import answer, json_option, opened, set_option
-from procession.cli.table import age, clean, many, table
+from procession.cli.serving import check_host, serve
+from procession.cli.table import age, clean, table
 from procession.commands import hosts
 from procession.commands.asked import asked
-from procession.errors import HostError, Invalid
+from procession.errors import Invalid
+from procession.project import Project
 
 
 @click.command("launcher")
@@ -37,28 +38,15 @@ def launcher_command(quiet: bool, options: tuple[str, ...], **said: Any) -> None
     Several serve one PostgreSQL, each from a place (--var) of its own, on one host or on many that have the project at
     the same path. Ctrl-C leaves scripts running; the same command again takes them up.
     """
-    if not os.path.exists("/proc/self/fd"):  # noqa: PTH110
-        raise HostError("'launcher' needs Linux (pidfd, flock, /proc)")
-    from procession.launcher import closing  # noqa: PLC0415
-    from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
-    from procession.launcher.loop import Loop  # noqa: PLC0415
-    from procession.launcher.presence import serving  # noqa: PLC0415
-
+    check_host("launcher")
     with opened(lenient=False, resolve=True, options=(*options, *overrides(**said))) as project:
-        with serving(project, "up") as post:
-            log_to(project.var.log, terminal=not quiet)
-            if not quiet:
-                queues = ", ".join(sorted(name or "general" for name in post.capacity.queues))
-                click.echo(f"procession: {post.name} serves {project.settings.name} (queues: {queues})", err=True)
-            loop = Loop(project, JournalLog(project.store, tell))
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            loop.run()
-            running = len(closing.running_here(project))
-        if not quiet:
-            rest = f"; {many(running, 'script')} run on" if running else ""
-            click.echo(f"procession: stopped{rest}", err=True)
+        serve(project, lambda: _greet(project), quiet=quiet)
+
+
+def _greet(project: Project) -> None:
+    post = project.serving
+    queues = ", ".join(sorted(name or "general" for name in post.capacity.queues))
+    click.echo(f"procession: {post.name} serves {project.settings.name} (queues: {queues})", err=True)
 
 
 def overrides(

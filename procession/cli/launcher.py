@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-
 import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened, set_option
+from procession.cli.serving import check_host, serve
 from procession.cli.table import age, bar, clean, many, state, table
 from procession.cli.web import port_option, tell_web, web
 from procession.clock import moment
 from procession.commands import hosts, launchers
 from procession.commands.asked import asked
-from procession.errors import HostError
 from procession.model.processing import Processing
 from procession.model.states import State
 from procession.project import Project
@@ -29,28 +25,14 @@ from procession.project import Project
 def up_command(quiet: bool, port: int | None, no_web: bool, options: tuple[str, ...]) -> None:
     """Serve this project: discover, start, retry, settle, answer. Ctrl-C leaves scripts running; 'up' again takes them
     up."""
-    if not sys.platform.startswith("linux"):
-        raise HostError(f"'up' needs Linux (pidfd, flock, /proc); this is {sys.platform}")
-    from procession.launcher import closing  # noqa: PLC0415
-    from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
-    from procession.launcher.loop import Loop  # noqa: PLC0415
-    from procession.launcher.presence import serving  # noqa: PLC0415
-
+    check_host("up")
     with opened(lenient=False, resolve=True, options=options) as project:
-        with serving(project, "up"), web(project, port, wanted=not no_web) as server:
-            log_to(project.var.log, terminal=not quiet)
-            if not quiet:
-                _greet(project)
-                tell_web(project, server)
-            loop = Loop(project, JournalLog(project.store, tell))
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            loop.run()
-            running = len(closing.running_here(project))
-        if not quiet:
-            rest = f"; {many(running, 'script')} run on" if running else ""
-            click.echo(f"procession: stopped{rest}", err=True)
+        serve(
+            project,
+            lambda: _greet(project),
+            quiet=quiet,
+            beside=lambda: web(project, port, wanted=not no_web),
+        )
 
 
 def _greet(project: Project) -> None:
@@ -59,6 +41,7 @@ def _greet(project: Project) -> None:
         f"procession serves {settings.name} with {settings.cpus:g} cpus; Ctrl-C stops it and leaves scripts running",
         err=True,
     )
+    tell_web(project, project.serving.web[0] if project.serving.web else None)
 
 
 @click.command("stop")

@@ -46,10 +46,10 @@ def web(project: Project, port: int | None, *, wanted: bool) -> Iterator[WebServ
         server.project.close()
 
 
-def tell_web(project: Project, server: WebServer | None) -> None:
-    """Where it answers, and where the first token is."""
-    if server is not None:
-        click.echo(f"procession answers at {server.url}; the first token is in {project.var.token}", err=True)
+def tell_web(project: Project, url: str | None) -> None:
+    """Where it answers, if it does, and where the first token is."""
+    if url is not None:
+        click.echo(f"procession answers at {url}; the first token is in {project.var.token}", err=True)
 
 
 @click.command("web")
@@ -63,7 +63,7 @@ def web_command(port: int | None, options: tuple[str, ...]) -> None:
         sockets = listen(project.settings.web, port)
         tokens.first(project)
         server = WebServer(project, sockets)
-        tell_web(project, server)
+        tell_web(project, server.url)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.leave())
         server.run()

@@ -21,7 +21,7 @@ attempt_argument = click.argument("attempt", metavar="ATTEMPT")
 
 @click.command("claim")
 @click.option("--worker", default=None, help="Your name, as the journal shows it.")
-@click.option("--queue", "queues", multiple=True, help="A queue that you serve; without one, the common one.")
+@click.option("--queue", "queues", multiple=True, help="A queue that you serve; without one, general.")
 @click.option("--task", "tasks", multiple=True, help="Only these tasks.")
 @click.option("--label", "labels", multiple=True, help="What you have.")
 @click.option("--limit", type=click.IntRange(1, work.MOST), default=1, show_default=True, help="At most so many.")

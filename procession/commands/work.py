@@ -25,6 +25,7 @@ from procession.model.admission import Candidate, Capacity
 from procession.model.body import MAX_RESULT, json_bytes, keep
 from procession.model.event import check_name, check_text
 from procession.model.outcome import Ending, Outcome
+from procession.model.wants import queue_named
 from procession.project import Project
 from procession.store import bodies, moves, processings, steps, tasks
 from procession.store import work as store
@@ -96,7 +97,9 @@ def claim(
     within a minute.
     """
     _check_worker(worker, queues, labels, limit)
-    return project.store.change(lambda tx: _claim(project, tx, worker, frozenset(queues), limit, only, labels))
+    return project.store.change(
+        lambda tx: _claim(project, tx, worker, frozenset(queue_named(name) for name in queues), limit, only, labels)
+    )
 
 
 def _check_worker(worker: str, queues: Collection[str], labels: Collection[str], limit: int) -> None:

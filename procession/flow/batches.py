@@ -1,8 +1,8 @@
 """Batches go on, a piece in each turn.
 
 In: the oldest batch at work. Out: its next processings done or refused, and the row that says so, in the turn.
-Always: what was done is counted in the transaction in which it was done, so a crash repeats and leaves out nothing; of
-several launchers one does a piece.
+Always: what was done is counted in the transaction in which it was done, so a crash repeats and leaves out
+nothing; of several launchers one does a piece.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Timetables that are due become events; changed definition files are taken in.
 
 In: the files and the clock. Out: at most one event for each task and nominal time.
-Always: of several launchers one submits it, under the lock of the task's row; a periodic task never overlaps itself:
-while one run lives, the next waits, and what was missed meanwhile is one run. Files with a mistake change nothing, and say so.
+Always: a periodic task never overlaps itself: while one run lives, the next waits, and what was missed meanwhile is one
+run; of several launchers one submits it, under the lock of the task's row. Files with a mistake change nothing, and say
+so.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from procession.commands import disk, hosts
+from procession.commands import batches, disk, hosts, instances, work
 from procession.commands.asked import Asked
+from procession.commands.instances import NewInstance
 from procession.errors import Refused
 from procession.store import processings
 from tests.flow.driven import Driven
@@ -202,3 +204,39 @@ def test_a_call_that_made_a_directory_belongs_to_where_it_is(two: Callable[..., 
     pass_(a, b, 700, a)
     assert row(a, pid).place == a.post.place
     assert row(a, pid).bytes >= 5000
+
+
+@pytest.mark.feature("M60")
+def test_every_timetable_batch_and_message_is_served_once_by_launchers_at_a_time(two: Callable[..., Two]) -> None:
+    """G8, I1: two launchers turn at the same moment, again and again; a turn that met the other is taken apart."""
+    tick = '[tasks.tick]\nevery = "10 s"\nrun = "sh one.sh"\n'
+    quiet = '[tasks.quiet]\non = "q"\nexpect = { at_least = 1, per = "5 s" }\nrun = "sh one.sh"\n'
+    a, b = two(FILE + tick + quiet)
+    ids = [a.born("e") for _ in range(60)]
+    made = batches.begin(a.project, "hold", "task:t", {}, "eva")
+    for _ in range(12):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(Driven.turn, (a, b)))
+        for each in (a, b):
+            for key in each.begin():
+                each.executor.end(key, 0)
+            each.clock.advance(5)
+    found = batches.get(b.project, made.id)
+    assert (found.done + found.refused, found.total) == (60, 60)
+    held = a.rows("SELECT processing_id FROM journal WHERE verb = 'hold'")
+    assert len(held) == len(set(held)) == found.done <= len(ids)
+    ticks = a.rows("SELECT e.key, e.repeats FROM event e JOIN processing p ON p.event_id = e.id WHERE p.task = 'tick'")
+    assert len(ticks) >= 3
+    assert {row.repeats for row in ticks} == {0}
+    assert len({row.key for row in ticks}) == len(ticks)
+    silences = a.rows("SELECT id FROM message WHERE kind = 'silence' AND ended_at IS NULL")
+    assert len(silences) == 1
+
+
+@pytest.mark.feature("M23")
+def test_the_common_queue_has_one_name_for_whoever_claims(two: Callable[..., Two]) -> None:
+    a, _ = two(FILE + "[tasks.Sum]\noutside = true\n")
+    instances.submit_all(a.project, "Sum", [NewInstance(key, [key]) for key in ("x", "y")], WHO)
+    assert work.claim(a.project, "w", queues=["other"]) == []
+    assert [each.key for each in work.claim(a.project, "w", queues=["general"])] == ["x"]
+    assert [each.key for each in work.claim(a.project, "w", queues=[""])] == ["y"]
