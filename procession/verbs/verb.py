@@ -137,6 +137,7 @@ def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str,
         raise Denied(
             f"{found.name} needs the scope {found.scope}, and {caller.by} has "
             f"{', '.join(sorted(caller.scopes)) or 'none'}"
+            + (f'; grants = ["{found.scope}"] on its task gives it' if caller.attempt else "")
         )
     if unknown := sorted(arguments.keys() - found.parameters.keys()):
         raise Invalid(

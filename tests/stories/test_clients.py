@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from procession import Client, contract
 from procession.errors import Denied, Invalid, NotFound, Refused
-from tests.stories.site import PYTHON, Site
+from tests.stories.site import Site
 from tests.waiting import eventually
 
 pytestmark = [
@@ -25,7 +26,7 @@ pytestmark = [
 TOML = f"""
 [project]
 name = "served"
-python = "{PYTHON}"
+python = "{sys.executable}"
 
 [web]
 port = 0
@@ -38,6 +39,19 @@ steps = ["sh work.sh {{n}} {{project}}/mended"]
 on = "mend"
 run = "python mend.py {{broken}}"
 grants = ["operate"]
+
+[tasks.steward]
+on = "steer"
+steps = ["python steer.py {{other}}", "echo steered"]
+grants = ["operate"]
+
+[tasks.slow]
+on = "slow"
+run = "sleep 600"
+
+[tasks.outsider]
+on = "intrude"
+run = "python steer.py {{other}}"
 
 [tasks.meddler]
 on = "meddle"
@@ -52,11 +66,23 @@ with procession.client() as client:
     client.retry(int(sys.argv[1]), reason="mended by a script")
 print("asked", procession.ask("GET /processings/" + sys.argv[1])["id"])
 """
+STEER = """
+import sys
+import procession
+
+other = int(sys.argv[1])
+with procession.client() as client:
+    client.pause("steward", reason="once is enough")
+    print("paused:", client.task("steward")["paused"]["reason"])
+    print("running:", [found["task"] for found in client.list("state:running")["items"]])
+procession.ask("POST /processings/%d/cancel" % other, reason="it takes too long")
+print("waits:", procession.ask("GET /processings", query="state:waiting")["items"])
+"""
 
 
 @pytest.fixture
 def served(site: Site) -> Iterator[tuple[Site, str, Path]]:
-    site.write(TOML, work_sh=WORK, mend_py=MEND)
+    site.write(TOML, work_sh=WORK, mend_py=MEND, steer_py=STEER)
     site.up()
     found = eventually(
         lambda: re.search(r"answers at (http://\S+);", site.path("up.out").read_text()), what="the address is told"
@@ -132,6 +158,37 @@ def test_a_script_with_the_grant_does_what_an_operator_may(served: tuple[Site, s
         assert f"asked {broken}" in "".join(client.log(mender))
         story = client.show(broken)["journal"]
         assert any(line["verb"] == "retry" and line["reason"] == "mended by a script" for line in story)
+
+
+def test_a_script_in_a_chain_pauses_its_task_lists_and_cancels_where_it_has_the_grant(
+    served: tuple[Site, str, Path],
+) -> None:
+    site, url, token = served
+    with Client(url, token_file=token) as client:
+        (other,) = client.emit("slow")["processings"]
+        site.until(other, "waiting", "running")
+        (outsider,) = client.emit("intrude", {"other": other})["processings"]
+        assert client.wait(outsider, timeout=60)["state"] == "failed"
+        said = "".join(client.log(outsider))
+        assert "procession.errors.Denied: " in said
+        assert "pause needs the scope operate" in said
+        assert 'grants = ["operate"] on its task gives it' in said
+        assert client.task("steward")["paused"] is None
+        assert client.show(other)["state"] in ("waiting", "running")
+        (steward,) = client.emit("steer", {"other": other})["processings"]
+        assert client.wait(other, timeout=60)["state"] == "cancelled"
+        said = "".join(client.log(steward, "steer"))
+        assert "paused: once is enough" in said
+        assert "'steward'" in said
+        assert "waits: []" in said
+        paused = client.task("steward")["paused"]
+        assert paused["by"].startswith("attempt ")
+        client.resume("steward")
+        assert client.wait(steward, timeout=60)["state"] == "succeeded"
+        story = client.show(other)["journal"]
+        assert any(
+            line["by"].startswith("attempt ") and "it takes too long" in (line["reason"] or "") for line in story
+        ), [(line["verb"], line["by"], line["reason"]) for line in story]
 
 
 def test_threads_share_a_client_of_a_server(served: tuple[Site, str, Path]) -> None:
