@@ -24,7 +24,8 @@ from procession.api.routes import PREFIX, Routes, arguments, model_of
 from procession.api.stream import Hub, wanted_by
 from procession.commands.gathering import Gathering
 from procession.commands.tokens import FORGOTTEN_AFTER
-from procession.errors import ProcessionError
+from procession.errors import Invalid, ProcessionError
+from procession.model.body import check_mime
 from procession.project import Project
 from procession.store import audit, tokens
 from procession.verbs import Caller, Raw, Verb
@@ -42,7 +43,11 @@ WAITING = 64
 """Threads that may wait for events that go the long way; they come when they are needed."""
 SMALL = 16 << 10
 """Bytes of an event that the loop itself reads and checks: some 0.2 ms."""
-INLINE = frozenset({"application/json", "image/png", "image/jpeg"})
+PLAIN = "text/plain; charset=utf-8"
+INLINE = frozenset({PLAIN, "application/json", "image/png", "image/jpeg"})
+"""Types of results that a browser may show: nothing in them is ever run. All else it only stores."""
+SANDBOX = ((b"content-security-policy", b"sandbox; default-src 'none'"),)
+"""On all that is served as it was given, in place of what the guard says of our own pages."""
 Value = TypeVar("Value")
 
 
@@ -195,18 +200,19 @@ def answered(value: Any, status: int) -> Answer:
     """The answer of a verb."""
     if not isinstance(value, Raw):
         return as_json(value, status)
-    mime = value.mime.lower()
-    shown = mime in INLINE or mime.startswith("text/plain")
-    if mime == "text/plain":
-        mime = "text/plain; charset=utf-8"
-    extra = () if shown else ((b"content-disposition", b"attachment"),)
-    return Answer(status, value.body, _header(mime), extra)
+    mime = _header(value.mime)
+    extra = () if mime in INLINE else ((b"content-disposition", b"attachment"),)
+    return Answer(status, value.body, mime, (*SANDBOX, *extra))
 
 
 def _header(mime: str) -> str:
-    """A MIME type that is fit for a header; what is none is plain bytes (B43)."""
-    fit = mime.isascii() and mime.isprintable() and "/" in mime and len(mime) < 200
-    return mime if fit else "application/octet-stream"
+    """A MIME type that is fit for a header; what is none, as an older version let it in, is plain bytes (B43)."""
+    try:
+        found = check_mime(mime)
+    except Invalid:
+        return "application/octet-stream"
+    plain = found.lower().replace(" ", "")
+    return PLAIN if plain in ("text/plain", "text/plain;charset=utf-8") else found
 
 
 def _refused(refused: Problem) -> Answer:
@@ -214,7 +220,9 @@ def _refused(refused: Problem) -> Answer:
 
 
 async def _send(send: Send, receive: Receive, answer: Answer, *, head: bool) -> None:
-    headers = [*guard.HEADERS, *answer.headers, (b"content-type", answer.mime.encode("latin-1"))]
+    own = {name for name, _ in answer.headers}
+    usual = (each for each in guard.HEADERS if each[0] not in own)
+    headers = [*usual, *answer.headers, (b"content-type", answer.mime.encode("latin-1"))]
     if answer.stream is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -22,7 +22,7 @@ from procession.flow.conclude import Conclusion, Which, conclude
 from procession.flow.dispatch import begin
 from procession.flow.room import room_for
 from procession.model.admission import Candidate, Capacity
-from procession.model.body import MAX_RESULT, json_bytes, keep
+from procession.model.body import MAX_RESULT, check_mime, json_bytes, keep
 from procession.model.event import check_name, check_text
 from procession.model.outcome import Ending, Outcome
 from procession.model.wants import queue_named
@@ -396,8 +396,8 @@ def _seconds(value: float) -> float:
 
 def result_body(result: Any, mime: str | None = None) -> tuple[str, bytes]:
     """MIME type and bytes of a result: bytes and text with a type of their own as they are, anything else as JSON."""
-    if mime is not None and (not isinstance(mime, str) or not _is_mime(mime)):
-        raise Invalid(f"{str(mime)[:60]!r} is no MIME type; write e.g. text/plain or image/png")
+    if mime is not None:
+        check_mime(mime)
     if isinstance(result, bytes | bytearray | memoryview):
         content, kind = bytes(result), mime or "application/octet-stream"
     elif isinstance(result, str) and mime is not None and mime.partition(";")[0].strip().lower() != JSON:
@@ -409,8 +409,3 @@ def result_body(result: Any, mime: str | None = None) -> tuple[str, bytes]:
     if len(content) > MAX_RESULT:
         raise Invalid(f"the result is {len(content)} bytes; at most {MAX_RESULT}: put it into a file and tell its path")
     return kind, content
-
-
-def _is_mime(text: str) -> bool:
-    """A type and a subtype, parameters after it; nothing that could end a header."""
-    return len(text) <= 200 and text.isascii() and text.isprintable() and 0 < text.partition(";")[0].find("/") < 100

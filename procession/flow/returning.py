@@ -18,7 +18,7 @@ from procession.errors import Invalid, StaleState, StoreError
 from procession.executors.calls import CallPlan, Heard, Plain, Returned
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.notice import Concluded, notice
-from procession.model.body import Body
+from procession.model.body import Body, check_mime
 from procession.model.outcome import Ending, Outcome
 from procession.model.states import State
 from procession.project import Project
@@ -128,7 +128,7 @@ def _left(project: Project, tx: Tx, each: Returned) -> contract.Left:
     source = f"attempt:{project.attempt_key(*each.which)}"
     left = contract.left_said(said, f"{root}-{ordinal}-", source, root)
     if each.how == "succeeded" and "mime" in said:
-        left.result = (said["mime"], Body(said["form"], each.body.decode(), said["size"]))
+        left.result = (check_mime(said["mime"]), Body(said["form"], each.body.decode(), said["size"]))
     return left
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ MAX_RESULT = 16 << 20
 """Bytes of one result."""
 SHORT = 512
 """Bytes up to which compressing is not worth while."""
+LONGEST_MIME = 200
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_MIME = re.compile(rf"{_WORD}/{_WORD}(?: *; *{_WORD}={_WORD})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class Body:
             return self.text.encode("utf-8", "surrogatepass")
         raw = base64.b64decode(self.text)
         return zlib.decompress(raw) if self.form == "zlib" else raw
+
+
+def check_mime(text: object) -> str:
+    """The MIME type of a result: ``type/subtype``, and ``; name=value`` after it.
+
+    Invalid for any other text: what could be read otherwise than it is meant might be run by a browser.
+    """
+    if not isinstance(text, str) or len(text) > LONGEST_MIME or not _MIME.fullmatch(text):
+        raise Invalid(f"{str(text)[:60]!r} is no MIME type; write e.g. text/plain; charset=utf-8, or image/png")
+    return text
 
 
 def keep(content: bytes) -> Body:

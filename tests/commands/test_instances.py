@@ -349,7 +349,7 @@ def test_a_result_is_served_as_it_was_given(tmp_path: Path, given: Any, mime: st
 
 
 @pytest.mark.feature("M80")  # B43
-@pytest.mark.parametrize("mime", ["text/plain\r\nX: y", "nothing", "", "a/b" * 99, "text/plä"])
+@pytest.mark.parametrize("mime", ["text/plain\r\nX: y", "nothing", "", "a/b" * 99, "text/plä", "text/plain, text/html"])
 def test_a_type_that_could_be_no_header_is_refused(tmp_path: Path, mime: str) -> None:
     d = Driven(tmp_path, FILE)
     submit(d, task="filed")

@@ -82,6 +82,16 @@ def test_a_function_gets_what_it_asks_for(drive: Drive, text: str, came: Any) ->
     assert json.loads(found[1]) == came
 
 
+def test_a_function_whose_result_has_a_type_that_is_none_has_failed(drive: Drive) -> None:
+    """B43."""
+    driven = drive(ONE)
+    handlers(driven, "def work(inputs): return procession.Result('x', 'text/plain, text/html')")
+    pid = driven.born()
+    assert finished(driven, pid) == "failed"
+    assert "MIME" in (driven.step(pid).attempts[-1].reason or "")
+    assert result(driven, pid) is None
+
+
 @pytest.mark.feature("M79")
 def test_progress_messages_and_the_log_are_seen(drive: Drive) -> None:
     driven = drive(ONE)
