@@ -39,6 +39,8 @@ def web(project: Project, port: int | None, *, wanted: bool) -> Iterator[WebServ
         with project.store.begin() as tx:
             launchers.set_url(tx, project.post.launcher_id, server.url)
         project.post.web = (server.url, secret_of_place(project.var.secret))
+        if project.post.calls is not None:
+            project.post.calls.tell(server.url)
     try:
         yield server
     finally:

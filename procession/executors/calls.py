@@ -157,7 +157,9 @@ class Calls:
         self._var = var
         self._launcher_id = launcher_id
         self._set, self._drop = environment
-        self._surroundings = {"installation": installation, "root": str(root), "var": str(var), "command": COMMAND}
+        self._surroundings = {
+            "installation": installation, "root": str(root), "var": str(var), "command": COMMAND,
+        }  # fmt: skip
         self._queues: dict[str, deque[tuple[CallPlan, Order]]] = {}
         self._at: dict[Which, _Worker | None] = {}
         """Every attempt that was submitted and has not been settled → its worker, if it has been sent."""
@@ -207,6 +209,12 @@ class Calls:
         for each in self._taken.returned:
             self._at.pop(each.which, None)
         self._taken = Heard()
+
+    def tell(self, url: str) -> None:
+        """From now on calls find the HTTP API at this address."""
+        self._surroundings["url"] = url
+        for worker in self._workers:
+            worker.known.clear()
 
     def knows(self, which: Which) -> bool:
         """Was it submitted here, and has it not been settled?"""

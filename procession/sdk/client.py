@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from procession.errors import HostError, Invalid
+from procession.sdk import script
 from procession.sdk.access import Access
 from procession.sdk.acting import Acting
 from procession.sdk.instances import Instances
@@ -154,6 +155,9 @@ class Client(Looking, Acting, Steering, Instances, Access):
 def client() -> Client:
     """The client of a script: of the server that runs it, with the token of its attempt; elsewhere that of the project
     here. What it may do beyond its own processing the ``grants`` of its task say."""
+    if script._channel is not None:  # a function that is called: many share one process and its environment
+        address = script._variable("URL")
+        return Client(address, token=script._token()) if address else Client()
     url, token_file = os.environ.get("PROCESSION_URL"), os.environ.get("PROCESSION_TOKEN_FILE")
     return Client(url, token_file=token_file) if url else Client()
 

@@ -145,8 +145,7 @@ def ask(request: str, **arguments: Any) -> Any:
     import http.client  # noqa: PLC0415  20 ms, for those who ask
     from urllib.parse import urlencode, urlsplit  # noqa: PLC0415
 
-    with open(_variable("TOKEN_FILE"), encoding="ascii") as file:
-        headers = {"Authorization": "Bearer " + file.read().strip(), "Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer " + _token(), "Content-Type": "application/json"}
     url, path, body = urlsplit(_variable("URL")), "/api/v1" + path, None
     if method != "GET":
         body = _json("an argument", arguments)
@@ -340,11 +339,10 @@ def _ask(verb: str, asked: Dict[str, Any]) -> Dict[str, Any]:
 
     ``wait`` is in seconds; an answer may come before they are over, and is then asked for again.
     """
-    url, token = _variable("URL"), _variable("TOKEN_FILE")
-    command = _variable("COMMAND")
-    if url and token:
+    url, command = _variable("URL"), _variable("COMMAND")
+    if url:
         try:
-            return _ask_server(url.rstrip("/") + _ROUTES[verb], token, asked)
+            return _ask_server(url.rstrip("/") + _ROUTES[verb], asked)
         except OSError as problem:  # nobody is there, or has an answer now
             if not command:
                 raise LockError("the server at {} does not answer: {}".format(url, problem)) from problem
@@ -353,12 +351,19 @@ def _ask(verb: str, asked: Dict[str, Any]) -> Dict[str, Any]:
     return _ask_command(json.loads(command), verb, asked)
 
 
-def _ask_server(url: str, token_file: str, asked: Dict[str, Any]) -> Dict[str, Any]:
+def _token() -> str:
+    """Of this attempt, for the HTTP API."""
+    if _channel is not None:
+        return str(_channel.token)
+    with open(_variable("TOKEN_FILE"), encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _ask_server(url: str, asked: Dict[str, Any]) -> Dict[str, Any]:
     from urllib.error import HTTPError  # noqa: PLC0415  80 ms, only for scripts that ask
     from urllib.request import ProxyHandler, Request, build_opener  # noqa: PLC0415
 
-    with open(token_file, encoding="ascii") as file:
-        headers = {"Authorization": "Bearer " + file.read().strip(), "Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer " + _token(), "Content-Type": "application/json"}
     if "wait" in asked:
         asked = dict(asked, wait=asked["wait"] > 0)
     request = Request(url, json.dumps(asked).encode(), headers, method="POST")  # noqa: S310  of our own environment
@@ -385,10 +390,12 @@ def _ask_command(command: List[str], verb: str, asked: Dict[str, Any]) -> Dict[s
     import subprocess  # noqa: PLC0415  10 ms, only for scripts that ask
 
     words = [verb, "--json", "--owner", asked["owner"], *(["--wait", str(asked["wait"])] if asked.get("wait") else [])]
-    words += ["--attempt", "{}-{}".format(_variable("KEY"), _variable("ATTEMPT"))]
+    own = (
+        {} if _channel is None else {"PROCESSION_" + name: str(_channel.variables[name]) for name in ("KEY", "ATTEMPT")}
+    )
     done = subprocess.run(
         [*command, *words, "--", *asked["names"]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, check=False,
+        stderr=subprocess.PIPE, check=False, env=dict(os.environ, **own),
     )  # fmt: skip
     with contextlib.suppress(ValueError):
         found: Dict[str, Any] = json.loads(done.stdout.decode("utf-8", "replace"))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import hmac
 import importlib
 import importlib.util
 import inspect
@@ -204,8 +205,17 @@ class Channel:
             "TASK": plan["task"], "PROCESSING": order[2], "STEP": plan["step"], "ATTEMPT": order[3],
             "KEY": "%s-%d-%d" % (plan["installation"], order[2], plan["ordinal"]), "WORK": work + "/files",
             "STEP_DIR": step, "ARTIFACTS": "%s/%d/artifacts" % (step, order[3]), "PROJECT": plan["root"],
-            "CHILDREN": self.extra.get("children", ""), "COMMAND": plan["command"],
+            "CHILDREN": self.extra.get("children", ""), "COMMAND": plan["command"], "URL": plan.get("url", ""),
         }  # fmt: skip
+
+    @property
+    def token(self) -> str:
+        """With which this call may ask the HTTP API: `model.caller.attempt_token`, made where one is asked for."""
+        with open("%s/secret" % self.plan["var"], "rb") as file:
+            secret = file.read()
+        key = "%s-%d" % (self.variables["KEY"], self.order[3])
+        mark = hmac.new(secret, b"attempt:" + key.encode(), "sha256").digest()
+        return "procession_attempt_%s_%s" % (key, base64.urlsafe_b64encode(mark).decode().rstrip("="))
 
     @property
     def extra(self) -> dict[str, Any]:
