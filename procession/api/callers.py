@@ -19,6 +19,7 @@ from procession.project import Project
 from procession.store import steps, tasks, tokens
 from procession.verbs import Caller
 from procession.verbs.access import caller_of, secret_of_place
+from procession.verbs.witness import Line
 
 BELIEVED = 1.0
 """Seconds."""
@@ -55,6 +56,8 @@ class Callers:
         self._noted: dict[str, int] = {}
         self._wrong = Buckets(WRONG, WRONG_PER_SECOND)
         self._attempts = Buckets(1_000, 100.0)
+        self._ended = Bucket(100, 1.0)
+        """Lines of the audit about attempts that have ended and ask on."""
 
     def secret(self, request: Request) -> str:
         """The secret that a request brings; Problem 401 without one."""
@@ -82,7 +85,7 @@ class Callers:
     def look_up(self, secret: str, request: Request) -> Caller:
         """Ask the database whose secret this is; Problem 401 if nobody's. Not in the thread of the loop."""
         if ATTEMPT.fullmatch(secret):
-            return self._attempt(secret, request.client)
+            return self._attempt(secret, request)
         hashed, now = digest(secret), self.project.now()
         with self.project.store.read() as tx:
             found = tokens.find(tx, hashed)
@@ -126,7 +129,8 @@ class Callers:
             except StoreError:
                 self.used = {**used, **self.used}
 
-    def _attempt(self, secret: str, client: str) -> Caller:
+    def _attempt(self, secret: str, request: Request) -> Caller:
+        client = request.client
         key = attempt_of(self._secret, secret)
         which = None if key is None else self.project.read_key(key)
         if key is None or which is None or max(which) >= 1 << 63:
@@ -137,7 +141,12 @@ class Callers:
             by = steps.definition_of_live(tx, *which)
             grants = None if by is None else granted(tasks.get(tx, by).grants)
         if grants is None:
-            raise Problem(403, "Denied", f"the attempt {key} has ended, and its token with it")
+            text = f"the attempt {key} has ended, and its token with it"
+            if self._ended.take():
+                late = Caller(f"attempt {key}", "attempt", frozenset(), None, client, key, which)
+                asked = f"{request.method} {ascii(request.path[:150])[1:-1]}"
+                Line(self.project, late, asked, {}, subject=f"processing:{which[0]}").refused(Denied(text))
+            raise Problem(403, "Denied", text)
         return Caller(f"attempt {key}", "attempt", grants, None, client, key, which)
 
     def _refusal(self, client: str) -> Problem:

@@ -86,7 +86,7 @@ def _decoded(piece: bytes) -> str:
         text = unquote_to_bytes(piece).decode()
     except UnicodeDecodeError:
         text = ""
-    if len(text) > MAX_SEGMENT or "\0" in text or "/" in text or text in (".", ".."):
+    if len(text) > MAX_SEGMENT or "\0" in text or text in (".", ".."):
         raise Problem(404, "NotFound", "there is nothing at this path")
     return text
 

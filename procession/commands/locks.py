@@ -92,6 +92,7 @@ def acquire(
         lacking = standing.lacking(asking, wanted) or _kept(project, tx, standing, asking, wanted)
         if not lacking:
             return _grant(tx, asking, wanted, now)
+        tx.unwitnessed()
         if not wait:
             locks.leave(tx, asking, wanted)
             return Waiting(tuple(lacking), False, 0, SOON)
@@ -261,7 +262,8 @@ def _reserved(project: Project, tx: Tx) -> dict[str, list[tuple[int, float]]]:
     claim that would be made now."""
     serving = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
     capacity = capacity_of(serving[-1]) if serving else Capacity(project.settings.cpus)
-    room = room_for(project, tx, serving[-1].host if serving else "", capacity)
+    place, name, host = (serving[-1].place, serving[-1].name, serving[-1].host) if serving else ("", "", "")
+    room = room_for(project, tx, place, capacity, name, host)
     choice = choose(tx, Definitions(tx), room, None, SPARE)
     found: dict[str, list[tuple[int, float]]] = {}
     for name, kept in room.live.kept.items():

@@ -148,6 +148,12 @@ class Tx:
         if self.dialect == "postgresql":
             self.connection.exec_driver_sql(_dialect.CLAIM_POSTGRESQL)
 
+    def unwitnessed(self) -> None:
+        """What this transaction does is nobody's deed, such as asking again: the audit has no line of it."""
+        witness = WITNESS.get()
+        if witness is not None:
+            witness.silent = True
+
     def submit_alone(self, names: Iterable[str]) -> None:
         """From here to the end of this transaction nobody else submits to what has one of these names, if they say so
         too: what may wait is counted exactly."""
@@ -200,6 +206,9 @@ class Tx:
 
 class Witness(Protocol):
     """What stands by while somebody changes something: the audit, and answers that are given once."""
+
+    silent: bool
+    """There is nothing to tell of the present transaction."""
 
     def begun(self, tx: Tx) -> None:
         """A writing transaction has begun, and nothing is changed yet."""

@@ -56,6 +56,8 @@ class Line:
     once: Once | None = None
     subject: str | None = None
     written: bool = False
+    silent: bool = False
+    """Nothing was done that people would ask for: one that waits asks again, one that works says that it lives."""
     before: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Line:
 
     def begun(self, tx: Tx) -> None:
         """Look how it stands before anything is changed."""
+        self.silent = False
         if not self.written:
             self.before = self._stands(tx)
 
@@ -74,7 +77,8 @@ class Line:
             taken = audit.take_key(tx, self.once.caller, self.once.key, self.once.asked, self.project.now())
             if not taken:
                 raise Taken("another request with this idempotency key is under way, or was done; ask again")
-        tx.gather(audit.add, [self.row("done", None, self._stands(tx))])
+        if not self.silent:
+            tx.gather(audit.add, [self.row("done", None, self._stands(tx))])
         tx.after(self._is_written)
 
     def _is_written(self) -> None:

@@ -97,3 +97,40 @@ def test_a_script_calls_the_api_with_its_token(site: Site) -> None:
             assert secret not in path.read_bytes(), path
     for pid in site.everything():
         assert secret not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.feature("M101")
+@pytest.mark.parametrize("case", ["of another run", "ended", "old number"])
+def test_a_token_that_is_not_its_own_is_refused_and_the_audit_says_so(tmp_path: Path, case: str) -> None:
+    """B49."""
+    with served(tmp_path, TOML) as made:
+        born, token = begun(made, "scene")
+        other, path = made.driven.born("scene"), f"/api/v1/processings/{born}/cancel"
+        if case == "of another run":
+            path = f"/api/v1/processings/{other}/cancel"
+        elif case == "ended":
+            made.driven.end(born)
+        else:
+            token = attempt_token(secret_of_place(made.project.var.secret), made.driven.key(born, number=7))
+        assert made.ask("POST", path, {}, token=token).status == 403
+        (line,) = made.ask("GET", "/api/v1/audit").json["items"]
+        assert (line["via"], line["outcome"]) == ("attempt", "Denied")
+        assert token not in str(line)
+
+
+@pytest.mark.feature("M45", "M101")
+def test_only_what_was_granted_or_released_stands_in_the_audit(tmp_path: Path) -> None:
+    """Names of locks may have slashes and colons, in paths too."""
+    with served(tmp_path, TOML.replace('run = "./one.sh"', 'run = "./one.sh"\ncpus = 0')) as made:
+        one, token = begun(made, "scene")
+        _, other = begun(made, "scene")
+        name = "disk:/data/17"
+        assert made.ask("POST", "/api/v1/locks", {"names": [name]}, token=token).json["granted"]
+        for _ in range(3):
+            assert not made.ask("POST", "/api/v1/locks", {"names": [name], "wait": True}, token=other).json["granted"]
+        found = made.ask("GET", "/api/v1/locks/disk%3A%2Fdata%2F17").json
+        assert [hold["processing"] for hold in found["holders"]] == [one]
+        assert made.ask("POST", "/api/v1/locks/unlock", {"name": name}).status == 200
+        assert made.ask("POST", "/api/v1/locks", {"names": [name], "wait": True}, token=other).json["granted"]
+        lines = made.ask("GET", "/api/v1/audit").json["items"]
+        assert [line["verb"] for line in reversed(lines)] == ["acquire", "unlock", "acquire"]
