@@ -179,9 +179,10 @@ SCENES: dict[str, tuple[str, Callable[[Driven], int], str]] = {
 }  # fmt: skip
 ASKED_ALONE = {
     "disk", "disk_full", "disk_unknown", "too_much_disk", "draining", "place", "silent", "lock", "queue", "gpus",
+    "scheduled", "pausing", "outside", "not_a_call",
 }  # fmt: skip
-"""Scenes that the tests of the disk, of leaving, of several launchers, of locks and of queues have; their sentences are
-asked for below."""
+"""Scenes that other tests have: of the disk, of leaving, of several launchers, of locks, of queues, of calls and of
+work elsewhere; their sentences are asked for below."""
 
 
 @pytest.mark.parametrize("code", SCENES)
