@@ -23,7 +23,7 @@ from tests.flow.invariants import locks_are_of_the_living
 
 NAMES = ("a", "b", "tape", "pair")
 CAPACITY = {"a": 1, "b": 1, "tape": 1, "pair": 2}
-TOML = '[limits]\ntape = 1\npair = 2\n[tasks.t]\non = "e"\nrun = "./one.sh"\nretry = { attempts = 99, delay = "1s" }\n'
+TOML = '[limits]\ntape = 1\npair = 2\n[tasks.t]\non = "e"\nrun = "./one.sh"\nretry = { attempts = 99, delay = 0 }\n'
 SETS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
 WHO = st.integers(0, 2)
 
