@@ -149,7 +149,7 @@ class App:
     def _call(self, caller: Caller, verb: Verb, given: dict[str, Any], key: str | None) -> Answer:
         if key is None:
             return answered(verbs.call(self.project, caller, verb.name, given), verb.status)
-        with once.asked_once(self.project, caller, verb.name, given, key) as asked:
+        with once.asked_once(self.project, caller, verb, given, key) as asked:
             if asked.before is None:
                 value = verbs.call(self.project, caller, verb.name, given, once=asked.once)
                 asked.answer(answered(value, verb.status))

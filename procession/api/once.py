@@ -2,7 +2,8 @@
 
 *In:* the header ``Idempotency-Key`` of a request that changes something. *Out:* the answer; that of the first time, if
 there was one. *Always:* the key is taken in the transaction of the change, so whatever is killed when, what was asked
-once is done at most once; a refusal takes no key. Keys are kept for `KEPT` and are each caller's own.
+once is done at most once; a refusal takes no key. Keys are kept for `KEPT` and are each caller's own. Of a secret
+nothing is kept, neither of one that was sent nor of one that was answered: who asks again is told only that it was done.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from procession.api.problems import Problem
 from procession.api.request import Answer, Request
 from procession.project import Project
 from procession.store import audit
-from procession.verbs import Caller
-from procession.verbs.witness import Once, Taken
+from procession.verbs import Caller, Verb
+from procession.verbs.witness import HIDDEN, Once, Taken
 
 KEPT = 24 * 3_600_000_000
 """Microseconds for which an answer is kept."""
@@ -32,6 +33,8 @@ class Asked:
 
     project: Project
     once: Once
+    secret: bool = False
+    """Is a secret in the request or in its answer?"""
     before: Answer | None = None
     """What was answered the first time."""
     now: Answer | None = None
@@ -44,19 +47,21 @@ class Asked:
         return found
 
     def answer(self, answer: Answer) -> None:
-        """Keep what is answered."""
+        """Keep what is answered; of a secret, that it was."""
         self.now = answer
+        kept = "" if self.secret else answer.body.decode()
         with self.project.store.begin() as tx:
-            audit.set_answer(tx, self.once.caller, self.once.key, answer.status, answer.body.decode())
+            audit.set_answer(tx, self.once.caller, self.once.key, answer.status, kept)
 
 
 @contextmanager
 def asked_once(
-    project: Project, caller: Caller, verb: str, given: dict[str, Any], key: str
+    project: Project, caller: Caller, verb: Verb, given: dict[str, Any], key: str
 ) -> Iterator[Asked]:  # fmt: skip
     """A request with this key; Problem where the key belongs to another request, or its answer is not known."""
-    request = hashlib.sha256(repr((verb, sorted(given.items()))).encode("utf-8", "surrogatepass")).hexdigest()
-    asked = Asked(project, Once(caller.token or caller.by, key, request))
+    open_ = sorted((name, value) for name, value in given.items() if name not in HIDDEN)  # a hash can be guessed
+    request = hashlib.sha256(repr((verb.name, open_)).encode("utf-8", "surrogatepass")).hexdigest()
+    asked = Asked(project, Once(caller.token or caller.by, key, request), verb.secret or not HIDDEN.isdisjoint(given))
     asked.before = _before(project, asked.once)
     try:
         yield asked
@@ -75,8 +80,13 @@ def _before(project: Project, once: Once) -> Answer | None:
         raise Problem(422, "Invalid", "this idempotency key was used for another request; use a new one")
     if not found.status:
         raise Problem(
-            409, "Duplicate", "this request is being done, or was done and its answer is lost; look, then ask anew",
+            409, Taken.__name__, "this request is being done, or was done and its answer is lost; look, then ask anew",
             ((b"retry-after", b"1"),),
+        )  # fmt: skip
+    if not found.body:
+        raise Problem(
+            409, "Refused", "this request was done when it came first; a secret was in it, so its answer was not kept "
+            "and cannot be shown again: if the secret is lost, revoke it and make a new one",
         )  # fmt: skip
     return Answer(found.status, found.body.encode(), headers=REPLAYED)
 

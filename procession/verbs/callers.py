@@ -18,7 +18,7 @@ from procession.verbs.verb import Caller, verb
 MOST = 500
 
 
-@verb("token-add", "admin", "POST /tokens", status=201)
+@verb("token-add", "admin", "POST /tokens", status=201, secret=True)
 def token_add(
     project: Project, caller: Caller, name: str, scopes: list[str], groups: list[str] | None = None,
     account: str | None = None, expires: str | None = None,
@@ -41,7 +41,7 @@ def token_revoke(project: Project, caller: Caller, key: str) -> Any:
     return {"key": key, "revoked": True}
 
 
-@verb("login-link", "admin", "POST /login-links", status=201)
+@verb("login-link", "admin", "POST /login-links", status=201, secret=True)
 def login_link(project: Project, caller: Caller, account: str | None = None) -> Any:
     """A link that opens one session in a browser, once, within five minutes."""
     made = tokens.link(project, caller.by, account)

@@ -72,6 +72,8 @@ class Verb:
     parameters: Mapping[str, inspect.Parameter] = field(default_factory=dict)
     status: int = 200
     """Of the answer over HTTP, where all went well."""
+    secret: bool = False
+    """Is there a secret in its answer, which nobody may keep but who asked?"""
 
     @property
     def changes(self) -> bool:
@@ -83,14 +85,14 @@ VERBS: dict[str, Verb] = {}
 """Name → verb; complete after `load`."""
 
 
-def verb(name: str, scope: Scope, http: str, *, status: int = 200) -> Callable[[Act], Act]:
+def verb(name: str, scope: Scope, http: str, *, status: int = 200, secret: bool = False) -> Callable[[Act], Act]:
     """Make a function a verb: ``@verb("retry", "operate", "POST /processings/{id}/retry")``."""
 
     def made(act: Act) -> Act:
         method, _, path = http.partition(" ")
         parameters = dict(list(inspect.signature(act).parameters.items())[2:])
         assert name not in VERBS, f"there are two verbs {name}"
-        VERBS[name] = Verb(name, scope, method, path, act, parameters, status)
+        VERBS[name] = Verb(name, scope, method, path, act, parameters, status, secret)
         return act
 
     return made

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("procession")
 
-HIDDEN = frozenset({"password", "secret", "code", "token_secret"})
+HIDDEN = frozenset({"password", "secret", "token_secret"})
 """Arguments whose values nobody reads again."""
 LONGEST = 4_000
 """Characters of the arguments that are kept."""

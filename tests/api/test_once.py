@@ -1,10 +1,15 @@
 """What is sent again is answered again and not done again; what comes at the same time is stored together."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from procession.store import events
+from procession.errors import Refused
+from procession.sdk import problems
+from procession.sdk.remote import Remote
+from procession.store import audit, events
 from tests.api.served import Served
 
 
@@ -22,6 +27,66 @@ def test_a_request_with_a_key_is_done_once(served: Served) -> None:
     assert again.headers["idempotent-replayed"] == "true"
     other = served.ask("POST", "/api/v1/accounts", {"name": "another"}, headers=headers)
     assert other.status == 422
+
+
+@pytest.mark.feature("M103", "P29")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tokens", {"name": "once", "scopes": ["read"]}),
+        ("/login-links", {}),
+        ("/accounts", {"name": "secretive", "password": "S3CR3T-canary"}),
+    ],
+)
+def test_no_secret_is_kept_for_who_asks_again(served: Served, path: str, body: dict[str, object]) -> None:
+    """B46: nor a hash of one, of which a password could be guessed."""
+    headers = {"Idempotency-Key": f"secret{path}"}
+    first = served.ask("POST", f"/api/v1{path}", body, headers=headers)
+    assert first.status == 201
+    again = served.ask("POST", f"/api/v1{path}", body, headers=headers)
+    assert (again.status, again.json["code"]) == (409, "Refused")
+    assert "was done" in again.json["detail"]
+    (row,) = served.driven.rows(f"SELECT status, body, asked FROM answer WHERE key = 'secret{path}'")
+    assert (row.status, row.body) == (201, "")
+    other = {**body, "password": "another password"} if "password" in body else body
+    same = served.ask("POST", f"/api/v1{path}", other, headers=headers)
+    assert same.status == 409
+
+
+@pytest.mark.feature("P8")
+def test_a_request_whose_answer_was_lost_is_no_duplicate_to_the_client(served: Served) -> None:
+    """The client asks again while it is under way; then it says that nobody knows, and not that the name is taken."""
+    served.ask("POST", "/api/v1/accounts", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
+    with served.project.store.begin() as tx:
+        audit.set_answer(tx, served.admin.removeprefix("procession_")[:8], "lost-1", 0, "")  # killed in between
+    again = served.ask("POST", "/api/v1/accounts", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
+    assert (again.status, problems.code_of(again.body)) == (409, problems.UNDER_WAY)
+    assert type(problems.error_of(again.status, again.body)) is Refused
+
+
+@pytest.mark.feature("P8")
+def test_the_client_gets_the_answer_that_it_lost(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange = Remote._exchange
+    answers: list[tuple[int, bytes]] = []
+
+    def losing(self: Remote, *asked: Any) -> tuple[int, str, bytes]:
+        """The first answer is lost, the second sending comes while the first is under way."""
+        status, mime, content = exchange(self, *asked)
+        answers.append((status, content))
+        if len(answers) < 3:
+            with served.project.store.begin() as tx:
+                stands = 0 if len(answers) == 1 else 201
+                tx.connection.execute(text(f"UPDATE answer SET status = {stands} WHERE body LIKE '%astray%'"))
+        if len(answers) == 1:
+            raise ConnectionResetError("lost")
+        return status, mime, content
+
+    monkeypatch.setattr(Remote, "_exchange", losing)
+    asker = Remote(f"http://{served.host}", served.admin, 10)
+    found = asker.ask("user-add", {"name": "astray"})
+    assert [status for status, _ in answers] == [201, 409, 201]
+    assert found.body == answers[0][1]
+    asker.close()
 
 
 def test_a_refusal_takes_no_key(served: Served) -> None:
