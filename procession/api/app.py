@@ -22,6 +22,7 @@ from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Receive, Request, Send, as_json
 from procession.api.routes import PREFIX, Routes, arguments, model_of
 from procession.api.stream import Hub, wanted_by
+from procession.api.waiting import Waiting
 from procession.commands.gathering import Gathering
 from procession.commands.tokens import FORGOTTEN_AFTER
 from procession.errors import Invalid, ProcessionError
@@ -66,6 +67,7 @@ class App:
         self.hub = Hub(project, self.upkeep)
         self._read: set[str] = set()
         """Verbs whose arguments the loop reads itself."""
+        self.waiting = Waiting()
         self._swept_at = 0
         self._told = Bucket(20, 0.2)
         self.by_address = Buckets(20_000, 4_000.0)
@@ -134,7 +136,15 @@ class App:
             answer = await self._arrive(caller, verb, path, query, body)
             if answer is not None:
                 return answer
+        if verb.name == "wait":
+            return await self._wait(caller, verb, arguments(verb, path, query, body))
         return await self.apart(lambda: self._call(caller, verb, arguments(verb, path, query, body), key), pool)
+
+    async def _wait(self, caller: Caller, verb: Verb, given: dict[str, Any]) -> Answer:
+        async def look(now: dict[str, Any]) -> Any:
+            return await self.apart(lambda: verbs.call(self.project, caller, verb.name, now))
+
+        return as_json(await self.waiting.until_ended(given, look), verb.status)
 
     async def _arrive(
         self, caller: Caller, verb: Verb, path: Mapping[str, str], query: Mapping[str, str], body: Any

@@ -3,7 +3,7 @@
 *In:* the header ``Idempotency-Key`` of a request that changes something. *Out:* the answer; that of the first time, if
 there was one. *Always:* the key is taken in the transaction of the change, so whatever is killed when, what was asked
 once is done at most once; a refusal takes no key. Keys are kept for `KEPT` and are each caller's own. Of a secret
-nothing is kept, neither of one that was sent nor of one that was answered: who asks again is told only that it was done.
+nothing is kept, of one sent or of one answered: who asks again is told only that it was done.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from procession.units import to_seconds
 from procession.verbs.verb import Caller, Raw, verb
 
 MOST_LISTED = 500
-LONGEST_WAIT = 60.0
-"""Seconds that one call waits; whoever waits longer asks again."""
+LONGEST_WAIT, USUAL_WAIT = 60.0, 30.0
+"""Seconds that one call waits at most, whoever waits longer asks again; and where it says nothing."""
 
 
 @verb("register", "define", "POST /tasks")
@@ -99,9 +99,14 @@ def status(project: Project, caller: Caller, task: str, key: str) -> dict[str, A
 
 
 @verb("wait", "read", "GET /processings/{id}/wait")
-def wait(project: Project, caller: Caller, id: int, timeout: float = 30.0) -> dict[str, Any]:
+def wait(project: Project, caller: Caller, id: int, timeout: float = USUAL_WAIT) -> dict[str, Any]:
     """Wait until a processing has ended, at most a minute; then as it is, ended or not."""
-    return _waited(project, instances.wait(project, id, min(max(to_seconds(timeout), 0.0), LONGEST_WAIT)))
+    return _waited(project, instances.wait(project, id, span(timeout)))
+
+
+def span(timeout: float | None) -> float:
+    """Seconds that one call waits, of those that it asks for."""
+    return min(max(to_seconds(USUAL_WAIT if timeout is None else timeout), 0.0), LONGEST_WAIT)
 
 
 def _waited(project: Project, found: Processing) -> dict[str, Any]:
