@@ -8,24 +8,31 @@ verb is closed to them until it says what it is about; what is not theirs is not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from procession.errors import Denied, NotFound
+from procession.model.processing import Processing
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import processings, tasks
+from procession.store import processings, tasks, wishes
 from procession.store.database import Tx
+
+if TYPE_CHECKING:
+    from procession.verbs.verb import Verb
 
 Groups = frozenset[str] | None
 
 LISTS = ("/processings", "/tasks", "/status", "/instances", "/health")
-"""Paths whose answers name the task of each thing in them, so that they can be sifted."""
+"""Paths of verbs that only look, whose answers name the task of each thing in them, so that they can be sifted."""
+USUAL_GROUP = ""
+"""Of a task that names none."""
 
 
-def check(project: Project, groups: Groups, path: str, arguments: Mapping[str, Any]) -> None:
+def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, Any]) -> None:
     """Raise unless what this call is about is of these groups."""
     if groups is None:
         return
+    path = verb.path
     with project.store.read() as tx:
         theirs = _tasks(tx, groups)
         if path in ("/events", "/hooks/{event}") and "event" in arguments:
@@ -34,11 +41,15 @@ def check(project: Project, groups: Groups, path: str, arguments: Mapping[str, A
             found = processings.find(tx, arguments["id"])
             if found is None or found.task not in theirs:
                 raise NotFound(f"there is no processing {arguments['id']}")
+            if arguments.get("children"):
+                _check_descendants(tx, theirs, found)
+        elif verb.name in ("register", "unregister"):
+            _check_registered(tx, groups, verb.name == "register", arguments)
         elif path.startswith("/tasks/{") or arguments.get("task") is not None:
             task = arguments.get("task", arguments.get("name"))
             if task not in theirs:
                 raise NotFound(f"there is no task {str(task)[:60]!r}")
-        elif path not in LISTS:
+        elif verb.changes or path not in LISTS:
             raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
 
 
@@ -48,6 +59,38 @@ def _check_event(tx: Tx, theirs: frozenset[str], arguments: Mapping[str, Any]) -
     taking = [task.name for task in tasks.current(tx).values() if _takes(task, name, params)]
     if not taking or not theirs.issuperset(taking):
         raise Denied(f"event {str(name)[:60]} starts what is not of your groups of tasks; ask an administrator")
+
+
+def _check_descendants(tx: Tx, theirs: frozenset[str], top: Processing) -> None:
+    """What is done to all that came of it must be theirs in all of it."""
+    known, upcoming = {top.id}, [top.root]
+    while upcoming:
+        for child_id in wishes.born_of(tx, upcoming.pop()):
+            child = None if child_id in known else processings.find(tx, child_id)
+            if child is None:
+                continue
+            if child.task not in theirs:
+                raise Denied(
+                    f"something that came of processing {top.id} is not of your groups of tasks; leave the children "
+                    "out, or ask an administrator"
+                )
+            known.add(child_id)
+            upcoming.append(child.root)
+
+
+def _check_registered(tx: Tx, groups: frozenset[str], new: bool, arguments: Mapping[str, Any]) -> None:
+    """A task may be put into a group by whoever has that group, and the one in which it is or has been; and forgotten
+    by whoever has this one."""
+    name, options = arguments["name"], arguments.get("options") or {}
+    stands = tasks.stand(tx, name) if isinstance(name, str) else None
+    before = None if stands is None else tasks.get(tx, stands.definition_id).group
+    after = (options.get("group") if isinstance(options, dict) else None) or USUAL_GROUP
+    wanted = [*([after] if new else []), *([] if before is None else [before])]
+    if not all(isinstance(group, str) and group in groups for group in wanted):
+        raise Denied(
+            f"you are limited to the groups {', '.join(sorted(groups))}: register a task with one of them as the group "
+            "among its options, under a name that no other group has"
+        )
 
 
 def _takes(task: Task, name: Any, params: Any) -> bool:

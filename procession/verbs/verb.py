@@ -148,4 +148,4 @@ def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str,
     for parameter in found.parameters.values():
         if parameter.default is parameter.empty and parameter.name not in arguments:
             raise Invalid(f"{found.name} needs {parameter.name}")
-    groups.check(project, caller.groups, found.path, arguments)
+    groups.check(project, caller.groups, found, arguments)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from procession.commands import events as births
 from procession.model.caller import ROLES
+from procession.model.event import NewEvent
 from procession.verbs import load
 from tests.api.served import Served
 
@@ -47,6 +49,38 @@ def test_a_role_may_what_it_says_on_every_route(served: Served, role: str) -> No
         allowed = (403, 400) if verb.changes or verb.parameters else (403,)
         assert got.status in ((401,) if token is None else allowed), (name, got)
         assert token is None or got.status != 400 or got.json["detail"].startswith(name), (name, got)
+
+
+@pytest.mark.feature("M111")
+def test_who_is_limited_to_a_group_deletes_nothing_else_with_its_children(served: Served) -> None:
+    """B9."""
+    token = served.token("read", "operate", groups=["sar"])
+    top = served.driven.born("echo")
+    (below,) = births.submit(served.project, NewEvent("scene", origin_id=top)).processings
+    for born in (top, below):
+        assert served.ask("POST", f"/api/v1/processings/{born}/cancel").status == 200
+    served.driven.turn()
+    refused = served.ask("DELETE", f"/api/v1/processings/{top}", {"children": True}, token=token)
+    assert (refused.status, refused.json["code"]) == (403, "Denied")
+    assert served.ask("GET", f"/api/v1/processings/{below}").status == 200
+    assert served.ask("DELETE", f"/api/v1/processings/{top}", {}, token=token).status == 200
+
+
+@pytest.mark.feature("M111")
+def test_who_is_limited_to_a_group_registers_tasks_of_that_group_alone(served: Served) -> None:
+    """B9: neither puts one into another group, nor takes one out of it, nor forgets it."""
+    token = served.token("define", groups=["sar"])
+
+    def register(name: str, group: object, by: str = "") -> int:
+        return served.ask("POST", "/api/v1/tasks", {"name": name, "options": {"group": group}}, token=by).status
+
+    assert register("theirs", "optical") == 200
+    assert [register("new", group, token) for group in ("optical", None, ["sar"])] == [403, 403, 403]
+    assert register("theirs", "sar", token) == 403
+    assert served.ask("DELETE", "/api/v1/tasks/theirs", {}, token=token).status == 403
+    assert register("ours", "sar", token) == 200
+    assert register("ours", "optical", token) == 403
+    assert served.ask("DELETE", "/api/v1/tasks/ours", {}, token=token).status == 200
 
 
 @pytest.mark.feature("M111")
