@@ -30,7 +30,8 @@ log = logging.getLogger("procession")
 MOST = 100
 """Streams at the same time."""
 HEARTBEAT = 15.0
-"""Seconds between two comments, so that everybody in between knows that it lives; then the token is looked at again."""
+"""Seconds between two comments, so that everybody in between knows that it lives; then the token is looked at again,
+however much there is to tell."""
 LIVELY, QUIET = 0.25, 1.0
 """Seconds between two looks at the journal: while somebody listens, and while nobody does."""
 GAP_SECONDS = 2.0
@@ -172,6 +173,7 @@ class Feed:
         self._holds = holds
         self._queue: asyncio.Queue[list[Told] | None] = asyncio.Queue()
         self._size = 0
+        self._due = time.monotonic() + HEARTBEAT
 
     def put(self, found: list[Told]) -> None:
         """Entries that are new."""
@@ -196,18 +198,15 @@ class Feed:
                 if not found:
                     break
                 self._after = found[-1][0].id
+                if not await self._still_holds():
+                    return
                 if text := self._text(found):
                     yield text
-            while True:
-                try:
-                    came = await asyncio.wait_for(self._queue.get(), HEARTBEAT)
-                except TimeoutError:
-                    if not await loop.run_in_executor(None, self._holds):
+            while (came := await self._next()) is not None:
+                if time.monotonic() >= self._due:
+                    if not await self._still_holds():
                         return
                     yield b": still here\n\n"
-                    continue
-                if came is None:
-                    return
                 self._size -= len(came)
                 came = [told for told in came if told[0].id > self._after]
                 if text := self._text(came):
@@ -215,6 +214,20 @@ class Feed:
                 self._after = max(self._after, came[-1][0].id if came else 0)
         finally:
             self._hub.feeds.discard(self)
+
+    async def _next(self) -> list[Told] | None:
+        """What is new; nothing where it is time for a comment; None where it is over."""
+        try:
+            return await asyncio.wait_for(self._queue.get(), max(0.0, self._due - time.monotonic()))
+        except TimeoutError:
+            return []
+
+    async def _still_holds(self) -> bool:
+        """Does the token let in whoever listens? Looked at when it is time."""
+        if time.monotonic() < self._due:
+            return True
+        self._due = time.monotonic() + HEARTBEAT
+        return await asyncio.get_running_loop().run_in_executor(None, self._holds)
 
     def _text(self, found: list[Told]) -> bytes:
         return b"".join(_event(told) for told in found if self._wanted.takes(told))

@@ -106,3 +106,21 @@ def test_a_stream_ends_when_its_token_is_revoked(served: Served, monkeypatch: py
             return False
 
         eventually(ended)
+
+
+def test_a_stream_ends_when_its_token_is_revoked_however_much_there_is_to_tell(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B9."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 1.0)
+    monkeypatch.setattr(stream, "LIVELY", 0.05)
+    token = served.token("read")
+    with closing(opened(served, token=token)) as connection:
+        connection.recv(4096)
+        served.ask("DELETE", f"/api/v1/tokens/{token.removeprefix('procession_')[:8]}")
+
+        def ended() -> bool:
+            served.driven.born("scene")  # told long before it is time for a comment
+            return connection.recv(65_536) == b""
+
+        eventually(ended)
