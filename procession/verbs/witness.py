@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ log = logging.getLogger("procession")
 
 HIDDEN = frozenset({"password", "secret", "token_secret"})
 """Arguments whose values nobody reads again."""
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: a byte of an argument that was no UTF-8. Nobody could be shown it again."""
 LONGEST = 4_000
 """Characters of the arguments that are kept."""
 
@@ -125,13 +128,13 @@ def witnessed(line: Line) -> Iterator[None]:
     except Exception as error:
         WITNESS.set(None)
         if not isinstance(error, StoreError):
-            _quietly(line, error)
+            quietly(line, error)
         raise
     finally:
         WITNESS.reset(token)
 
 
-def _quietly(line: Line, error: Exception) -> None:
+def quietly(line: Line, error: Exception) -> None:
     """A refusal is told to whoever asked, also where it cannot be noted."""
     try:
         line.refused(error)
@@ -142,7 +145,7 @@ def _quietly(line: Line, error: Exception) -> None:
 def told(arguments: Mapping[str, Any]) -> str:
     """Arguments as the audit keeps them: without secrets, and not without end."""
     shown = {name: "***" if name in HIDDEN else value for name, value in arguments.items() if value is not None}
-    text = json.dumps(shown, ensure_ascii=False, default=str)
+    text = _HALF.sub("\N{REPLACEMENT CHARACTER}", json.dumps(shown, ensure_ascii=False, default=str))
     if len(text) > LONGEST:
         text = json.dumps({"cut": text[:LONGEST]}, ensure_ascii=False)
     return _plain(text)

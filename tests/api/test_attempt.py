@@ -53,6 +53,12 @@ def test_an_attempt_may_submit_events_and_nothing_else(tmp_path: Path) -> None:
         made.driven.end(born)
         got = made.ask("POST", "/api/v1/hooks/scene", {"n": 3}, token=token)
         assert (got.status, "ended" in got.json["detail"]) == (403, True)
+        assert made.ask("GET", "/api/v1/health", token=token).status == 403
+        late = made.ask("GET", "/api/v1/audit?verb=use-token").json["items"]
+        told = [
+            (line["subject"], line["outcome"], line["via"]) for line in late if line["token"] == made.driven.key(born)
+        ]
+        assert told == [(f"processing:{born}", "Denied", "attempt")]
         lines = made.ask("GET", "/api/v1/audit?verb=hook").json["items"]
         assert [line["via"] for line in lines] == ["attempt"]
         assert token not in str(lines)
