@@ -68,6 +68,8 @@ class App:
         self._read: set[str] = set()
         """Verbs whose arguments the loop reads itself."""
         self.waiting = Waiting()
+        self.throttled = 0
+        """Tries to log in that were too many."""
         self._swept_at = 0
         self._told = Bucket(20, 0.2)
         self.by_address = Buckets(20_000, 4_000.0)

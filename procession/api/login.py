@@ -2,7 +2,8 @@
 
 *In:* ``POST /login`` with ``{"code": …}`` or ``{"account": …, "password": …}``. *Out:* the cookie of a session.
 *Always:* the link carries its code behind ``#``, which no browser sends to a server, so that it stands in no log; a
-password is tried at most ten times a minute for an account and for an address; nobody learns which accounts there are.
+password is tried at most ten times a minute for an account and for an address, and a code for an address; what comes
+beyond that is counted and leaves no line in the audit; nobody learns which accounts there are.
 """
 
 from __future__ import annotations
@@ -93,21 +94,22 @@ class Login:
         project = self._app.project
         account = given.get("account", "link")[:128]
         caller = Caller(account if "account" in given else "login link", "http", frozenset(), None, client)
+        self._throttle(account if "account" in given else None, client)
+        if given.keys() not in ({"code"}, {"account", "password"}):
+            raise Problem(400, "Invalid", "log in with a code, or with account and password")
         try:
             with witnessed(Line(project, caller, "login", {"account": given.get("account", "")[:128]})):
                 if given.keys() == {"code"}:
                     return tokens.use_link(project, given["code"])
-                if given.keys() != {"account", "password"}:
-                    raise Problem(400, "Invalid", "log in with a code, or with account and password")
-                self._throttle(account, client)
                 with AT_ONCE:
                     return tokens.log_in(project, account, given["password"])
         except (Denied, NotFound) as error:
             raise Problem(401, "Denied", str(error), CHALLENGE) from None
 
-    def _throttle(self, account: str, client: str) -> None:
-        by_account, by_address = self._by_account[account].take(), self._by_address[client].take()
-        if not (by_account and by_address):
+    def _throttle(self, account: str | None, client: str) -> None:
+        by_address = self._by_address[client].take()
+        if not by_address or (account is not None and not self._by_account[account].take()):
+            self._app.throttled += 1
             raise Problem(429, "TooMany", "too many tries to log in; wait a minute", ((b"retry-after", b"60"),))
 
     def _cookie(self, value: str, seconds: int = SESSION_SECONDS) -> tuple[tuple[bytes, bytes], ...]:

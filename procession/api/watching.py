@@ -46,7 +46,7 @@ class Watching:
         caller = await self._app.caller(request)
         if "read" not in caller.scopes or caller.groups is not None:
             raise Problem(403, "Denied", "the metrics need the scope read, for all groups of tasks")
-        text = await self._app.apart(lambda: exposition(self._app.project))
+        text = await self._app.apart(lambda: exposition(self._app.project, self._app.throttled))
         return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -60,7 +60,7 @@ def _problem(project: Project) -> str | None:
     return None if served else "nobody serves this project"
 
 
-def exposition(project: Project) -> str:
+def exposition(project: Project, throttled: int) -> str:
     """All metrics in the text format of Prometheus."""
     with project.store.read() as tx:
         counts, events = processings.counts(tx), tallies.totals(tx, "event")
@@ -80,6 +80,7 @@ def exposition(project: Project) -> str:
             "events_total", "counter", "Events by name: received, new, repeats, refused.",
             [({"event": name, "what": what}, n) for name, whats in events.items() for what, n in whats.items()],
         ),
+        _metric("logins_throttled_total", "counter", "Tries to log in that were too many.", [({}, throttled)]),
     ]  # fmt: skip
     return "".join(found)
 

@@ -2,13 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from procession.commands import tokens
-from procession.errors import Denied
+from procession.errors import Denied, ProcessionError
 from procession.model.caller import ROLES, digest, hashed, is_password
+from procession.verbs import Caller, call
 from tests.api.served import Served
+from tests.api.served import served as serving
 from tests.waiting import eventually
 
 
@@ -119,6 +122,22 @@ def test_passwords_are_tried_ten_times_a_minute(served: Served) -> None:
     assert set(statuses) == {401, 429}
 
 
+@pytest.mark.feature("M112")
+def test_tries_beyond_that_are_counted_and_not_each_written_down(tmp_path: Path) -> None:
+    """B45: codes of links as well; what comes without end must not fill the audit."""
+    with serving(tmp_path) as made:
+        origin = {"Origin": f"http://{made.host}"}
+        code = "procession_" + "A" * 43
+        for body in ({"code": code}, {"account": "x", "password": "y"}, {"nothing": "known"}):
+            statuses = [made.ask("POST", "/login", body, token=None, headers=origin).status for _ in range(12)]
+            assert statuses[-1] == 429
+        (row,) = made.driven.rows("SELECT count(*) AS n FROM audit WHERE verb = 'login'")
+        assert row.n <= 12
+        text = made.ask("GET", "/metrics").body.decode()
+        counted = int(re.search(r"^procession_logins_throttled_total (\d+)$", text, re.MULTILINE)[1])  # type: ignore[index]
+        assert counted >= 24
+
+
 def test_a_password_is_kept_so_that_it_cannot_be_read() -> None:
     kept = hashed("correct horse", b"0123456789abcdef")
     assert "correct" not in kept
@@ -150,3 +169,14 @@ def test_no_secret_is_in_the_database_or_in_an_answer(served: Served) -> None:
     assert any(digest(made["secret"]).encode() in path.read_bytes() for path in files)
     for path in ("tokens", "audit", "health"):
         assert made["secret"] not in json.dumps(served.ask("GET", f"/api/v1/{path}").json)
+
+
+@pytest.mark.feature("M103")
+def test_what_was_asked_with_half_a_character_can_be_shown(served: Served) -> None:
+    """B12: from a command line that was no UTF-8."""
+    who = Caller("somebody", "cli")
+    with pytest.raises(ProcessionError):
+        call(served.project, who, "cancel", {"id": 987654321, "reason": "caf\udce9", "step": "\udce9"})
+    got = served.ask("GET", "/api/v1/audit?verb=cancel&limit=1")
+    assert got.status == 200
+    assert got.json["items"][0]["asked"]["reason"] == "caf\ufffd"
