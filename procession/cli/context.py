@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from procession.errors import Refused
 from procession.project import Project, person
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -40,31 +41,63 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
         project.close()
 
 
-ACTING = frozenset(
-    {"emit", "stop", "read", "pause", "resume", "set", "reset", "retry", "restart", "cancel", "hold", "release",
-     "run-now", "delete", "accept", "pin", "unpin", "register", "unregister", "submit", "instance", "redeliver",
-     "unlock", "batches", "give-up"}
+LOOKING = frozenset(
+    {"status", "tasks", "doctor", "messages", "settings", "locks", "launchers", "stats", "books", "events", "event",
+     "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries"}
 )  # fmt: skip
-"""Commands that change something and do not go through the door of the verbs, which notes what goes through it."""
+"""Commands that only look."""
+APART = frozenset(
+    {"up", "launcher", "web", "run", "check", "shell", "backup", "export", "import", "token", "user", "login", "audit",
+     "batches", "drain", "maintenance", "undrain"}
+)  # fmt: skip
+"""Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
+BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
+             "set": ("words", "set"), "reset": ("words", "reset")}  # fmt: skip
+"""Commands that look unless this parameter is given; then they are this verb."""
+CALLED = {"processing_id": "processing", "delivery_id": "id"}
+"""Parameter of a command → what the verbs call it."""
 
 
 @contextmanager
 def _audited(project: Project) -> Iterator[None]:
-    """What a person changes here stands in the audit, as what comes over HTTP does."""
-    context = click.get_current_context()
-    if context.command.name not in ACTING:
+    """What a person changes here, or is refused, stands in the audit, as what comes over HTTP does."""
+    verb = _noted(click.get_current_context())
+    if verb is None:
         yield
         return
-    from procession.store.database import WITNESS  # noqa: PLC0415  only for what changes something
-    from procession.verbs.verb import Caller  # noqa: PLC0415
-    from procession.verbs.witness import Line  # noqa: PLC0415
+    from procession.verbs.verb import Caller  # noqa: PLC0415  only for what changes something
+    from procession.verbs.witness import Line, witnessed  # noqa: PLC0415
 
-    asked = {name: value for name, value in context.params.items() if value not in (None, False, ())}
-    token = WITNESS.set(Line(project, Caller(person(), "cli"), context.command.name, asked))
+    line = Line(project, Caller(person(), "cli"), verb, _asked(click.get_current_context().params))
     try:
-        yield
-    finally:
-        WITNESS.reset(token)
+        with witnessed(line):
+            yield
+    except SystemExit:
+        if not line.written:
+            line.refused(Refused("nothing of it was done; each was refused"))
+        raise
+
+
+def _noted(context: click.Context) -> str | None:
+    """The verb that this command is for the audit; None for one that leaves no line there."""
+    while context.parent is not None and context.parent.parent is not None:
+        context = context.parent
+    name, given = context.command.name or "", context.params
+    option, verb = BY_OPTION.get(name, (None, name))
+    looks = name in LOOKING | APART or given.get("dry_run") or (option is not None and given.get(option) in _NOT_GIVEN)
+    return None if looks else verb
+
+
+_NOT_GIVEN: tuple[Any, ...] = (None, False, ())
+
+
+def _asked(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, by the names that the verbs have for it."""
+    given = {CALLED.get(name, name): value for name, value in params.items() if value not in _NOT_GIVEN}
+    words = given.get("words", given.get("ids", ()))
+    if len(words) == 1 and str(words[0]).isdigit():
+        given["processing"] = int(words[0])
+    return given
 
 
 def answer(as_json: bool, value: Callable[[], Any], text: Callable[[], None]) -> None:

@@ -98,7 +98,7 @@ def each(project: Project, ids: Sequence[int], act: Act, who: Asked, *, dry_run:
             with project.store.begin() as tx:
                 processings.standings(tx, batch)  # all locks at once, in the order of everybody
                 answers = [_one(project, tx, pid, act, who) for pid in batch]
-                if dry_run:
+                if dry_run or all(answer.error for answer in answers):  # what changed nothing is told as refused
                     raise _TakeBack
         except _TakeBack:
             pass
@@ -107,7 +107,7 @@ def each(project: Project, ids: Sequence[int], act: Act, who: Asked, *, dry_run:
 
 
 class _TakeBack(Exception):
-    """It was only to be seen what would happen."""
+    """It was only to be seen what would happen, or nothing happened."""
 
 
 def _is_stale(answer: Answer) -> bool:

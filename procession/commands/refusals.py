@@ -15,6 +15,7 @@ from procession.model.event import NAME, NewEvent
 from procession.project import Project
 from procession.store import refusals as store
 from procession.store import tallies
+from procession.store.database import WITNESS
 from procession.store.tallies import Count
 
 UNNAMED = "?"
@@ -59,7 +60,11 @@ def note_event(project: Project, event: NewEvent, reason: str) -> None:
         raw = json.dumps(said, ensure_ascii=False, default=repr)
     except (ValueError, TypeError, RecursionError):
         raw = ascii(said)
-    note(project, event.source, raw, reason, event.name)
+    token = WITNESS.set(None)  # what is written here is not what was asked for: the audit says that it was refused
+    try:
+        note(project, event.source, raw, reason, event.name)
+    finally:
+        WITNESS.reset(token)
 
 
 def newest(project: Project, limit: int = 50, before: int | None = None) -> Sequence[Refusal]:

@@ -156,7 +156,7 @@ def subject_of(verb: str, arguments: Mapping[str, Any]) -> str | None:
     for name in ("processing", "id", "task", "event", "account", "name", "key"):
         value = arguments.get(name)
         if isinstance(value, int | str) and not isinstance(value, bool):
-            noun = "processing" if name == "id" and not verb.startswith(("batch", "message")) else name
+            noun = "processing" if name == "id" and not verb.startswith(("batch", "message", "redeliver")) else name
             noun = verb.partition("-")[0] if name == "id" and noun == "id" else noun
             return _plain(f"{noun}:{value}")[:200]
     return None
