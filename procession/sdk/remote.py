@@ -88,24 +88,36 @@ class Remote:
     def close(self) -> None:
         """Close all connections."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._drop_idle()
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, str, bytes]:
         """One request and its whole answer; the connection serves again if both ended well."""
         connection = self._connection()
+        kept = connection.sock is not None
         try:
             connection.request(method, self._base + path, body, headers)
             response = connection.getresponse()
             content = response.read()
-        except BaseException:
+        except BaseException as error:
             connection.close()
-            raise
+            if not kept or isinstance(error, TimeoutError):
+                raise
+            if not isinstance(error, OSError | http.client.HTTPException):
+                raise
+            self._drop_idle()  # after a pause the server has closed them all
+            return self._exchange(method, path, body, headers)
         if response.will_close or len(self._idle) >= IDLE or self._closed:
             connection.close()
         else:
             self._idle.append(connection)
         return response.status, response.headers.get("Content-Type", ""), content
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:  # another thread took the last one
+                return
 
     def _lines(self, after: int | None) -> Iterator[dict[str, Any]]:
         headers = {**self._headers, "Accept": "text/event-stream"}
@@ -152,8 +164,13 @@ def request_of(verb: str, arguments: Mapping[str, Any]) -> tuple[str, str, dict[
             name = piece.strip("{}")
             if rest.get(name) in (None, ""):
                 raise Invalid(f"{verb} needs {name}")
-            path = path.replace(piece, quote(_text(rest.pop(name)), safe=""))
+            path = path.replace(piece, _segment(_text(rest.pop(name))))
     return method, path, rest
+
+
+def _segment(text: str) -> str:
+    """One piece of a path: an id, also where it looks like a path."""
+    return quote(text, safe="").replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def messages(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[str]:

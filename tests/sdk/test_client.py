@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -227,6 +228,21 @@ def test_a_server_that_hangs_up_each_time_is_given_up(site: Site) -> None:
     with far(site) as asker, pytest.raises(HostError, match="does not answer"):
         asker.status()
     assert len(site.seen) == remote.TRIES
+
+
+def test_after_a_pause_in_which_the_server_closed_every_kept_connection_one_call_is_one_new_connection(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "TRIES", 1)
+    far_off = remote.Remote(site.url, TOKEN, 10.0)
+    for _ in range(remote.IDLE):
+        kept = far_off._connect()
+        kept.connect()
+        kept.sock.shutdown(socket.SHUT_RDWR)
+        far_off._idle.append(kept)
+    assert far_off.ask("status", {}).body
+    assert len(far_off._idle) == 1
+    far_off.close()
 
 
 def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
