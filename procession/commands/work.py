@@ -97,9 +97,8 @@ def claim(
     within a minute.
     """
     _check_worker(worker, queues, labels, limit)
-    return project.store.change(
-        lambda tx: _claim(project, tx, worker, frozenset(queue_named(name) for name in queues), limit, only, labels)
-    )
+    served = frozenset(queue_named(each) for each in queues)
+    return project.store.change(lambda tx: _claim(project, tx, worker, served, limit, only, labels))
 
 
 def _check_worker(worker: str, queues: Collection[str], labels: Collection[str], limit: int) -> None:

@@ -53,6 +53,13 @@ def claim(d: Driven, limit: int = 1, **how: Any) -> list[work.Claim]:
 
 
 @pytest.mark.feature("M11", "M13")
+def test_the_common_queue_is_served_by_its_name_too(drive: Drive) -> None:
+    d = drive(FILE)
+    submit(d, "a")
+    assert keys(claim(d, queues=["general"])) == ["a"]
+
+
+@pytest.mark.feature("M11", "M13")
 def test_a_worker_gets_none_one_or_more_of_the_queues_and_tasks_that_it_names(drive: Drive) -> None:
     d = drive(FILE)
     assert claim(d, 9) == []
