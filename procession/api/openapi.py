@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from procession import __version__
-from procession.api.routes import PREFIX, model_of
+from procession.api.routes import PREFIX
 from procession.verbs import Verb
+from procession.verbs.shape import model_of
 
 PROBLEM = {
     "type": "object",

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from procession.api.problems import Problem
+from procession.api.problems import Problem, problem
 from procession.contract import strict_json
+from procession.errors import Invalid
 from procession.model.event import MAX_DEPTH
+from procession.verbs.bounds import fits
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -110,8 +111,7 @@ class Request:
         if len(found) != len(pairs):
             raise Problem(400, "Invalid", "a name stands twice in the query string; give each once")
         for name, value in pairs:
-            _check_text(name)
-            _check_text(value)
+            _fits((name, value))
         return found
 
     async def body(self, limit: int = MAX_BODY) -> bytes:
@@ -169,8 +169,15 @@ def read_json(raw: bytes) -> Any:
         found = strict_json(text.strip(" \t\r\n"))
     except (ValueError, RecursionError) as error:
         raise Problem(400, "Invalid", f"the body is no JSON: {str(error)[:200]}") from None
-    _check(found)
+    _fits(found)
     return found
+
+
+def _fits(value: Any) -> None:
+    try:
+        fits(value)
+    except Invalid as error:
+        raise problem(error) from None
 
 
 def _check_depth(raw: bytes) -> None:
@@ -181,33 +188,3 @@ def _check_depth(raw: bytes) -> None:
         depth += (mark in b"[{") - (mark in b"]}")
         if depth > MAX_DEPTH:
             raise Problem(400, "Invalid", f"the body is nested deeper than {MAX_DEPTH} levels")
-
-
-def _check(value: Any) -> None:
-    """Refuse what no database carries: half characters, NUL, numbers without end."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            _check_text(item)
-        elif isinstance(item, dict):
-            for name in item:
-                _check_text(name)
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-        elif isinstance(item, float):
-            if not math.isfinite(item):
-                raise Problem(400, "Invalid", "a number in the body is too large")
-        elif isinstance(item, int) and not -(2**63) <= item < 2**63:
-            raise Problem(400, "Invalid", "a whole number in the body has more than 64 bits; send it as text")
-
-
-def _check_text(text: str) -> None:
-    if "\0" in text:
-        raise Problem(400, "Invalid", "a text contains a NUL character; remove it")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise Problem(400, "Invalid", "a text contains half a character (a lone surrogate); correct it") from None

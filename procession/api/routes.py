@@ -1,23 +1,20 @@
 """Routes: which verb a method and a path mean, and its arguments out of path, query and body.
 
-*In:* VERBS. *Out:* for a request its Route and the texts in its path; for a route its arguments, checked against the
-annotations of the verb. *Always:* a name that the verb does not know is refused; what stands in JSON is taken as it is
-(a text is no number), what stands in a path or a query is read.
+*In:* VERBS. *Out:* for a request its Route and the texts in its path; for a route its arguments, which the verb checks.
+*Always:* what stands in JSON is taken as it is (a text is no number), what stands in a path or a query is read; a piece
+of a path is an id and no path, so whatever a key may hold may stand in it, encoded.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from procession.api.problems import Problem
-from procession.verbs import Verb, load
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from procession.verbs import Verb
+from procession.verbs.shape import read_text
 
 PREFIX = "/api/v1"
 MAX_SEGMENT = 1_024
@@ -56,6 +53,8 @@ class Routes:
 
     def find(self, method: str, raw_path: bytes) -> tuple[Verb, dict[str, str]]:
         """The verb of a request, and what stands in its path; Problem 404 or 405."""
+        if not raw_path.startswith(PREFIX.encode() + b"/"):
+            raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
         pieces = [_decoded(piece) for piece in raw_path[len(PREFIX) + 1 :].split(b"/")]
         found = _walk(self._root, pieces, [])
         if found is None:
@@ -81,18 +80,18 @@ def _walk(node: Node, pieces: list[str], values: list[str]) -> tuple[Node, list[
 
 
 def _decoded(piece: bytes) -> str:
-    """A piece of a path as text; what no name can be is found nowhere (B19)."""
+    """A piece of a path as text; what no id can be is found nowhere (B19)."""
     try:
         text = unquote_to_bytes(piece).decode()
     except UnicodeDecodeError:
         text = ""
-    if len(text) > MAX_SEGMENT or "\0" in text or text in (".", ".."):
+    if len(text) > MAX_SEGMENT or "\0" in text:
         raise Problem(404, "NotFound", "there is nothing at this path")
     return text
 
 
 def arguments(verb: Verb, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> dict[str, Any]:
-    """The arguments of a call; Problem 400 says what is wrong with which."""
+    """The arguments of a call, which the verb checks; Problem 400, or Invalid, says what is wrong with which."""
     if body is not None and not isinstance(body, dict):
         raise Problem(400, "Invalid", "the body must be a JSON object: name → value")
     if verb.changes and query:
@@ -100,68 +99,9 @@ def arguments(verb: Verb, path: Mapping[str, str], query: Mapping[str, str], bod
     texts = dict(path) | dict(query)
     if clash := sorted(texts.keys() & (body or {}).keys()):
         raise Problem(400, "Invalid", f"{clash[0][:60]} stands in the path and in the body")
-    from pydantic import ValidationError  # noqa: PLC0415  where a project did not change, nobody else has loaded it
-
-    try:
-        read = {**_read(verb, texts), **(body or {})}
-        model = model_of(verb).model_validate(read, strict=True)
-    except ValidationError as error:
-        raise Problem(400, "Invalid", _told(verb, error)) from None
-    return {name: getattr(model, name) for name in model.model_fields_set}
+    return {**_read(verb, texts), **(body or {})}
 
 
 def _read(verb: Verb, texts: Mapping[str, str]) -> dict[str, Any]:
     """Texts of paths and queries as what the verb wants; a name that it does not know stays, and is refused after."""
-    adapters = adapters_of(verb)
-    return {name: adapters[name].validate_strings(text) if name in adapters else text for name, text in texts.items()}
-
-
-def _told(verb: Verb, error: Any) -> str:
-    """What pydantic found, as one line for people."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = []
-    for each in found[:5]:
-        where = ".".join(str(part) for part in each["loc"] if not str(part).startswith("function-"))[:120]
-        lines.append(f"{where}: {each['msg']}" if where else each["msg"])
-    return f"{verb.name}: " + "; ".join(lines)
-
-
-@functools.lru_cache(maxsize=512)
-def _model(name: str) -> type[BaseModel]:
-    from pydantic import ConfigDict, create_model  # noqa: PLC0415
-
-    verb = load()[name]
-    fields: dict[str, Any] = {}
-    for parameter in verb.parameters.values():
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (hints(verb)[parameter.name], default)
-    title = "".join(part.capitalize() for part in name.replace("_", "-").split("-"))
-    made: type[BaseModel] = create_model(
-        title, __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False), **fields
-    )
-    return made
-
-
-def model_of(verb: Verb) -> type[BaseModel]:
-    """The arguments of a verb as a model, made at its first use."""
-    return _model(verb.name)
-
-
-@functools.lru_cache(maxsize=512)
-def _adapters(name: str) -> dict[str, Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415
-
-    return {each: TypeAdapter(kind) for each, kind in hints(load()[name]).items()}
-
-
-def adapters_of(verb: Verb) -> dict[str, Any]:
-    """Argument → what reads it from a text."""
-    return _adapters(verb.name)
-
-
-def hints(verb: Verb) -> dict[str, Any]:
-    """Argument → its type, with what bounds it."""
-    from typing import get_type_hints  # noqa: PLC0415
-
-    found = get_type_hints(verb.act, include_extras=True)
-    return {name: found[name] for name in verb.parameters}
+    return {name: read_text(verb, name, text) if name in verb.parameters else text for name, text in texts.items()}

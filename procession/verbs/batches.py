@@ -7,9 +7,9 @@ from typing import Any
 from procession import present
 from procession.clock import iso, moment
 from procession.commands import batches as commands
-from procession.errors import Invalid
 from procession.project import Project
 from procession.store.batches import Batch
+from procession.verbs.bounds import identity, up_to
 from procession.verbs.verb import Caller, verb
 
 MOST = 500
@@ -30,27 +30,19 @@ def batch_add(
 @verb("batches", "read", "GET /batches")
 def batches(project: Project, caller: Caller, limit: int = 20) -> Any:
     """Batches, newest first."""
-    if not 1 <= limit <= MOST:
-        raise Invalid(f"limit is a whole number from 1 to {MOST}, not {limit}")
-    return {"items": [_batch(each) for each in commands.newest(project, limit)], "next": None}
+    return {"items": [_batch(each) for each in commands.newest(project, up_to("limit", limit, MOST))], "next": None}
 
 
 @verb("batch", "read", "GET /batches/{id}")
 def batch(project: Project, caller: Caller, id: int) -> Any:
     """How far a batch is."""
-    return _batch(commands.get(project, _known(id)))
+    return _batch(commands.get(project, identity("id", id)))
 
 
 @verb("batch-cancel", "operate", "POST /batches/{id}/cancel")
 def batch_cancel(project: Project, caller: Caller, id: int) -> Any:
     """Do nothing more of a batch; what it has done stays."""
-    return _batch(commands.cancel(project, _known(id)))
-
-
-def _known(id: int) -> int:
-    if not 1 <= id < 1 << 63:
-        raise Invalid("id is a whole number from 1 on")
-    return id
+    return _batch(commands.cancel(project, identity("id", id)))
 
 
 def _batch(found: Batch) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 from procession.clock import iso, moment
 from procession.commands import tokens
 from procession.commands.tokens import Made
-from procession.errors import Invalid
 from procession.model.caller import Account, Token
 from procession.project import Project
 from procession.store import audit as lines
 from procession.units import to_seconds
+from procession.verbs.bounds import identity, up_to
 from procession.verbs.verb import Caller, verb
 
 MOST = 500
@@ -89,10 +89,8 @@ def audit(
     limit: int = 100, cursor: int | None = None,
 ) -> Any:  # fmt: skip
     """Who asked for what, from where, and what came of it; the newest first."""
-    if not 1 <= limit <= MOST:
-        raise Invalid(f"limit is a whole number from 1 to {MOST}, not {limit}")
-    if cursor is not None and not 1 <= cursor < 1 << 63:
-        raise Invalid("this cursor is none that was given out")
+    limit = up_to("limit", limit, MOST)
+    cursor = None if cursor is None else identity("cursor", cursor)
     with project.store.read() as tx:
         found = lines.page(tx, before=cursor, limit=limit + 1, by=by, verb=verb, subject=subject)
     rest = found[limit:]

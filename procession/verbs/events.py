@@ -13,7 +13,7 @@ from procession.model.event import NewEvent, read_moment
 from procession.project import Project
 from procession.store import events as store
 from procession.store import processings
-from procession.verbs.bounds import identity, up_to
+from procession.verbs.bounds import Fields, fields, identity, up_to
 from procession.verbs.verb import Caller, verb
 
 MOST = 1000
@@ -47,7 +47,7 @@ def emit_many(project: Project, caller: Caller, events: list[dict[str, Any]]) ->
     return {"items": _answers(project, births.submit_many(project, [_new(project, caller, raw) for raw in events]))}
 
 
-_FIELDS: dict[str, tuple[type, Any, str]] = {
+_FIELDS: Fields = {
     "event": (str, "", "a text"),
     "params": (dict, {}, "an object"),
     "key": (str, None, "a text"),
@@ -56,28 +56,20 @@ _FIELDS: dict[str, tuple[type, Any, str]] = {
     "backfill": (bool, False, "true or false"),
     "not_before": (str, None, "a text"),
 }
-"""Field of an event → its type, what it is where it is left out or null, and the type in words."""
 
 
 def _new(project: Project, caller: Caller, raw: dict[str, Any]) -> NewEvent:
     """What one asks to submit; Invalid where a field is unknown or of another kind."""
-    if unknown := sorted(raw.keys() - _FIELDS.keys()):
-        raise Invalid(f"an event has no field {unknown[0][:60]!r}; it has: {', '.join(_FIELDS)}")
-    found: dict[str, Any] = {}
-    for name, (kind, missing, words) in _FIELDS.items():
-        value = raw.get(name)
-        if value is not None and type(value) is not kind:
-            raise Invalid(f"{name} of an event is {words}, not {str(value)[:40]!r}")
-        found[name] = missing if value is None else value
+    found = fields("an event", raw, _FIELDS)
     moment = found.pop("not_before")
     at = None if moment is None else read_moment("not_before", moment, project.clock.now())
     return NewEvent(
-        found.pop("event"), source=f"{caller.via}:{caller.by}", not_before=at, origin_id=_origin(project, caller),
+        found.pop("event"), source=f"{caller.via}:{caller.by}", not_before=at, origin_id=origin_of(project, caller),
         **found,
     )  # fmt: skip
 
 
-def _origin(project: Project, caller: Caller) -> int | None:
+def origin_of(project: Project, caller: Caller) -> int | None:
     """What a script emits on this way is its processing's child, as what it leaves in its file."""
     if caller.attempt is None:
         return None

@@ -102,30 +102,35 @@ def _tasks(tx: Tx, groups: frozenset[str]) -> frozenset[str]:
     return frozenset(task.name for task in tasks.current(tx).values() if task.group in groups)
 
 
-def sifted(project: Project, groups: Groups, answer: Any) -> Any:
+PLACES = {"/status": ("running", "failed", "messages")}
+"""Path → lists in its answer whose things name their task; elsewhere it is ``items``. Nothing else is looked into: what
+users put into parameters and outputs is theirs, whatever its names."""
+
+
+def sifted(project: Project, groups: Groups, path: str, answer: Any) -> Any:
     """An answer without what is of other groups."""
-    if groups is None:
+    if groups is None or not isinstance(answer, dict):
         return answer
     with project.store.read() as tx:
-        theirs, every = _tasks(tx, groups), frozenset(task.name for task in tasks.current(tx).values())
-    return _sift(answer, theirs, every)
+        theirs = _tasks(tx, groups)
+        found, name = dict(answer), "name" if path == "/tasks" else "task"
+        for place in PLACES.get(path, ("items",)):
+            if isinstance(found.get(place), list):
+                found[place] = [each for each in found[place] if _is_theirs(each, name, theirs)]
+        if path == "/status":
+            found["tasks"] = {each: counts for each, counts in found["tasks"].items() if each in theirs}
+        elif path == "/processings/{id}" and "children" in found:
+            tasks_of = {each["id"]: processings.find(tx, each["id"]) for each in found["children"]}
+            known = {pid for pid, child in tasks_of.items() if child is not None and child.task in theirs}
+            found["children"] = [each for each in found["children"] if each["id"] in known]
+    return found
 
 
-def _sift(value: Any, theirs: frozenset[str], every: frozenset[str]) -> Any:
-    if isinstance(value, list):
-        return [_sift(item, theirs, every) for item in value if _is_theirs(item, theirs)]
-    if isinstance(value, dict):
-        others = every - theirs
-        kept = {name: item for name, item in value.items() if name not in others}
-        return {name: _sift(item, theirs, every) for name, item in kept.items()}
-    return value
-
-
-def _is_theirs(item: Any, theirs: frozenset[str]) -> bool:
+def _is_theirs(item: Any, name: str, theirs: frozenset[str]) -> bool:
     """Is this thing in a list theirs? Without a word of its task it is nobody's in particular."""
-    if not isinstance(item, dict) or not isinstance(item.get("task"), str):
+    if not isinstance(item, dict) or not isinstance(item.get(name), str):
         return True
-    return item["task"] in theirs or not item["task"]
+    return item[name] in theirs or not item[name]
 
 
 OF_ATTEMPT = frozenset({"emit", "emit-many", "acquire", "release-lock", "lock", "hook"})

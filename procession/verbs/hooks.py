@@ -7,6 +7,7 @@ from typing import Any
 from procession.commands import events
 from procession.model.event import NewEvent
 from procession.project import Project
+from procession.verbs.events import origin_of
 from procession.verbs.verb import Caller, verb
 
 
@@ -25,8 +26,8 @@ def new_event(
     project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None
 ) -> NewEvent:  # fmt: skip
     """What is posted, as an event."""
-    origin = None if caller.attempt is None else caller.attempt[0]
-    return NewEvent(event, params or {}, key, source=f"{caller.via}:{caller.by}", origin_id=origin)
+    source = f"{caller.via}:{caller.by}"
+    return NewEvent(event, params or {}, key, source=source, origin_id=origin_of(project, caller))
 
 
 def shown(done: events.Submitted) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from procession.model.processing import Processing
 from procession.model.states import PROCESSING, State
 from procession.project import Project
 from procession.units import to_seconds
+from procession.verbs.bounds import Fields, fields, identity, up_to
 from procession.verbs.verb import Caller, Raw, verb
 
 MOST_LISTED = 500
@@ -31,8 +32,6 @@ def register(
 
     `options` are other keys of ``[tasks.NAME]``: queue, max_waiting, priority, at_once, labels, uses, inputs, python …
     """
-    if options is not None and not isinstance(options, dict):
-        raise Invalid("options is an object of keys of [tasks.NAME]")
     task = registering.register(
         project, name, handler, caller.asked(), timeout=timeout, retention=retention, attempts=attempts, options=options
     )
@@ -60,14 +59,20 @@ def submit(
     return {"id": born.processing_id, "task": born.task, "key": born.key}
 
 
+_FIELDS: Fields = {
+    "key": (str, None, "a text"),
+    "inputs": (object, None, "a JSON value"),
+    "params": (dict, {}, "an object"),
+    "priority": (int, None, "a whole number"),
+    "title": (str, "", "a text"),
+    "callback": (str, None, "a text"),
+}
+
+
 @verb("submit-all", "trigger", "POST /tasks/{task}/submissions")
 def submit_all(project: Project, caller: Caller, task: str, instances_: list[dict[str, Any]]) -> dict[str, Any]:
     """Submit many instances in one transaction; an answer for each, and one that is refused stops no other."""
-    known = {"key", "inputs", "params", "priority", "title", "callback"}
-    for each in instances_ if isinstance(instances_, list) else [None]:
-        if not isinstance(each, dict) or each.keys() - known:
-            raise Invalid(f"instances_ is a list of objects with: {', '.join(sorted(known))}")
-    new = [NewInstance(**each) for each in instances_]
+    new = [NewInstance(**fields("an instance", each, _FIELDS)) for each in instances_]
     answers = instances.submit_all(project, task, new, caller.asked())
     return {
         "items": [
@@ -86,7 +91,8 @@ def find(
     """Instances of a task, newest first."""
     if state is not None and state not in PROCESSING.states:
         raise Invalid(f"there is no state {state[:20]!r}; there are: {', '.join(PROCESSING.states)}")
-    limit = min(max(limit, 1), MOST_LISTED)
+    limit = up_to("limit", limit, MOST_LISTED)
+    before = None if before is None else identity("before", before)
     found = instances.find(project, task, state=None if state is None else State(state), before=before, limit=limit + 1)
     items = [present.instance(each, project.var) for each in found[:limit]]
     return present.page(items, found[limit - 1].id if len(found) > limit else None)
@@ -101,7 +107,7 @@ def status(project: Project, caller: Caller, task: str, key: str) -> dict[str, A
 @verb("wait", "read", "GET /processings/{id}/wait")
 def wait(project: Project, caller: Caller, id: int, timeout: float = USUAL_WAIT) -> dict[str, Any]:
     """Wait until a processing has ended, at most a minute; then as it is, ended or not."""
-    return _waited(project, instances.wait(project, id, span(timeout)))
+    return _waited(project, instances.wait(project, identity("id", id), span(timeout)))
 
 
 def span(timeout: float | None) -> float:
@@ -129,7 +135,7 @@ def result(project: Project, caller: Caller, task: str, key: str) -> Raw:
 @verb("result", "read", "GET /processings/{id}/result")
 def result_of(project: Project, caller: Caller, id: int) -> Raw:
     """What a processing came to, as it was given, under its own type."""
-    mime, body = instances.result(project, id)
+    mime, body = instances.result(project, identity("id", id))
     return Raw(body, mime)
 
 
@@ -144,7 +150,8 @@ def deliveries(
     project: Project, caller: Caller, failed: bool = False, before: int | None = None, limit: int = 50
 ) -> dict[str, Any]:
     """What was sent out or is to be, newest first."""
-    limit = min(max(limit, 1), MOST_LISTED)
+    limit = up_to("limit", limit, MOST_LISTED)
+    before = None if before is None else identity("before", before)
     found = sent.newest(project, failed=failed, before=before, limit=limit + 1)
     items = [present.delivery(each, name_of(project, each.id)) for each in found[:limit]]
     return present.page(items, found[limit - 1].id if len(found) > limit else None)
@@ -153,4 +160,4 @@ def deliveries(
 @verb("redeliver", "operate", "POST /deliveries/{id}/redeliver")
 def redeliver(project: Project, caller: Caller, id: int, reason: str | None = None) -> dict[str, Any]:
     """Send a delivery again that arrived or was given up; the receiver sees the same name."""
-    return present.delivery(sent.redeliver(project, id, caller.asked(reason)), name_of(project, id))
+    return present.delivery(sent.redeliver(project, identity("id", id), caller.asked(reason)), name_of(project, id))

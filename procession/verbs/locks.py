@@ -9,6 +9,7 @@ from procession.commands import locks
 from procession.commands.locks import Which
 from procession.errors import Denied, Invalid
 from procession.project import Project
+from procession.verbs.bounds import identity
 from procession.verbs.verb import Caller, verb
 
 
@@ -22,7 +23,10 @@ def locks_(project: Project, caller: Caller) -> Any:
 def lock(project: Project, caller: Caller, name: str, fence: int | None = None) -> Any:
     """How one lock stands; with fence, whether that very grant is still held."""
     (taken,) = locks.find(project, name)
-    return {**present.lock(taken), "stands": None if fence is None else locks.holds(project, name, _whole(fence))}
+    return {
+        **present.lock(taken),
+        "stands": None if fence is None else locks.holds(project, name, identity("fence", fence)),
+    }
 
 
 @verb("acquire", "trigger", "POST /locks")
@@ -30,8 +34,6 @@ def acquire(
     project: Project, caller: Caller, names: list[str], owner: str = "processing", wait: bool = False
 ) -> Any:  # fmt: skip
     """Acquire all of these locks or none, as the attempt that asks; wait: keep a place in the queue."""
-    if type(wait) is not bool:
-        raise Invalid("wait is true or false: whoever waits asks again after as many seconds as the answer says")
     return present.acquired(locks.acquire(project, _attempt(caller), names, owner, wait=wait))
 
 
@@ -48,9 +50,9 @@ def unlock(
     """Take a lock away from whoever has it, or from one processing; without a name, all that this one has."""
     who = caller.asked(reason)
     if name is not None:
-        taken = locks.unlock(project, name, who, None if processing is None else _whole(processing))
+        taken = locks.unlock(project, name, who, None if processing is None else identity("processing", processing))
     elif processing is not None:
-        taken = locks.unlock_all(project, _whole(processing), who)
+        taken = locks.unlock_all(project, identity("processing", processing), who)
     else:
         raise Invalid("name a lock, or a processing")
     return {"items": [present.hold(each) for each in taken]}
@@ -61,9 +63,3 @@ def _attempt(caller: Caller) -> Which:
     if caller.attempt is None:
         raise Denied(f"locks are acquired and released by scripts that run, and {caller.by} is none")
     return caller.attempt
-
-
-def _whole(number: object) -> int:
-    if type(number) is not int or not 0 < number < 2**63:
-        raise Invalid(f"{str(number)[:40]!r} is no whole number from 1 on")
-    return number

@@ -17,7 +17,8 @@ from procession import verbs
 from procession.commands.asked import Asked, asked
 from procession.errors import Denied, Invalid, NotFound
 from procession.project import Project
-from procession.verbs import groups
+from procession.verbs import groups, shape
+from procession.verbs.bounds import fits
 from procession.verbs.witness import Line, Once, witnessed
 
 Scope = Literal["read", "trigger", "operate", "define", "admin"]
@@ -124,16 +125,20 @@ def call(
     found = load().get(name)
     if found is None:
         raise NotFound(f"there is no verb {name[:60]!r}")
+    fits(arguments)
     if not found.changes:
-        check(project, caller, found, arguments)
-        return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
+        return _done(project, caller, found, arguments)
     with witnessed(Line(project, caller, name, arguments, once)):
-        check(project, caller, found, arguments)
-        return groups.sifted(project, caller.groups, found.act(project, caller, **arguments))
+        return _done(project, caller, found, arguments)
 
 
-def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> None:
-    """Raise unless this caller may ask for this with these arguments."""
+def _done(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> Any:
+    given = check(project, caller, found, arguments)
+    return groups.sifted(project, caller.groups, found.path, found.act(project, caller, **given))
+
+
+def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments; raises unless this caller may ask for this with these."""
     own = caller.attempt is not None and groups.is_own(caller.attempt, found.name, arguments)
     if found.scope not in caller.scopes and not own:
         raise Denied(
@@ -148,4 +153,6 @@ def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str,
     for parameter in found.parameters.values():
         if parameter.default is parameter.empty and parameter.name not in arguments:
             raise Invalid(f"{found.name} needs {parameter.name}")
-    groups.check(project, caller.groups, found, arguments)
+    given = shape.checked(found, arguments)
+    groups.check(project, caller.groups, found, given)
+    return given

@@ -19,9 +19,6 @@ def claim(
     tasks: list[str] | None = None, labels: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Claim calls that may start now: none, one or more; each is to be started, or heard of, within a minute."""
-    for name, each in (("queues", queues), ("tasks", tasks), ("labels", labels)):
-        if each is not None and not isinstance(each, list):
-            raise Invalid(f"{name} is a list of names")
     found = work.claim(
         project, worker, queues=[""] if queues is None else queues, limit=limit, only=tasks, labels=labels or ()
     )

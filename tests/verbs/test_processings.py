@@ -92,7 +92,7 @@ def test_a_restart_from_a_step_and_one_as_a_new_version_exclude_each_other(d: Dr
     pid = failed(d)
     with pytest.raises(Invalid, match="make a new one"):
         ask(d, "restart", id=pid, step="one", fresh=True)
-    with pytest.raises(Invalid, match="now or recorded"):
+    with pytest.raises(Invalid, match="'now' or 'recorded'"):
         ask(d, "restart", id=pid, code="old")
     assert ask(d, "restart", id=pid, step="one")["id"] == pid
 
