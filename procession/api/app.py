@@ -20,7 +20,7 @@ from procession.api.guard import Names
 from procession.api.limits import Bucket, Buckets
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Receive, Request, Send, as_json
-from procession.api.routes import PREFIX, Routes, arguments, model_of
+from procession.api.routes import PREFIX, Routes, arguments
 from procession.api.stream import Hub, wanted_by
 from procession.api.waiting import Waiting
 from procession.commands.gathering import Gathering
@@ -31,6 +31,7 @@ from procession.project import Project
 from procession.store import audit, tokens
 from procession.verbs import Caller, Raw, Verb
 from procession.verbs.arriving import ARRIVALS, arrive
+from procession.verbs.shape import model_of
 
 log = logging.getLogger("procession")
 access = logging.getLogger("procession.access")

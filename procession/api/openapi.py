@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from procession import __version__
+from procession.api import schemas as schemas_of
 from procession.api.routes import PREFIX
-from procession.verbs import Verb
+from procession.verbs import Raw, Verb
 from procession.verbs.shape import model_of
 
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "code", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string", "description": "Name of the error; the reference has the tree of them."},
-        "detail": {"type": "string", "description": "What happened, what it means, what to do."},
-    },
-}
 REFUSED = {
     "description": "It was refused; nothing was done.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -35,13 +25,12 @@ KEY = {
     "description": "Sent again with the same key, the request is answered again and not done again.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
 }  # fmt: skip
-BODY: dict[str, Any] = {"application/json": {"schema": {}}}
 
 
 def document(verbs: Mapping[str, Verb]) -> dict[str, Any]:
     """The whole description."""
-    schemas: dict[str, Any] = {"Problem": PROBLEM}
-    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = dict(schemas_of.NOUNS)
+    paths: dict[str, Any] = {f"{PREFIX}/stream": schemas_of.STREAM, "/metrics": schemas_of.METRICS}
     for verb in sorted(verbs.values(), key=lambda each: (each.path, each.method)):
         paths.setdefault(PREFIX + verb.path, {})[verb.method.lower()] = _operation(verb, schemas)
     return {
@@ -65,7 +54,10 @@ def _operation(verb: Verb, schemas: dict[str, Any]) -> dict[str, Any]:
     in_path = [_parameter("path", name, properties[name], required=True) for name in names]
     rest = {name: schema for name, schema in properties.items() if name not in names}
     required = [name for name in model.get("required", ()) if name in rest]
-    answers = {str(verb.status): {"description": "Done.", "content": BODY}, "default": REFUSED}
+    done: dict[str, Any] = {"application/json": {"schema": schemas_of.answer_of(verb.name)}}
+    if _is_raw(verb):
+        done = {"*/*": {"schema": {}}}
+    answers = {str(verb.status): {"description": "Done.", "content": done}, "default": REFUSED}
     found: dict[str, Any] = {
         "operationId": verb.name,
         "summary": told.splitlines()[0],
@@ -73,8 +65,6 @@ def _operation(verb: Verb, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": in_path,
         "responses": answers,
     }
-    if verb.name in _RAW:
-        answers[str(verb.status)] = {"description": "As it is.", "content": {"*/*": {"schema": {}}}}
     if verb.name == "hook":
         return _with_body(found, {"type": "object"}, required=True)
     if not verb.changes:
@@ -86,8 +76,9 @@ def _operation(verb: Verb, schemas: dict[str, Any]) -> dict[str, Any]:
     return _with_body(found, body, required=bool(required))
 
 
-_RAW = frozenset({"logs", "system-log", "result"})
-"""Verbs that answer with what is no JSON."""
+def _is_raw(verb: Verb) -> bool:
+    """Does it answer with what is no JSON?"""
+    return get_type_hints(verb.act).get("return") is Raw
 
 
 def _with_body(operation: dict[str, Any], schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
