@@ -306,7 +306,7 @@ class Calls:
             if worker is None:
                 continue
             if number == worker.answers:
-                self._hear(worker)
+                self._listen_to(worker)
             elif number == worker.orders:
                 self._write(worker)
             else:
@@ -409,12 +409,23 @@ class Calls:
 
     # ── answers in ──────────
 
+    def _listen_to(self, worker: _Worker) -> None:
+        """Read what it has written; one whose lines make no sense is killed: nothing more is believed of it."""
+        try:
+            self._hear(worker)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.error("worker %d wrote what makes no sense and is killed: %s", worker.process.pid, error)
+            worker.asked, worker.unread = "senseless", b""
+            self._kill(worker)
+
     def _hear(self, worker: _Worker) -> None:
         """Read what it has written, as far as it is complete."""
         chunks = [worker.unread]
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(worker.answers, 1 << 20):
                 chunks.append(chunk)
+        if worker.asked == "senseless":
+            return
         data = b"".join(chunks)
         if b"{" not in data:
             end = data.rfind(b"\n") + 1
@@ -443,7 +454,9 @@ class Calls:
         seconds = 0
         ends = json.loads(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
         for number, began, ended in ends:
-            plan, order = worker.flying.pop(number)
+            if (each := worker.flying.pop(number, None)) is None:
+                continue
+            plan, order = each
             pid, _, attempt = order[0]
             self._at[order[0]] = None
             seconds += ended - began
@@ -532,10 +545,12 @@ class Calls:
     def _bury(self, worker: _Worker) -> None:
         """It is gone: what it had begun has ended, what it had not goes to another one."""
         code = worker.process.wait()
-        self._hear(worker)
+        self._listen_to(worker)
         number, since = worker.board.running()
         began = worker.flying.pop(number, None)
-        rest = [worker.flying[n] for n in sorted(worker.flying)]
+        known = worker.board.begun()  # of one whose answers made no sense there may be several
+        more = [each for each in worker.flying.values() if each[1][0] in known]
+        rest = [worker.flying[n] for n in sorted(worker.flying) if worker.flying[n][1][0] not in known]
         worker.flying.clear()
         self._kill(worker)  # what it has left behind
         self._release(worker, keep_board=True)
@@ -544,6 +559,8 @@ class Calls:
             self._lose(worker, began[1][0], code, since)
         elif not worker.answered and not worker.asked and not worker.stale:
             self._stillborn[worker.python] = self._stillborn.get(worker.python, 0) + 1
+        for each in more:
+            self._lose(worker, each[1][0], code, time.monotonic())
         self._requeue(rest)
         if self._stillborn.get(worker.python, 0) >= STILLBORN:
             self._give_up(worker.python, f"it ends before its first call ({_died(code)})")
@@ -557,6 +574,7 @@ class Calls:
             "timeout": ("timeout", "time-out"),
             "cancelled": ("cancelled", "cancelled"),
             "stopped": ("lost", "stopped: the launcher was stopped while it ran"),
+            "senseless": ("lost", "worker_senseless: its worker wrote what makes no sense and was killed"),
         }.get(worker.asked, ("lost", f"worker_died: {_died(code)} in the middle of the call"))
         if timeout:
             reason = f"time-out after {now - began and (now - began) / 1e6:.3g} s"

@@ -269,8 +269,7 @@ class Loop:
         """Take in what has come within so many seconds; False if nothing has."""
         self._watch()
         ready = self._selector.select(seconds)
-        if self.post.calls is not None:
-            self.post.calls.drain()
+        self._hear_calls()
         if not ready:
             return False
         try:
@@ -287,6 +286,15 @@ class Loop:
         for word in notices.words:
             self._obey(word)
         return True
+
+    def _hear_calls(self) -> None:
+        if self.post.calls is None:
+            return
+        try:
+            self.post.calls.drain()
+        except Exception:  # whatever a worker may have done, the launcher goes on
+            log.exception("what the workers wrote could not be taken in; it is tried again")
+            self.project.clock.sleep(AFTER_TROUBLE.total_seconds())
 
     def _obey(self, word: str) -> None:
         if word == "stop":

@@ -417,6 +417,7 @@ class Worker:
         self._plans: dict[int, dict[str, Any]] = {}
         self._calls: dict[str, Call] = {}
         self._log = _Log()
+        self._pid = os.getpid()
 
     def run(self) -> None:
         """Until there are no more orders, or the code has changed."""
@@ -435,6 +436,13 @@ class Worker:
     def _alone(self) -> None:
         """A process that a function forks has nothing to say to the launcher."""
         self._sdk._channel = None
+
+    def _end_of_child(self, error: BaseException | None) -> None:
+        """A process that a function has forked and that comes back from it ends here: orders and answers are ours."""
+        if os.getpid() == self._pid:
+            return
+        code = error.code if isinstance(error, SystemExit) else error and 1
+        os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
 
     def _leave(self) -> NoReturn:
         self._channel.send({"stale": True})
@@ -470,6 +478,7 @@ class Worker:
         self._sdk._channel = channel
         said: dict[str, Any] = {}
         value = None
+        raised: BaseException | None = None
         try:
             call = self._calls.get(plan["function"])
             if call is None:
@@ -479,7 +488,11 @@ class Worker:
             if value is not None:
                 channel.result = value
         except BaseException as error:  # whatever a function raises ends that call alone
-            said = self._ending(error)
+            raised = error
+        self._end_of_child(raised)
+        if raised is not None:
+            said = self._ending(raised)
+            raised = None
         raw = b""
         if channel.result is not None and not said and channel.failed is None:
             try:

@@ -46,6 +46,17 @@ def forks(inputs):
         os._exit(0)
     os.waitpid(child, 0)
     return "parent"
+def forks_and_returns(inputs):
+    child = os.fork()
+    if child == 0:
+        sys.exit(inputs["code"])
+    with open(inputs["file"], "a") as out: out.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) + " ")
+def babble(inputs):
+    for number in range(3, 64):
+        if os.path.exists(f"/proc/self/fd/{number}") and "pipe" in os.readlink(f"/proc/self/fd/{number}"):
+            try: os.write(number, b"[1,2]\\n")
+            except OSError: pass
+    time.sleep(60)
 """
 
 
@@ -293,3 +304,27 @@ def test_a_worker_from_which_all_came_back_is_fed_again_at_once(pooled: Pooled) 
     pooled.call("nothing", 200)
     pooled.ends(406)
     assert time.monotonic() - began < pool.IDLE / 2  # not only when it is replaced for being idle
+
+
+def test_a_child_that_comes_back_from_the_function_that_forked_it_answers_nothing_and_takes_no_orders(
+    pooled: Pooled,
+) -> None:
+    pooled.one("nothing")
+    file = pooled.root / "codes"
+    first = pooled.call("forks_and_returns", 20, file=str(file), code=3)
+    pooled.call("nothing", 200)
+    pooled.ends(221)
+    assert {each.how for each in pooled.returned.values()} == {"succeeded"}, pooled.returned[first]
+    assert set(pooled.heard.values()) == {1}
+    assert file.read_text().split() == ["3"] * 20
+
+
+def test_a_worker_whose_lines_make_no_sense_is_killed_and_costs_what_had_begun_alone(pooled: Pooled) -> None:
+    pooled.one("nothing")
+    this = pooled.call("babble")
+    after = pooled.call("nothing", 20)
+    pooled.ends(22)
+    assert pooled.returned[this].how == "lost"
+    assert "makes no sense" in pooled.returned[this].reason
+    assert {pooled.returned[i].how for i in range(after, after + 20)} == {"succeeded"}
+    assert set(pooled.heard.values()) == {1}
