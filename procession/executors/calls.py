@@ -49,6 +49,8 @@ IDLE = 60.0
 """Seconds without a call after which a worker ends."""
 CANCELLED_WITHIN = 2.0
 """Seconds in which a cancelled call may put things in order before it is killed."""
+AGAIN = 1.0
+"""Seconds after which another worker is tried where one could not be started and others go on with the calls."""
 STILLBORN = 3
 """A worker that ended so often in a row before its first call will not come to life by trying again."""
 _BOOT = (
@@ -168,6 +170,8 @@ class Calls:
         self._epoll: select.epoll | None = None
         self._count = itertools.count(1)
         self._stillborn: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+        """Interpreter → until when no further worker of it is tried (monotonic seconds)."""
         self._boards: dict[str, float] = {}
         """Boards of workers that are gone, and since when: some of their calls may not have been settled yet."""
         self._stopping = False
@@ -358,9 +362,10 @@ class Calls:
                 mine = [w for w in self._workers if w.python == python and not w.asked and not w.stale]
                 idle = [w for w in mine if not w.flying]
                 room = [w for w in mine if not w.kept_back and len(w.flying) < MOST_AHEAD] if self.ahead else idle
-                if len(idle) < len(queue) and self._has_place(python) and self._make(python):
+                late = time.monotonic() >= self._not_before.get(python, 0.0)
+                if len(idle) < len(queue) and (late or not mine) and self._has_place(python) and self._make(python):
                     continue
-                if not room:
+                if not room or not queue:
                     break
                 room.sort(key=lambda worker: len(worker.flying))
                 share = -(-len(queue) // len(room)) if self.ahead else 1
@@ -581,24 +586,35 @@ class Calls:
         self._new.returned.append(Returned(which, how, reason, began, now, signal=-code if code < 0 else None))
 
     def _give_up(self, python: str, why: str) -> None:
-        """No worker of this interpreter comes to life: say so for each that waits for one; later it is tried again."""
-        self._stillborn.pop(python, None)
+        """No worker of this interpreter comes to life: say so for each that waits for one; later it is tried again.
+        Where one lives it goes on with them all."""
+        stillborn = self._stillborn.pop(python, 0) >= STILLBORN
         said = f"no worker can be started with {python}: {why}; see {self._var / 'workers.log'}"
-        for _, order in self._queues.pop(python, ()):
+        mine = [w for w in self._workers if w.python == python and not w.asked and not w.stale]
+        if any(worker.answered or not stillborn for worker in mine):
+            log.error("%s; %d others go on", said, len(mine))
+            self._not_before[python] = time.monotonic() + AGAIN
+            return
+        queue = self._queues.get(python, deque())
+        for _, order in queue:
             self._new.returned.append(Returned(order[0], "not_started", said))
+        queue.clear()
 
     # ── making and clearing away ──────────
 
     def _make(self, python: str) -> bool:
-        """Start a worker; False, and everything that waits for it is told why, if the system does not let us."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
+        """Start a worker; False if the system does not let us: then others go on, or what waits for it is told why."""
         path = str(self._var / "calls" / f"{self._launcher_id}-{next(self._count)}")
+        board: Board | None = None
         try:
+            if self._epoll is None:
+                self._epoll = select.epoll()
             os.makedirs(self._var / "calls", mode=0o700, exist_ok=True)  # noqa: PTH103
             board = Board(path, make=True)
             worker = self._start(python, path, board)
         except OSError as error:
+            if board is not None:
+                board.close()
             with contextlib.suppress(OSError):
                 os.unlink(path)  # noqa: PTH108
             self._give_up(python, f"{error.strerror or error}: {error.filename or python}")
@@ -623,11 +639,19 @@ class Calls:
                 env={name: value for name, value in environment.items() if name not in self._drop},
                 pass_fds=(its_orders, its_answers),
             )  # fmt: skip
-            kept = [os.dup(number) for number in (orders, answers)]
+            kept: list[int] = []
+            try:
+                kept += [os.dup(orders)]
+                kept += [os.dup(answers)]
+                pidfd = os.pidfd_open(process.pid)
+            except OSError:  # no more descriptors
+                for number in kept:
+                    os.close(number)
+                process.kill()
+                process.wait()
+                raise
         for number in kept:
             os.set_blocking(number, False)
-            os.set_inheritable(number, False)
-        pidfd = os.pidfd_open(process.pid)
         return _Worker(process, python, pidfd, kept[0], kept[1], board, path, since=time.monotonic())
 
     def _clear(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import time
 from collections import Counter
@@ -328,3 +329,27 @@ def test_a_worker_whose_lines_make_no_sense_is_killed_and_costs_what_had_begun_a
     assert "makes no sense" in pooled.returned[this].reason
     assert {pooled.returned[i].how for i in range(after, after + 20)} == {"succeeded"}
     assert set(pooled.heard.values()) == {1}
+
+
+def test_where_no_further_worker_can_be_started_the_one_that_lives_calls_everything_once(tmp_path: Path) -> None:
+    pooled = Pooled(tmp_path, size=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        pooled.one("nothing")
+        log = tmp_path / "calls.log"
+        (tmp_path / "functions.py").write_text(
+            "def nothing(inputs): pass\ndef note(inputs):\n"
+            "    with open(inputs['log'], 'a') as out: out.write(f\"{inputs['m']}\\n\")\n"
+        )
+        pooled.one("note", log=str(log), m=0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, hard))
+        for n in range(1, 6):
+            pooled.call("note", log=str(log), m=n)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        pooled.ends(7)
+        assert {each.how for each in pooled.returned.values()} == {"succeeded"}
+        assert sorted(log.read_text().split()) == ["0", "1", "2", "3", "4", "5"]
+        assert set(pooled.heard.values()) == {1}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        pooled.calls.close()
