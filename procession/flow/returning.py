@@ -80,12 +80,14 @@ def _succeed_many(project: Project, tx: Tx, plan: CallPlan, some: Sequence[Plain
     """Settle calls of which nothing follows but their success, as one set; False, and nothing is done, if one of them
     is not so: of them all, each is then looked at."""
     ids, now = [pid for pid, _, _, _ in some], project.now()
-    if any(number != 1 for _, number, _, _ in some) or calls.hold_locks(tx, ids) or calls.are_told(tx, ids):
+    if any(number != 1 for _, number, _, _ in some):
         return False
     seconds = calls.seconds(tx, ids, now)
     try:
         with tx.apart():
             calls.succeed(tx, [(pid, began, ended) for pid, _, began, ended in some])
+            if calls.hold_locks(tx, ids) or calls.are_told(tx, ids):  # the attempts are ours now: none is added later
+                raise StaleState("something follows from the end of one of these calls")
             moves.succeed_calls(tx, ids, now)
     except StaleState:
         return False

@@ -10,7 +10,20 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
@@ -65,7 +78,7 @@ def seconds(tx: Tx, ids: Sequence[int], now: int) -> float:
 
 
 def hold_locks(tx: Tx, ids: Sequence[int]) -> bool:
-    """Does one of these processings hold a lock?"""
+    """Does one of these processings hold a lock, or wait for one?"""
     return bool(tx.tuples(_LOCKED, ids=json.dumps(ids)))
 
 
@@ -134,8 +147,8 @@ def _began(dialect: str) -> Executable:
 
 def _locked(dialect: str) -> Executable:
     ids = given_ids(dialect, "ids")
-    held = schema.lock_hold.c.processing_id
-    return select(held).where(held.in_(select(ids.c.id))).limit(literal_column("1"))
+    tables = (schema.lock_hold.c.processing_id, schema.lock_wait.c.processing_id)
+    return union_all(*(select(column).where(column.in_(select(ids.c.id))) for column in tables))
 
 
 def _told(dialect: str) -> Executable:

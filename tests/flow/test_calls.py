@@ -1,7 +1,9 @@
 """Calls in the flow: claimed, called by real workers, settled; the launcher's chapters turn by hand."""
 
 import json
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -11,7 +13,8 @@ from procession.commands import debug, holds, processings, restarts, steps
 from procession.commands.asked import asked
 from procession.errors import Refused
 from procession.model.body import keep
-from procession.store import bodies, calls, journal
+from procession.model.locks import Owner
+from procession.store import bodies, calls, journal, locks
 from procession.store.bodies import Input
 from procession.supervise import pickled
 from tests.flow.both import drive as drive_both  # noqa: F401  a fixture
@@ -399,3 +402,26 @@ def test_the_next_calls_are_found_by_the_index_of_what_waits(drive: Drive) -> No
     lines = [row[3] for row in plan]
     assert any("USING INDEX ix_processing_waiting (task=?)" in line for line in lines), lines
     assert not any(line.startswith("SCAN") and "first" not in line for line in lines), lines
+
+
+def test_a_lock_acquired_while_a_set_is_settled_falls_with_its_owner(postgres_url: str, tmp_path: Path) -> None:
+    driven = Driven(tmp_path / "p", ONE, database=postgres_url)
+    try:
+        handlers(driven, "def work(inputs): pass")
+        finished(driven, driven.born())
+        born = [driven.born() for _ in range(5)]
+        driven.turn()
+        eventually(lambda: (driven.calls.drain(), sum(map(len, driven.calls.heard().plain.values())) == 5)[1])
+        turn = threading.Thread(target=driven.turn)
+        with driven.project.store.begin() as tx:
+            owner = Owner(born[2], 1, 1)
+            assert locks.lives(tx, owner)
+            turn.start()
+            eventually(lambda: driven.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), what="the turn waits")
+            locks.grant(tx, owner, ["scene"], [], driven.project.now())
+        turn.join()
+        for pid in born:
+            assert finished(driven, pid) == "succeeded"
+        assert driven.rows("SELECT name FROM lock_hold") == []
+    finally:
+        driven.close()
