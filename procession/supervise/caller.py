@@ -12,6 +12,7 @@ Run as a file by `executors/calls.py`: CALLER ORDERS ANSWERS BOARD ROOT PARENT, 
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import hmac
 import importlib
@@ -74,6 +75,9 @@ class _Log(io.RawIOBase):
         super().__init__()
         self.path: str | None = None
         self.size = 0
+        self.dropped = 0
+        """Bytes that could not be written."""
+        self.why = ""
         self._file = -1
 
     def writable(self) -> bool:
@@ -93,17 +97,30 @@ class _Log(io.RawIOBase):
         if self.size < LOG_MAX:
             view = memoryview(data)[: LOG_MAX - self.size]
             self.size += len(view)
-            while view:
-                view = view[os.write(self.fileno(), view) :]
+            try:
+                while view:
+                    view = view[os.write(self.fileno(), view) :]
+            except OSError as error:  # a full disk costs the log, not the work
+                self.size -= len(view)
+                self.dropped += len(view)
+                self.why = error.strerror or str(error)
         return size
 
     def end(self) -> int:
         """The call is over: how many bytes it wrote."""
-        size, self.path, self.size = self.size, None, 0
+        size, self.path, self.size, self.dropped = self.size, None, 0, 0
         if self._file >= 0:
-            os.close(self._file)
+            with contextlib.suppress(OSError):  # closed by the function, or the disk is full
+                os.close(self._file)
             self._file = -1
         return size
+
+
+def _stream(log: _Log) -> io.TextIOWrapper:
+    """What calls print into."""
+    stream = io.TextIOWrapper(io.BufferedWriter(log, 1), "utf-8", "backslashreplace", line_buffering=True)
+    stream._CHUNK_SIZE = 1 << 16  # type: ignore[attr-defined]
+    return stream
 
 
 # ── the code of the project ────────────────────────────────────────────────────────────────────────
@@ -146,7 +163,10 @@ class _Code:
         for name, module in list(sys.modules.items()):
             if name in self._known or name in self._others:
                 continue
-            path = getattr(module, "__file__", None)
+            try:
+                path = getattr(module, "__file__", None)
+            except Exception:  # a module that is made when it is first used, and cannot be
+                path = None
             ours = isinstance(path, str) and (name in self._wanted or self._is_ours(path))
             if ours and isinstance(path, str):
                 self._known[name] = (path, _stand(path))
@@ -417,13 +437,12 @@ class Worker:
         self._plans: dict[int, dict[str, Any]] = {}
         self._calls: dict[str, Call] = {}
         self._log = _Log()
+        self._stream = _stream(self._log)
         self._pid = os.getpid()
 
     def run(self) -> None:
         """Until there are no more orders, or the code has changed."""
-        stream = io.TextIOWrapper(io.BufferedWriter(self._log, 1), "utf-8", "backslashreplace", line_buffering=True)
-        stream._CHUNK_SIZE = 1 << 16  # type: ignore[attr-defined]
-        sys.stdout = sys.stderr = stream
+        self._listen()
         os.register_at_fork(after_in_child=self._alone)
         for batch in self._batches():
             if self._code.changed():
@@ -432,6 +451,27 @@ class Worker:
                 if time.monotonic() - self._code.looked > LOOK_EVERY and self._code.changed():
                     self._leave()
                 self._one(order)
+
+    def _listen(self) -> None:
+        """Have what is printed from now on, whatever the call before has done to its output."""
+        try:
+            usable = self._stream.writable() and not self._stream.closed and not self._log.closed
+        except ValueError:  # it was closed, or taken from its buffer
+            usable = False
+        if not usable:
+            self._log = _Log()
+            self._stream = _stream(self._log)
+        sys.stdout = sys.stderr = self._stream
+
+    def _end_log(self, said: dict[str, Any]) -> None:
+        """Write out what is left of the log; what could not be written is said and costs nothing else."""
+        with contextlib.suppress(OSError, ValueError):  # the function has closed it
+            self._stream.flush()
+        if self._log.dropped:
+            words = "%d bytes of its log could not be written: %s" % (self._log.dropped, self._log.why)
+            self._channel.say("message", words)
+        if size := self._log.end():
+            said["log"] = size
 
     def _alone(self) -> None:
         """A process that a function forks has nothing to say to the launcher."""
@@ -446,7 +486,6 @@ class Worker:
 
     def _leave(self) -> NoReturn:
         self._channel.send({"stale": True})
-        sys.stdout.flush()
         os._exit(0)
 
     def _batches(self) -> Iterator[list[Any]]:
@@ -474,10 +513,9 @@ class Worker:
             return
         began = time.time_ns() // 1000
         channel.begin(number, plan, order)
+        self._listen()
         self._log.path = "%s/work/%d/%02d-%s/%d/log" % (plan["var"], order[2], plan["ordinal"], plan["step"], order[3])
         self._sdk._channel = channel
-        said: dict[str, Any] = {}
-        value = None
         raised: BaseException | None = None
         try:
             call = self._calls.get(plan["function"])
@@ -490,24 +528,14 @@ class Worker:
         except BaseException as error:  # whatever a function raises ends that call alone
             raised = error
         self._end_of_child(raised)
-        if raised is not None:
-            said = self._ending(raised)
-            raised = None
-        raw = b""
-        if channel.result is not None and not said and channel.failed is None:
-            try:
-                said["mime"], content = body_of(channel.result, self._sdk)
-                said["form"], raw = kept(content)
-                said["size"] = len(content)
-            except (TypeError, ValueError, RecursionError) as error:
-                said = {"how": "failed", "code": 1, "reason": "its result cannot be kept: %s" % error}
-        if channel.failed is not None and not said:
-            said = {"how": "failed", "code": 1, "reason": channel.failed}
+        try:
+            said, raw = self._outcome(raised)
+        except BaseException as error:  # what a function leaves behind may be anything
+            said, raw = {"how": "failed", "code": 1, "reason": "how it ended cannot be told: %r" % type(error)}, b""
+        raised = None
         self._sdk._channel = None
         self._code.note()
-        sys.stdout.flush()
-        if size := self._log.end():
-            said["log"] = size
+        self._end_log(said)
         ended = time.time_ns() // 1000
         if said or channel.left or channel.directory:
             said.update(seq=number, began=began, ended=ended, **channel.left)
@@ -517,6 +545,23 @@ class Worker:
         else:
             channel.write(b"[%d,%d,%d]\n" % (number, began, ended))
         self._board.end()
+
+    def _outcome(self, raised: BaseException | None) -> tuple[dict[str, Any], bytes]:
+        """How the call ended, and the bytes of its result; nothing where it ended plainly."""
+        channel = self._channel
+        said = {} if raised is None else self._ending(raised)
+        if said:
+            return said, b""
+        if channel.failed is not None:
+            return {"how": "failed", "code": 1, "reason": channel.failed}, b""
+        if channel.result is None:
+            return {}, b""
+        try:
+            mime, content = body_of(channel.result, self._sdk)
+        except Exception as error:
+            return {"how": "failed", "code": 1, "reason": "its result cannot be kept: %s" % error}, b""
+        form, raw = kept(content)
+        return {"mime": mime, "form": form, "size": len(content)}, raw
 
     def _inputs(self, extra: dict[str, Any], order: list[Any]) -> Any:
         if "pickle" in extra:
@@ -542,7 +587,10 @@ class Worker:
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace))
-        sys.stderr.write(text)
+        try:
+            sys.stderr.write(text)
+        except Exception:  # the function has closed or replaced it
+            self._log.write(text.encode("utf-8", "backslashreplace"))
         words = " ".join(str(error).split())[:1000]
         name = type(error).__name__
         return {"how": "failed", "code": 1, "reason": "%s: %s" % (name, words) if words else name}

@@ -52,6 +52,20 @@ def forks_and_returns(inputs):
     if child == 0:
         sys.exit(inputs["code"])
     with open(inputs["file"], "a") as out: out.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) + " ")
+def closes(inputs):
+    print("before")
+    sys.stdout.close()
+def closes_and_raises(inputs):
+    sys.stderr.close()
+    raise ValueError("all the same")
+def detaches(inputs): sys.stdout.detach()
+def replaces(inputs): sys.stdout = None
+def prints(inputs):
+    print("printed")
+    return os.getpid()
+class Unspeakable(Exception):
+    def __str__(self): raise RuntimeError("no words")
+def unspeakable(inputs): raise Unspeakable()
 def babble(inputs):
     for number in range(3, 64):
         if os.path.exists(f"/proc/self/fd/{number}") and "pipe" in os.readlink(f"/proc/self/fd/{number}"):
@@ -353,3 +367,36 @@ def test_where_no_further_worker_can_be_started_the_one_that_lives_calls_everyth
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         pooled.calls.close()
+
+
+@pytest.mark.parametrize("function", ["closes", "detaches", "replaces", "closes_and_raises", "unspeakable"])
+def test_what_a_function_does_to_its_output_costs_neither_its_work_nor_its_worker(
+    pooled: Pooled, function: str
+) -> None:
+    before = pooled.value(pooled.one("prints"))
+    this = pooled.one(function)
+    assert this.how == ("failed" if function in ("closes_and_raises", "unspeakable") else "succeeded"), this.reason
+    after = pooled.one("prints")
+    assert pooled.value(after) == before
+    assert (pooled.root / f"var/work/{after.which[0]}/01-s/1/log").read_text() == "printed\n"
+
+
+def test_a_log_that_cannot_be_written_is_counted_and_costs_no_work(pooled: Pooled) -> None:
+    this = pooled.call("prints") + 1
+    log = pooled.root / f"var/work/{this}/01-s/1/log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    pooled.calls.drain()
+    assert pooled.call("prints") == this
+    said: list[Any] = []
+
+    def ended() -> Returned | None:
+        pooled.calls.drain()
+        said.extend(pooled.calls.heard().said)
+        pooled.drain()
+        return pooled.returned.get(this)
+
+    assert eventually(ended, timeout=30).how == "succeeded"
+    assert [(what, words.split(":")[0]) for _, what, words in said] == [
+        ("message", "8 bytes of its log could not be written")
+    ]
