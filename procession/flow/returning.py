@@ -65,13 +65,18 @@ def settle_apart(project: Project) -> None:
         try:
             with project.store.begin() as tx:
                 conclude(project, tx, [conclusion(project, tx, each)])
-        except StoreError as error:
-            log.error("the end of a call is not stored yet: %s", error)
-            if each.how == "failed":
-                return  # the database is away
-            why = f"its end could not be stored: {error}"
-            heard.returned[0] = Returned(each.which, "failed", why, each.began, each.ended)
-            continue
+        except Exception as error:
+            if each.how == "failed" and not each.said:
+                if isinstance(error, StoreError):
+                    log.error("the end of a call is not stored yet: %s", error)
+                    return  # the database is away
+                log.exception("the end of a call cannot be stored; it is found again by the next rescue")
+                pool.forget(each.which)
+            else:
+                log.error("the end of a call cannot be stored as it was told: %s", error)
+                why = f"its end could not be stored: {str(error) or type(error).__name__}"
+                heard.returned[0] = Returned(each.which, "failed", why, each.began, each.ended)
+                continue
         heard.returned.pop(0)
     pool.settled()
 

@@ -393,6 +393,25 @@ def test_a_failed_call_can_be_retried_restarted_accepted_and_not_entered(drive: 
     assert [one.number for one in driven.step(pid).attempts] == [1, 2, 3]
 
 
+def test_a_call_whose_end_cannot_be_understood_has_failed_and_holds_up_no_other(drive: Drive) -> None:
+    driven = drive(ONE.replace("attempts = 3", "attempts = 1"))
+    handlers(
+        driven,
+        """
+        def work(status, inputs):
+            if inputs["bad"]:
+                channel = procession._channel
+                send = channel.send
+                channel.send = lambda frame, raw=b"": (send({**frame, "after": "soon", "how": "no such end"}, raw))
+                return 1
+        """,
+    )
+    bad, good = driven.born(bad=True), driven.born(bad=False)
+    assert finished(driven, bad) == "failed"
+    assert "its end could not be stored" in (driven.get(bad).reason or "")
+    assert finished(driven, good) == "succeeded"
+
+
 @pytest.mark.feature("M125")
 def test_the_next_calls_are_found_by_the_index_of_what_waits(drive: Drive) -> None:
     driven = drive(ONE)
