@@ -357,9 +357,10 @@ class Calls:
         """Send to workers what they may have now."""
         if self._stopping:
             return
+        beyond = self._beyond()
         for python, queue in list(self._queues.items()):
             while queue:
-                mine = [w for w in self._workers if w.python == python and not w.asked and not w.stale]
+                mine = [w for w in self._workers if w.python == python and not (w.asked or w.stale or w in beyond)]
                 idle = [w for w in mine if not w.flying]
                 room = [w for w in mine if not w.kept_back and len(w.flying) < MOST_AHEAD] if self.ahead else idle
                 late = time.monotonic() >= self._not_before.get(python, 0.0)
@@ -373,6 +374,18 @@ class Calls:
                     self._send(worker, queue, share)
                 if not self.ahead:
                     break
+
+    def _beyond(self) -> list[_Worker]:
+        """Let go workers beyond the number that is wanted, those first that have least to do; return those that end
+        after what they call now."""
+        living = sorted((w for w in self._workers if not w.asked), key=lambda worker: len(worker.flying))
+        beyond = living[: max(0, len(living) - self.size)]
+        for worker in beyond:
+            if not worker.flying:
+                self._end(worker)
+            elif len(worker.flying) > 1:
+                self._keep_back(worker, time.monotonic())
+        return beyond
 
     def _has_place(self, python: str) -> bool:
         """May another worker be made? One that idles for another interpreter gives its place away."""

@@ -400,3 +400,28 @@ def test_a_log_that_cannot_be_written_is_counted_and_costs_no_work(pooled: Poole
     assert [(what, words.split(":")[0]) for _, what, words in said] == [
         ("message", "8 bytes of its log could not be written")
     ]
+
+
+def test_fewer_workers_are_used_as_soon_as_fewer_are_wanted(tmp_path: Path) -> None:
+    pooled = Pooled(tmp_path, size=3)
+    try:
+        files = [tmp_path / f"pid{n}" for n in range(3)]
+        long = [pooled.call("started", file=str(file)) for file in files]
+        pids = [number_in(file) for file in files]
+        pooled.calls.size = 1
+        short = pooled.call("pid", 5)
+        for each in long[:2]:
+            pooled.calls.cancel((each, 1, 1))
+        for each in long[:2]:
+            assert pooled.end(each).how == "cancelled"
+        eventually(lambda: (pooled.drain(), not any(alive(pid) for pid in pids[:2]))[1])
+        assert len(pooled.calls.running()) == 1
+        assert not any(i in pooled.returned for i in range(short, short + 5))
+        pooled.calls.cancel((long[2], 1, 1))
+        pooled.ends(8)
+        assert len({pooled.value(pooled.returned[i]) for i in range(short, short + 5)}) == 1
+        pooled.calls.size = 0
+        (worker,) = {pooled.value(pooled.returned[i]) for i in range(short, short + 5)}
+        eventually(lambda: (pooled.drain(), not alive(worker))[1], what="it idles and ends")
+    finally:
+        pooled.calls.close()
