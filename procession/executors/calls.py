@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from procession.contract import COMMAND, signal_name
+from procession.supervise import process as processes
 from procession.supervise.board import Board
 
 log = logging.getLogger("procession")
@@ -53,6 +54,8 @@ AGAIN = 1.0
 """Seconds after which another worker is tried where one could not be started and others go on with the calls."""
 STILLBORN = 3
 """A worker that ended so often in a row before its first call will not come to life by trying again."""
+_MARK = "PROCESSION_WORKER"
+"""In the environment of a worker and of all that its functions start: the path of its board."""
 _BOOT = (
     "import importlib.util as u, sys; s = u.spec_from_file_location('procession_caller', sys.argv[1]);"
     " m = u.module_from_spec(s); sys.modules[s.name] = m; s.loader.exec_module(m); m.main(sys.argv[2:])"
@@ -570,7 +573,6 @@ class Calls:
         more = [each for each in worker.flying.values() if each[1][0] in known]
         rest = [worker.flying[n] for n in sorted(worker.flying) if worker.flying[n][1][0] not in known]
         worker.flying.clear()
-        self._kill(worker)  # what it has left behind
         self._release(worker, keep_board=True)
         self._boards[worker.path] = time.monotonic()
         if began is not None:
@@ -649,7 +651,7 @@ class Calls:
                 [python, "-c", _BOOT, _CALLER, str(its_orders), str(its_answers), path, str(self._root),
                  str(os.getpid())],
                 stdin=subprocess.DEVNULL, stdout=error, stderr=error, cwd=self._root, start_new_session=True,
-                env={name: value for name, value in environment.items() if name not in self._drop},
+                env={**{k: v for k, v in environment.items() if k not in self._drop}, **_mark(path)},
                 pass_fds=(its_orders, its_answers),
             )  # fmt: skip
             kept: list[int] = []
@@ -676,6 +678,7 @@ class Calls:
     def _release(self, worker: _Worker, *, keep_board: bool) -> None:
         """Close everything of it."""
         assert self._epoll is not None
+        processes.end_marked(_mark(worker.path), kill=True)  # what its functions have left behind
         for number in (worker.pidfd, worker.answers, worker.orders):
             self._epoll.unregister(number)
             del self._ends[number]
@@ -695,6 +698,11 @@ def _pipe(ours: contextlib.ExitStack) -> tuple[int, int]:
     with contextlib.suppress(OSError):  # the user has many large ones already
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 18)
     return reading, writing
+
+
+def _mark(path: str) -> dict[str, str]:
+    """What all processes of the worker with this board have in their environment."""
+    return {_MARK: os.path.abspath(path)}  # noqa: PTH100
 
 
 def _died(code: int) -> str:
@@ -719,6 +727,12 @@ def begun(var: Path, launcher_id: int) -> set[Which]:
         found |= board.begun()
         board.close()
     return found
+
+
+def end_left_behind(var: Path, launcher_id: int) -> None:
+    """Kill what functions of this launcher have started, and its workers: it is gone."""
+    for path in (var / "calls").glob(f"{launcher_id}-*"):
+        processes.end_marked(_mark(str(path)), kill=True)
 
 
 def forget_boards(var: Path, launcher_id: int) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from procession.clock import moment
 from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Sighting, Unreadable, Unstarted, Void
-from procession.executors.calls import begun, forget_boards
+from procession.executors.calls import begun, end_left_behind, forget_boards
 from procession.flow.conclude import BY, Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
@@ -66,6 +66,8 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     post = project.serving
     now = project.clock.now()
     gone = _gone_launchers(project, tx)
+    for launcher_id in gone:  # before anything of theirs is called again
+        end_left_behind(project.var.root, launcher_id)
     rows = steps.live_attempts(tx, [post.launcher_id, *gone])
     _end_what_others_took(project, rows)
     found = _Found()

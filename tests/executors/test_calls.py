@@ -20,7 +20,7 @@ from tests.executors.running import PYTHON, alive, number_in
 from tests.waiting import eventually
 
 FUNCTIONS = """
-import ctypes, os, pathlib, signal, sys, time, procession
+import ctypes, os, pathlib, signal, subprocess, sys, time, procession
 
 def nothing(inputs): pass
 def pid(inputs): return os.getpid()
@@ -52,6 +52,10 @@ def forks_and_returns(inputs):
     if child == 0:
         sys.exit(inputs["code"])
     with open(inputs["file"], "a") as out: out.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) + " ")
+def starts(inputs):
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path(inputs["file"]).write_text(str(child.pid))
+    time.sleep(inputs["seconds"])
 def closes(inputs):
     print("before")
     sys.stdout.close()
@@ -425,3 +429,30 @@ def test_fewer_workers_are_used_as_soon_as_fewer_are_wanted(tmp_path: Path) -> N
         eventually(lambda: (pooled.drain(), not alive(worker))[1], what="it idles and ends")
     finally:
         pooled.calls.close()
+
+
+def test_what_a_function_has_started_ends_with_its_call_that_is_killed_and_with_its_worker(pooled: Pooled) -> None:
+    file = pooled.root / "pid"
+    assert pooled.one("starts", timeout=1.0, file=str(file), seconds=60).how == "timeout"
+    eventually(lambda: not alive(number_in(file)), what="the child of the call that took too long is gone")
+    assert pooled.one("starts", file=str(file), seconds=0).how == "succeeded"
+    assert alive(number_in(file))
+    pooled.calls.close()
+    eventually(lambda: not alive(number_in(file)), what="the child of the call that succeeded is gone")
+
+
+def test_what_functions_of_a_launcher_that_was_killed_have_started_is_found_and_ended(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    pid = os.fork()
+    if pid == 0:
+        pooled = Pooled(tmp_path)
+        pooled.call("starts", file=str(file), seconds=60)
+        while True:
+            pooled.drain()
+            time.sleep(0.01)
+    child = number_in(file)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert alive(child)
+    pool.end_left_behind(tmp_path / "var", 1)
+    eventually(lambda: not alive(child), what="the child is gone")
