@@ -126,6 +126,8 @@ class _Worker:
     path: str
     flying: dict[int, tuple[CallPlan, Order]] = field(default_factory=dict)
     """Number of each order that was sent and has not been answered → the order."""
+    returning: set[int] = field(default_factory=set)
+    """Numbers of orders that were given to others and that it has still to pass over."""
     known: set[int] = field(default_factory=set)
     """Plans that it was told of."""
     next: int = 1
@@ -488,6 +490,7 @@ class Calls:
         if "stale" in said:
             worker.stale = True
         elif "skipped" in said:
+            worker.returning.discard(said["skipped"])
             if each := worker.flying.pop(said["skipped"], None):
                 self._requeue([each])
         elif "say" in said:
@@ -542,15 +545,17 @@ class Calls:
             worker.ending = None
         if worker.kept_back is not None and now - worker.kept_back[1] > CERTAIN:
             if worker.kept_back[0] == number and each is not None:  # it sees the board before it begins another
-                rest = [worker.flying.pop(n) for n in sorted(worker.flying) if n > number]
-                self._requeue(rest)
+                numbers = sorted(n for n in worker.flying if n > number)
+                worker.returning.update(numbers)
+                self._requeue([worker.flying.pop(n) for n in numbers])
             worker.kept_back = None
 
     def _keep_back(self, worker: _Worker, now: float) -> None:
         """Let it begin nothing more of what it has; what it has not begun comes back."""
         if worker.kept_back is None and worker.flying:
             number, _ = worker.board.running()
-            worker.board.skip(number + 1 if number else min(worker.flying), max(worker.flying))
+            first = number + 1 if number else min(worker.flying)
+            worker.board.skip(min([first, *worker.returning]), max([*worker.flying, *worker.returning]))
             worker.kept_back = (number, now)
 
     def _kill(self, worker: _Worker) -> None:

@@ -56,6 +56,7 @@ def starts(inputs):
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     pathlib.Path(inputs["file"]).write_text(str(child.pid))
     time.sleep(inputs["seconds"])
+def touch(inputs): pathlib.Path(inputs["file"]).touch()
 def closes(inputs):
     print("before")
     sys.stdout.close()
@@ -456,3 +457,15 @@ def test_what_functions_of_a_launcher_that_was_killed_have_started_is_found_and_
     assert alive(child)
     pool.end_left_behind(tmp_path / "var", 1)
     eventually(lambda: not alive(child), what="the child is gone")
+
+
+def test_what_was_given_to_others_is_passed_over_also_when_more_is_kept_back_later(pooled: Pooled) -> None:
+    pooled.call("nothing", 100)
+    pooled.ends(100)
+    file = pooled.root / "touched"
+    pooled.call("sleep", seconds=1.0)
+    behind = pooled.call("touch", 5, file=str(file))
+    (worker,) = pooled.calls._workers
+    eventually(lambda: (pooled.drain(), len(worker.flying) == 1)[1], what="those behind it are taken from it")
+    assert pooled.calls.stop(10) == [(i, 1, 1) for i in range(behind, behind + 5)]
+    assert not file.exists()
