@@ -19,12 +19,13 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from procession.contract import COMMAND, signal_name
+from procession.supervise import lease
 from procession.supervise import process as processes
 from procession.supervise.board import Board
 
@@ -180,6 +181,10 @@ class Calls:
         self._boards: dict[str, float] = {}
         """Boards of workers that are gone, and since when: some of their calls may not have been settled yet."""
         self._stopping = False
+        self.is_fresh: Callable[[], bool] = lambda: True
+        """May calls begin, for all that other launchers can know?"""
+        self.is_over: Callable[[], bool] = lambda: False
+        """Has it been silent for so long that what runs here may soon be called by others?"""
 
     # ── what the launcher asks ──────────
 
@@ -323,6 +328,8 @@ class Calls:
         now = time.monotonic()
         for worker in list(self._workers):
             self._look_at(worker, now)
+        if not self.is_fresh():
+            self._fall_silent(now)
         if self._boards and not self.ended:
             self._clear(now)
         self._feed()
@@ -360,7 +367,7 @@ class Calls:
 
     def _feed(self) -> None:
         """Send to workers what they may have now."""
-        if self._stopping:
+        if self._stopping or not self.is_fresh():
             return
         beyond = self._beyond()
         for python, queue in list(self._queues.items()):
@@ -550,6 +557,15 @@ class Calls:
                 self._requeue([worker.flying.pop(n) for n in numbers])
             worker.kept_back = None
 
+    def _fall_silent(self, now: float) -> None:
+        """Begin nothing while others may take our work over; end what runs before they do."""
+        over = self.is_over()
+        for worker in self._workers:
+            self._keep_back(worker, now)
+            if over and worker.flying and not worker.asked:
+                worker.asked = "overdue"
+                self._kill(worker)
+
     def _keep_back(self, worker: _Worker, now: float) -> None:
         """Let it begin nothing more of what it has; what it has not begun comes back."""
         if worker.kept_back is None and worker.flying:
@@ -599,6 +615,7 @@ class Calls:
             "timeout": ("timeout", "time-out"),
             "cancelled": ("cancelled", "cancelled"),
             "stopped": ("lost", "stopped: the launcher was stopped while it ran"),
+            "overdue": ("lost", f"lease: {lease.OVER}"),
             "senseless": ("lost", "worker_senseless: its worker wrote what makes no sense and was killed"),
         }.get(worker.asked, ("lost", f"worker_died: {_died(code)} in the middle of the call"))
         if timeout:

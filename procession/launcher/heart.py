@@ -58,6 +58,10 @@ class Heart:
         """May work be claimed, for all that others can know?"""
         return boot_seconds() < self._renewed + self._lasts
 
+    def is_over(self) -> bool:
+        """Must what runs be ended, because others will take it over before long?"""
+        return boot_seconds() >= self._renewed + 2 * self._lasts
+
     def _run(self) -> None:
         while not self._enough.wait(self._every):
             began = boot_seconds()

@@ -44,6 +44,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
         heart = Heart(project.store, project.clock, post.launcher_id, project.settings.lost_after, project.var.lease)
         heart.start(began)
         post.is_fresh, post.lease = heart.is_fresh, str(project.var.lease)
+        post.calling.is_fresh, post.calling.is_over = heart.is_fresh, heart.is_over
     post.executor.start()
     project.post = post
     try:

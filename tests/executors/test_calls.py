@@ -469,3 +469,23 @@ def test_what_was_given_to_others_is_passed_over_also_when_more_is_kept_back_lat
     eventually(lambda: (pooled.drain(), len(worker.flying) == 1)[1], what="those behind it are taken from it")
     assert pooled.calls.stop(10) == [(i, 1, 1) for i in range(behind, behind + 5)]
     assert not file.exists()
+
+
+def test_nothing_begins_while_others_may_take_over_and_what_runs_is_ended_before_they_do(pooled: Pooled) -> None:
+    pooled.call("nothing", 100)
+    pooled.ends(100)
+    pid, file = pooled.root / "pid", pooled.root / "touched"
+    running = pooled.call("started", file=str(pid))
+    behind = pooled.call("touch", file=str(file))
+    number_in(pid)
+    pooled.calls.is_fresh = lambda: False
+    later = pooled.call("touch", file=str(file))
+    eventually(lambda: (pooled.drain(), sum(map(len, pooled.calls._queues.values())) == 2)[1])
+    assert running not in pooled.returned
+    pooled.calls.is_over = lambda: True
+    lost = pooled.end(running)
+    assert (lost.how, lost.reason[:6]) == ("lost", "lease:")
+    pooled.drain()
+    assert not file.exists()
+    pooled.calls.is_fresh, pooled.calls.is_over = (lambda: True), (lambda: False)
+    assert pooled.end(behind).how == pooled.end(later).how == "succeeded"
