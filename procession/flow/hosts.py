@@ -21,9 +21,11 @@ from typing import Any
 
 from procession.commands.messages import Notice, stand
 from procession.executor import Ended, Gone, Unstarted, Void
+from procession.executors.calls import begun, forget_boards
 from procession.executors.local import LocalExecutor
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
+from procession.flow.rescue import left_by
 from procession.flow.settle import conclusion
 from procession.model.outcome import Ending, Outcome
 from procession.model.setting import STOPS, launcher_row
@@ -135,7 +137,13 @@ def _settle_for(project: Project, tx: Tx, group: Sequence[Any], var: Var) -> Non
     tx.claim_alone()  # others on this host may see the same
     executor = LocalExecutor(var.spool, var.wake, 1, project.installation.incarnation)
     concluded = []
+    boards = {launcher_id: begun(var.root, launcher_id) for launcher_id in gone}
     for row in steps.live_attempts(tx, gone):
+        if row.pooled:  # its worker died with its launcher
+            which = (row.processing_id, row.ordinal, row.number)
+            ending = left_by(row, which in boards[row.launcher_id], project.serving.boot)
+            concluded.append(Conclusion(which, ending))
+            continue
         key = project.attempt_key(row.processing_id, row.ordinal, row.number)
         found = _look_at(project, tx, executor, key, row)
         if found is not None:
@@ -148,6 +156,8 @@ def _settle_for(project: Project, tx: Tx, group: Sequence[Any], var: Var) -> Non
     for row in group:
         if row.id in gone and row.stopped_at is None:
             launchers.stop(tx, row.id, project.now())
+    for launcher_id in gone:
+        tx.after(partial(forget_boards, var.root, launcher_id))
 
 
 def _look_at(project: Project, tx: Tx, executor: LocalExecutor, key: str, row: Any) -> Conclusion | None:

@@ -180,10 +180,10 @@ def _look_at_calls(project: Project, rows: Sequence[Any], found: _Found) -> None
         elif row.launcher_id != post.launcher_id or post.calls is None or not post.calls.knows(which):
             if row.launcher_id not in boards:
                 boards[row.launcher_id] = begun(project.var.root, row.launcher_id)
-            found.concluded.append(Conclusion(which, _left_by(row, which in boards[row.launcher_id], post.boot)))
+            found.concluded.append(Conclusion(which, left_by(row, which in boards[row.launcher_id], post.boot)))
 
 
-def _left_by(row: Any, has_begun: bool, boot: str) -> Ending:
+def left_by(row: Any, has_begun: bool, boot: str) -> Ending:
     """What became of a call whose launcher is gone."""
     if row.boot != boot:
         return Ending(Outcome.LOST, "rebooted: the machine was restarted after it was claimed")

@@ -16,6 +16,7 @@ from procession.errors import Refused
 from procession.store import processings
 from tests.flow.driven import Driven
 from tests.flow.invariants import check
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.feature("P19", "M75", "N3")
 FILE = """
@@ -192,6 +193,31 @@ def test_a_directory_from_before_a_restore_is_left_alone(two: Callable[..., Two]
     pass_(a, b, 700, a)
     assert old.exists()
     assert not a.project.var.work(4712).exists()
+
+
+@pytest.mark.feature("M87")
+def test_a_call_that_had_begun_at_a_place_whose_launcher_is_gone_is_lost_and_counted(two: Callable[..., Two]) -> None:
+    a, b = two(f"{FILE}retry = {{ attempts = 1 }}\n", launcher="workers = 1")
+    (a.root / "handlers.py").write_text(
+        "import os\ndef work(inputs):\n    while not os.path.exists(inputs['gate']): pass\n"
+    )
+    (a.root / "open").touch()
+    for _ in range(20):  # short ones, so that some are claimed ahead
+        last = a.born("c", gate=str(a.root / "open"))
+    a.until("succeeded", processing_id=last)
+    first, second = (a.born("c", gate=str(a.root / "gate")) for _ in range(2))
+    eventually(lambda: (a.turn(), a.calls.running())[1], what="the first has begun")
+    assert a.outcomes(second) == [None], "it is claimed ahead"
+    with b.project.store.begin() as tx:
+        tx.connection.exec_driver_sql(
+            f"UPDATE launcher SET var = '{a.project.var.root}' WHERE place = '{a.post.place}' AND stopped_at IS NULL"
+        )
+    a.leave()
+    b.after(5)
+    assert (b.state(first), b.outcomes(first)) == ("failed", ["lost"])
+    assert b.outcomes(second)[0] == "void"
+    assert not list((a.project.var.root / "calls").glob("*-*")), "nobody needs its boards any more"
+    a.launch()
 
 
 def test_a_call_that_made_a_directory_belongs_to_where_it_is(two: Callable[..., Two]) -> None:
