@@ -59,6 +59,8 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     room = _room_now(project, tx)
     called = call_many(project, tx, definitions, room, CALLS)
     if called is not None:
+        if project.serving.unsent:  # scripts that found no room before
+            tx.after(lambda: _send(project.serving, ()))
         return _next(project, tx, None) if called < CALLS else project.clock.now()
     choice = _choice(project, tx, definitions, room)
     if choice.empty:

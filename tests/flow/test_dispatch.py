@@ -199,6 +199,23 @@ def test_jobs_that_find_no_room_are_sent_at_a_later_turn(drive: Drive) -> None:
     assert d.post.unsent == []
 
 
+def test_jobs_that_found_no_room_are_sent_also_while_short_calls_are_claimed(drive: Drive) -> None:
+    d = drive(f'{ONE}[tasks.c]\non = "c"\nfunction = "handlers.work"\n', launcher="workers = 1")
+    (d.root / "handlers.py").write_text("def work(): return 1")
+    for _ in range(20):
+        last = d.born("c")
+    d.until("succeeded", processing_id=last)
+    assert d.calls.ahead > 0
+    d.executor.room = 0
+    pid = d.born()
+    d.turn()
+    assert [job.key for job in d.post.unsent] == [d.key(pid)]
+    d.executor.room = 1
+    d.clock.advance(1)
+    d.turn()
+    assert d.claimed() == [pid]
+
+
 class Stumbling(InlineExecutor):
     """Its next hand-over fails; `how` is what it raises."""
 
