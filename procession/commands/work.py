@@ -40,6 +40,7 @@ MOST = 1_000
 MAX_TEXT = 2_000
 """Characters of a reason, of a message, of the words of a progress."""
 JSON = "application/json"
+UNSTARTED = "cancelled before it started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +183,27 @@ def _claims(
 
 
 def start(project: Project, attempt: str) -> Beat:
-    """It starts now; from here its time-out counts. Starting twice is no error."""
+    """It starts now; from here its time-out counts. Starting twice is no error. Refused if it was cancelled before."""
     now = project.now()
-    with project.store.begin() as tx:
+
+    def begun(tx: Tx) -> Beat | None:
+        processings.standings(tx, [_which(project, attempt)[0]])  # locked: a cancel comes before it, or after
         found = _live(project, tx, attempt)
+        if found.started_at is None and found.cancel_requested_at is not None:
+            conclude(project, tx, [Conclusion(found.which, Ending(Outcome.CANCELLED, UNSTARTED))])
+            tx.after(project.wake)
+            return None
         until = _believed_until(tx, found, now, found.started_at or now)
         if not store.begin(tx, found.which, now, until):
             raise _late(attempt)
         if found.started_at is None:
             _note(tx, found, "start", now, "running")
-    return Beat(_wanted(found), until)
+        return Beat(_wanted(found), until)
+
+    beat = project.store.change(begun)
+    if beat is None:
+        raise _late(attempt)
+    return beat
 
 
 def heartbeat(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from procession.clock import moment
+from procession.commands.work import UNSTARTED
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
@@ -39,7 +40,7 @@ def lapse(project: Project, tx: Tx) -> datetime | None:
 def _ending(found: work.Claimed, definitions: Definitions, now: int) -> Ending:
     if found.started_at is None:
         if found.cancel_requested_at is not None:
-            return Ending(Outcome.CANCELLED, "cancelled before it started")
+            return Ending(Outcome.CANCELLED, UNSTARTED)
         return Ending(Outcome.VOID, f"worker {found.worker} claimed it and did not start it")
     timeout = definitions[found.definition_id].step(found.ordinal).timeout
     if timeout is not None and now >= found.started_at + int(timeout * 1e6):

@@ -172,6 +172,20 @@ def test_a_cancel_is_told_to_the_worker_and_ends_at_once_what_it_has_not_started
     assert balanced(d)
 
 
+@pytest.mark.feature("M87")  # G18
+def test_what_was_cancelled_before_it_started_does_not_start_and_cannot_succeed(drive: Drive) -> None:
+    d = drive(FILE)
+    submit(d, "a")
+    (claimed,) = claim(d)
+    assert processings.cancel(d.project, claimed.processing_id).accepted
+    with pytest.raises(Refused):
+        work.start(d.project, claimed.attempt)
+    assert d.state(claimed.processing_id) == "cancelled"
+    with pytest.raises(Refused):
+        work.succeed(d.project, claimed.attempt, 1)
+    assert d.outcomes(claimed.processing_id) == ["cancelled"]
+
+
 @pytest.mark.feature("M87")  # G10, B49
 def test_only_the_attempt_that_lives_is_heard(drive: Drive) -> None:
     d = drive(FILE)
