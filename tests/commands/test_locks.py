@@ -293,6 +293,23 @@ def test_what_an_older_waiter_wants_is_kept_from_steps_and_the_other_way_round(d
     assert d.state(step) == "running"
 
 
+@pytest.mark.feature("P17")
+def test_a_later_step_that_has_waited_for_its_patience_gets_it_before_who_asks_anew(drive: Drive) -> None:
+    d = drive(TOML, cpus=9)
+    one, two = several(d, 2)
+    assert asked(d, one, "satellite:L8")
+    chain = d.born("needing", sat="L8")
+    d.turn()
+    d.clock.advance(1)
+    d.end(chain)
+    for _ in range(4):
+        d.after(20)
+    locks.release(d.project, one, ["satellite:L8"])
+    assert not asked(d, two, "satellite:L8")
+    d.turn()
+    assert d.states(chain) == ["succeeded", "running"]
+
+
 def test_attempts_side_by_side_exclude_each_other_only_by_locks_of_their_own(drive: Drive) -> None:
     d = drive(TOML, cpus=9)
     pid = d.born("beside")
