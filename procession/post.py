@@ -64,6 +64,17 @@ class Heard:
 
 
 @dataclass(slots=True)
+class Told:
+    """What a program elsewhere has told last of an attempt, in seconds that never jump."""
+
+    word: int
+    """Until when it would be believed by the clock of whoever wrote that; another one is a new word."""
+    at: float
+    """When it was told."""
+    started: float | None = None
+
+
+@dataclass(slots=True)
 class Post:
     """A launcher at work. One thread uses it."""
 
@@ -131,6 +142,10 @@ class Post:
 
     heard: dict[str, Heard] = field(default_factory=dict)
     """Other places of the same database, by what they are known by."""
+    told: dict[tuple[int, int, int], Told] = field(default_factory=dict)
+    """Attempts of programs elsewhere: what was last heard of each."""
+    told_at: float | None = None
+    """When it was looked at last (monotonic seconds)."""
     closed: list[int] = field(default_factory=list)
     """Locks of places that nobody serves, kept while something of theirs is settled here."""
 

@@ -131,7 +131,7 @@ def _claim(
     if not admitted:
         return []
     begin(tx, choice, admitted, now, None)
-    by, until = f"worker:{worker}", now + int(BELIEVED * 1e6)
+    by, until = f"worker:{worker}", _believed_until(now)
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], by)
     store.add(
         tx,
@@ -193,7 +193,7 @@ def start(project: Project, attempt: str) -> Beat:
             conclude(project, tx, [Conclusion(found.which, Ending(Outcome.CANCELLED, UNSTARTED))])
             tx.after(project.wake)
             return None
-        until = _believed_until(tx, found, now, found.started_at or now)
+        until = _believed_until(now)
         if not store.begin(tx, found.which, now, until):
             raise _late(attempt)
         if found.started_at is None:
@@ -215,7 +215,7 @@ def heartbeat(
     now = project.now()
     with project.store.begin() as tx:
         found = _live(project, tx, attempt)
-        until = _believed_until(tx, found, now, found.started_at)
+        until = _believed_until(now)
         if not store.beat(tx, found.which, until, said):
             raise _late(attempt)
         if message:
@@ -239,7 +239,7 @@ def _set_paused(project: Project, attempt: str, *, paused: bool) -> Beat:
         found = _live(project, tx, attempt)
         if found.started_at is None:
             raise Refused(f"attempt {attempt} has not started; start it first")
-        until = _believed_until(tx, found, now, found.started_at)
+        until = _believed_until(now)
         store.beat(tx, found.which, until, None)
         if paused != (found.paused_at is not None):
             store.pause(tx, found.which, now if paused else None)
@@ -354,11 +354,8 @@ def _late(attempt: str) -> Refused:
     )
 
 
-def _believed_until(tx: Tx, found: store.Claimed, now: int, started_at: int | None) -> int:
-    """Until when it is believed: for a minute, and not beyond its time-out."""
-    until = now + int(BELIEVED * 1e6)
-    timeout = tasks.get(tx, found.definition_id).step(found.ordinal).timeout
-    return until if timeout is None or started_at is None else min(until, started_at + int(timeout * 1e6))
+def _believed_until(now: int) -> int:
+    return now + int(BELIEVED * 1e6)
 
 
 def _wanted(found: store.Claimed) -> str | None:

@@ -80,15 +80,14 @@ def live(tx: Tx, processing_ids: Iterable[int]) -> list[Claimed]:
     return [Claimed(*row) for row in tx.each_tuple(_LIVE, asked)] if asked else []
 
 
-def over(tx: Tx, now: int, limit: int) -> list[Claimed]:
-    """Those that are not believed any more, and those that were cancelled before they started."""
-    return [Claimed(*row) for row in tx.tuples(_OVER, now=now, n=limit)]
+def all_live(tx: Tx) -> list[Claimed]:
+    """Every one that lives."""
+    return [Claimed(*row) for row in tx.tuples(_ALL_LIVE)]
 
 
-def next_over(tx: Tx) -> int | None:
-    """When the next one is not believed any more."""
-    ((at,),) = tx.tuples(_NEXT)
-    return at  # type: ignore[no-any-return]
+def cancelled(tx: Tx) -> list[Claimed]:
+    """Those that live, were cancelled, and have not started."""
+    return [Claimed(*row) for row in tx.tuples(_CANCELLED)]
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:
@@ -130,16 +129,6 @@ _BEAT = Statement(
 )
 _PAUSE = Statement(lambda _: update(schema.attempt).values(paused_at=_param("at")).where(*_which, _alive))
 _LIVE = Statement(_live)
-_OVER = Statement(
-    lambda _: (
-        select(*_COLUMNS)
-        .select_from(_joined)
-        .where(
-            _alive,
-            (_a.expires_at <= _param("now")) | (_a.started_at.is_(None) & _p.cancel_requested_at.is_not(None)),
-        )
-        .order_by(_a.expires_at)
-        .limit(_param("n", Integer))
-    )
-)
-_NEXT = Statement(lambda _: select(func.min(_a.expires_at)).where(_alive))
+_ALL_LIVE = Statement(lambda _: select(*_COLUMNS).select_from(_joined).where(_alive))
+_unstarted = _a.started_at.is_(None) & _p.cancel_requested_at.is_not(None)
+_CANCELLED = Statement(lambda _: select(*_COLUMNS).select_from(_joined).where(_alive, _unstarted))

@@ -20,6 +20,7 @@ Drive = Callable[..., Driven]
 
 
 def claimed(d: Driven, key: str = "a") -> work.Claim:
+    d.turn()
     instances.submit(d.project, "Sum", NewInstance(key), Asked("somebody"))
     (found,) = work.claim(d.project, "w1")
     return found
@@ -92,4 +93,35 @@ def test_a_launcher_that_was_away_takes_it_back_when_it_comes(drive: Drive) -> N
     found = claimed(d)
     d.crash()
     d.after(61)
+    assert d.outcomes(found.processing_id) == [None], "it has just come, and has heard nobody yet"
+    d.after(59)
+    assert d.outcomes(found.processing_id) == [None]
+    d.after(2)
     assert d.outcomes(found.processing_id) == ["void"]
+
+
+@pytest.mark.feature("M87")  # G26
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_wall_clock_that_jumps_takes_nothing_back_and_keeps_nobody(drive: Drive, jump: int) -> None:
+    d = drive(FILE)
+    ready, beating, silent = (claimed(d, key) for key in "abc")
+    for each in (beating, silent):
+        work.start(d.project, each.attempt)
+    d.after(20)
+    d.clock.jump(jump)
+    d.turn()
+    work.heartbeat(d.project, beating.attempt)
+    for _ in range(3):
+        d.after(13)
+        assert {tuple(d.outcomes(each.processing_id)) for each in (ready, beating, silent)} == {(None,)}
+    work.heartbeat(d.project, beating.attempt)
+    d.after(2)
+    outcomes = [d.outcomes(each.processing_id) for each in (ready, beating, silent)]
+    assert outcomes == [["void"], [None], ["lost"]]
+    for _ in range(2):
+        work.heartbeat(d.project, beating.attempt)
+        d.after(55)
+        assert d.outcomes(beating.processing_id) == [None]
+    work.heartbeat(d.project, beating.attempt)
+    d.after(11)
+    assert d.outcomes(beating.processing_id) == ["timeout"]
