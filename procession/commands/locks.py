@@ -84,8 +84,8 @@ def acquire(
     """
     wanted, asking = checked(names), owner_of(which, owner)
     with project.store.begin() as tx:
-        _alive(tx, asking)
         tx.claim_alone()
+        _alive(tx, asking)
         now = project.now()
         locks.forget_unseen(tx, now)
         standing = _standing(project, tx, now)
@@ -113,8 +113,8 @@ def release(project: Project, which: Which, names: Sequence[str], owner: str = "
     """
     wanted, asking = checked(names), owner_of(which, owner)
     with project.store.begin() as tx:
-        _alive(tx, asking)
         tx.claim_alone()
+        _alive(tx, asking)
         held, _ = locks.all_of(tx, project.now())
         own = {each.name: each for each in locks.of_owner(held, asking)}
         if missing := [name for name in wanted if name not in own]:
@@ -129,8 +129,8 @@ def release_all(project: Project, which: Which, owner: str = "attempt") -> int:
     """Release whatever this owner holds, however often it was acquired; return how many names that were."""
     asking = owner_of(which, owner)
     with project.store.begin() as tx:
-        _alive(tx, asking)
         tx.claim_alone()
+        _alive(tx, asking)
         held, _ = locks.all_of(tx, project.now())
         own = locks.of_owner(held, asking)
         locks.remove(tx, [each.fence for each in own])
@@ -223,8 +223,8 @@ def _take_away(tx: Tx, found: Sequence[Hold], who: Asked, now: int) -> None:
 
 
 def _alive(tx: Tx, owner: Owner) -> None:
-    """Refused unless the attempt lives; then it lives until the end of this transaction. Asked before the claim lock
-    is taken: who ends an attempt has its row first, too."""
+    """Refused unless the attempt lives; then it lives until the end of this transaction. Asked under the claim
+    lock: whoever needs both that lock and rows of attempts takes the lock first."""
     if not locks.lives(tx, owner):
         raise Refused(f"attempt {owner.by} has ended, or there is none; what has ended holds no locks")
 

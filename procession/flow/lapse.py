@@ -2,9 +2,9 @@
 
 In: attempts whose moment has passed. Out: one that was never started is given back uncounted; one that was is a
 time-out, or lost; both are counted, limited and tried again at their old place.
-Always: the attempt has its outcome from then on, so whatever its worker says later is refused. It is this launcher's own
-clock that says for how long there was no new word, one that never jumps; a wall clock only says, within the span since
-the last look, when a word came. So a wall clock that is put to another time takes nothing back.
+Always: the attempt has its outcome from then on, so whatever its worker says later is refused. It is this launcher's
+own clock that says for how long there was no new word, one that never jumps; a wall clock only says, within the span
+since the last look, when a word came. So a wall clock that is put to another time takes nothing back.
 """
 
 from __future__ import annotations

@@ -138,6 +138,7 @@ class Loop:
             return
         try:
             with self.project.store.begin() as tx:
+                tx.claim_alone()  # before any row: a chapter may need it after another has ended attempts
                 moments = {c: c(self.project, tx) for c in CHAPTERS if c in due or self._has_become_due(c, tx)}
             wrote = tx.wrote
         except Exception as error:

@@ -3,6 +3,7 @@
 # ruff: noqa: F811  the fixture of both databases
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,9 +11,11 @@ from procession.commands import locks, processings, reasons
 from procession.commands.asked import Asked
 from procession.commands.locks import Granted, Waiting, Which
 from procession.errors import Deadlock, Denied, Invalid, NotFound, Refused
+from procession.store import locks as store
 from procession.verbs import Caller, call
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
+from tests.waiting import eventually
 
 Drive = Callable[..., Driven]
 TOML = """
@@ -308,6 +311,28 @@ def test_a_later_step_that_has_waited_for_its_patience_gets_it_before_who_asks_a
     assert not asked(d, two, "satellite:L8")
     d.turn()
     assert d.states(chain) == ["succeeded", "running"]
+
+
+def test_who_asks_for_a_lock_and_who_ends_its_attempt_never_wait_for_each_other(drive: Drive) -> None:
+    """Whoever has the claim lock may take the row of any attempt."""
+    d = drive(TOML)
+    if d.project.store.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    one, two = several(d, 2)
+    d.executor.end(d.key(*two), 0)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with ThreadPoolExecutor(2) as pool:
+        with d.project.store.begin() as tx:
+            tx.claim_alone()
+            asking, turning = pool.submit(asked, d, one, "a"), pool.submit(d.turn)
+            eventually(
+                lambda: tx.connection.exec_driver_sql(waiting).scalar() == 2, what="both wait for the claim lock"
+            )
+            for which in (one, two):
+                assert store.lives(tx, locks.owner_of(which, "attempt"))
+        assert asking.result(20)
+        turning.result(20)
+    assert d.state(two[0]) == "succeeded"
 
 
 def test_attempts_side_by_side_exclude_each_other_only_by_locks_of_their_own(drive: Drive) -> None:
