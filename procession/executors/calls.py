@@ -157,6 +157,7 @@ class Calls:
         """The most workers, of all interpreters together; 0: nothing is called."""
         self.plans: dict[tuple[int, int], CallPlan] = {}
         """By definition id and ordinal."""
+        self.plan_numbers = itertools.count(1)
         self._new = Heard()
         self._taken = Heard()
         self.typical: float | None = None

@@ -29,14 +29,20 @@ from procession.store.database import Tx
 
 quoted = json.encoder.encode_basestring_ascii
 """A text as JSON, at once: this is the hot path."""
+MOST_BYTES = 16 << 20
+"""Of the inputs of calls that are claimed as one set."""
+MOST_PLANS = 1000
+"""So many are remembered; definitions come and go."""
 
 
 def plan_of(pool: Calls, definition_id: int, task: Task, ordinal: int) -> CallPlan:
     """What all calls of this step have in common; the same object each time."""
     if (known := pool.plans.get((definition_id, ordinal))) is None:
         plan = task.step(ordinal)
+        if len(pool.plans) >= MOST_PLANS:
+            pool.plans.clear()
         known = pool.plans[definition_id, ordinal] = CallPlan(
-            len(pool.plans) + 1, plan.function, task.name, plan.name, ordinal, task.on, plan.python, plan.timeout,
+            next(pool.plan_numbers), plan.function, task.name, plan.name, ordinal, task.on, plan.python, plan.timeout,
             len(task.steps) == 1 and task.retention is None,
         )  # fmt: skip
     return known
@@ -122,22 +128,34 @@ def call_many(project: Project, tx: Tx, definitions: Definitions, room: Room, mo
         if any(row.started_at is not None or not _is_plain(definitions, room, row.definition_id) for row in found):
             return None
         rows += found
-    rows = sorted(rows, key=lambda row: (-row.rank, row.id))[:n]
+    rows = _that_fit(sorted(rows, key=lambda row: (-row.rank, row.id))[:n])
     if not rows:
         return 0
     sent: dict[CallPlan, list[Order]] = defaultdict(list)
+    ids = [row.id for row in rows]
     try:
-        for row in rows:
-            task = definitions[row.definition_id]
-            sent[plan_of(post.calls, row.definition_id, task, 1)].append(((row.id, 1, 1), _told(project, task, row)))
+        told = {each.id: each for each in calls.told(tx, ids)}
+        for each in (told[id_] for id_ in ids):
+            task = definitions[each.definition_id]
+            sent[plan_of(post.calls, each.definition_id, task, 1)].append(((each.id, 1, 1), _told(project, task, each)))
     except Invalid:
         return None
-    ids, now = [row.id for row in rows], project.now()
+    now = project.now()
     moves.begin_calls(tx, ids, now)
     calls.add_attempts(tx, ids, post.launcher_id, now)
     for plan, some in sent.items():
         tx.after(partial(post.calls.submit, plan, some))
     return len(rows)
+
+
+def _that_fit(rows: list[calls.Next]) -> list[calls.Next]:
+    """The first of these, as many as their inputs have room in memory together; one always has."""
+    total = 0
+    for n, row in enumerate(rows):
+        total += row.size
+        if n and total > MOST_BYTES:
+            return rows[:n]
+    return rows
 
 
 def _nothing_odd(project: Project, room: Room) -> bool:
@@ -169,7 +187,7 @@ def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:
     )
 
 
-def _told(project: Project, task: Task, row: calls.Next) -> str:
+def _told(project: Project, task: Task, row: calls.Told) -> str:
     """What the worker is told of one call."""
     key = "null" if row.key is None else quoted(row.key)
     text = f"{row.id},1,{row.event_id},{key},{quoted(row.title)},{row.params}"

@@ -35,13 +35,22 @@ processing, attempt, event, input_ = schema.processing, schema.attempt, schema.e
 
 
 class Next(NamedTuple):
-    """A waiting processing whose call is next, and what it is told."""
+    """A waiting processing whose call is next."""
 
     id: int
     rank: int
     definition_id: int
     started_at: int | None
     """None: it is fresh, its step has never been claimed."""
+    size: int
+    """Of its inputs as they are kept."""
+
+
+class Told(NamedTuple):
+    """What a call is told."""
+
+    id: int
+    definition_id: int
     event_id: int
     name: str
     key: str | None
@@ -56,6 +65,11 @@ class Next(NamedTuple):
 def next_of(tx: Tx, task: str, limit: int) -> list[Next]:
     """The next waiting processings of a task, in claiming order."""
     return [Next(*row) for row in tx.tuples(_NEXT, task=task, n=limit)]
+
+
+def told(tx: Tx, ids: Sequence[int]) -> list[Told]:
+    """What the calls of these processings are told, in any order."""
+    return [Told(*row) for row in tx.tuples(_TELL, ids=json.dumps(ids))]
 
 
 def add_attempts(tx: Tx, ids: Sequence[int], launcher_id: int, at: int) -> None:
@@ -102,12 +116,20 @@ def _next(_: str) -> Executable:
         .limit(bindparam("n", type_=Integer()))
         .subquery("first")
     )
-    columns = (
-        first.c.id, first.c.priority, first.c.definition_id, first.c.started_at, event.c.id, event.c.name, event.c.key,
-        event.c.title, event.c.params, input_.c.kind, input_.c.form, input_.c.body,
-    )  # fmt: skip
-    joined = first.join(event, event.c.id == first.c.event_id).outerjoin(input_, input_.c.event_id == event.c.id)
+    size = func.coalesce(func.length(input_.c.body), literal_column("0"))
+    joined = first.outerjoin(input_, input_.c.event_id == first.c.event_id)
+    columns = (first.c.id, first.c.priority, first.c.definition_id, first.c.started_at, size)
     return select(*columns).select_from(joined).order_by(first.c.priority.desc(), first.c.id)
+
+
+def _tell(dialect: str) -> Executable:
+    ids, p = given_ids(dialect, "ids"), processing.c
+    columns = (
+        p.id, p.definition_id, event.c.id, event.c.name, event.c.key, event.c.title, event.c.params, input_.c.kind,
+        input_.c.form, input_.c.body,
+    )  # fmt: skip
+    joined = ids.join(processing, p.id == ids.c.id).join(event, event.c.id == p.event_id)
+    return select(*columns).select_from(joined.outerjoin(input_, input_.c.event_id == event.c.id))
 
 
 def _add(dialect: str) -> Executable:
@@ -161,4 +183,5 @@ def _told(dialect: str) -> Executable:
     )
 
 
+_TELL = Statement(_tell)
 _NEXT, _ADD, _SUCCEED, _BEGAN, _LOCKED, _TOLD = (Statement(f) for f in (_next, _add, _succeed, _began, _locked, _told))

@@ -12,6 +12,7 @@ import pytest
 from procession.commands import debug, holds, processings, restarts, steps
 from procession.commands.asked import asked
 from procession.errors import Refused
+from procession.flow import calling
 from procession.model.body import keep
 from procession.model.locks import Owner
 from procession.store import bodies, calls, journal, locks
@@ -410,6 +411,12 @@ def test_a_call_whose_end_cannot_be_understood_has_failed_and_holds_up_no_other(
     assert finished(driven, bad) == "failed"
     assert "its end could not be stored" in (driven.get(bad).reason or "")
     assert finished(driven, good) == "succeeded"
+
+
+def test_inputs_that_are_claimed_as_one_set_have_room_in_memory_together() -> None:
+    rows = [calls.Next(n, 0, 1, None, 6 << 20) for n in range(5)]
+    assert calling._that_fit(rows) == rows[:2]
+    assert calling._that_fit([rows[0]._replace(size=99 << 20)]) == [rows[0]._replace(size=99 << 20)]
 
 
 @pytest.mark.feature("M125")
