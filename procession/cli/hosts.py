@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from procession import present
+from procession import definitions, present
 from procession.cli.acting import reason_option
 from procession.cli.callers import ask
-from procession.cli.context import answer, json_option, opened, set_option
+from procession.cli.context import answer, directory, json_option, opened, set_option
 from procession.cli.serving import check_host, serve
 from procession.cli.table import age, clean, table
 from procession.commands import hosts
 from procession.commands.asked import asked
-from procession.errors import Invalid
+from procession.errors import Invalid, Refused
 from procession.project import Project
 
 
@@ -39,8 +40,21 @@ def launcher_command(quiet: bool, options: tuple[str, ...], **said: Any) -> None
     the same path. Ctrl-C leaves scripts running; the same command again takes them up.
     """
     check_host("launcher")
+    _check_place(options, said)
     with opened(lenient=False, resolve=True, options=(*options, *overrides(**said))) as project:
         serve(project, lambda: _greet(project), quiet=quiet)
+
+
+def _check_place(options: tuple[str, ...], said: dict[str, Any]) -> None:
+    """Refused where --var would make another, empty database of SQLite, beside the one of the project."""
+    if said["var"] is None:
+        return
+    found = definitions.read(definitions.find(directory()), (*options, *overrides(**{**said, "var": None})))
+    if found.database is None and found.var.resolve() != Path(said["var"]).resolve():
+        raise Refused(
+            f"--var {said['var']} would serve another, empty database: the project has its own in {found.var}, a file "
+            "of SQLite, which one launcher serves; several launchers of one project need PostgreSQL: [project] database"
+        )
 
 
 def _greet(project: Project) -> None:
@@ -82,8 +96,8 @@ def _without_password(url: str) -> str:
     """A URL that may be seen by everybody on this host, as command lines are."""
     if "://" not in url:
         raise Invalid(
-            f"--db {url[:60]} is no URL of a PostgreSQL database; a file of SQLite has one launcher, that of its var/: "
-            "say --var DIR"
+            f"--db {url[:60]} is no URL of a PostgreSQL database; a file of SQLite has one launcher, "
+            "that of its var/: procession up"
         )
     try:
         password = urlsplit(url).password

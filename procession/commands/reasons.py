@@ -14,10 +14,12 @@ from functools import cached_property
 from procession.clock import moment
 from procession.commands import work
 from procession.commands.processings import look
+from procession.commands.work import GIVEN_BACK
 from procession.flow.candidates import Choice, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
 from procession.model import wants
 from procession.model.admission import Capacity, Obstacle
+from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import PROCESSING, State
 from procession.project import Project
@@ -167,6 +169,12 @@ def _running(processing: Processing, step: Step, now: datetime, *, served: bool)
     span = f" for {duration(max(0, round((now - since).total_seconds())))}" if since else ""
     if processing.cancel_requested_at:
         return Obstacle("cancelling", f"its cancel was asked; step {step.name} is being ended{unheard}")
+    if not served and step.attempts and step.attempts[-1].pooled:  # with its launcher a call is gone
+        return Obstacle(
+            "no_launcher",
+            f"step {step.name}, attempt {step.attempt}: its launcher is gone; it is tried again when procession up "
+            "runs",
+        )
     return Obstacle("running", f"step {step.name}, attempt {step.attempt}, has been running{span}{unheard}")
 
 
@@ -215,6 +223,13 @@ class _Admission:
         found = next((o for c in mine if (o := choice.obstacles.get((c.processing_id, c.ordinal)))), None)
         if found := found or (None if mine else room_pause(choice, processing)):
             return found
+        last = following.attempts[-1] if following.attempts else None
+        if last is not None and last.outcome == Outcome.VOID and last.worker is not None:
+            because = "" if last.reason in (None, "", GIVEN_BACK) else f": {last.reason}"
+            return Obstacle(
+                "outside",
+                f"it was given back by {last.worker}{because}; it waits until a program asks: procession claim",
+            )
         return Obstacle("outside", "only a program elsewhere does it, and none has asked for it yet: procession claim")
 
     @cached_property
@@ -230,27 +245,33 @@ class _Admission:
         )
 
     @cached_property
-    def _choices(self) -> list[Choice]:
-        """Of each launcher that serves; they have different queues, labels and processors."""
+    def _choices(self) -> list[tuple[Choice, str]]:
+        """Of each launcher that serves, with its name where a person has drained it; they have different queues, labels
+        and processors."""
         serving = [row for row in launchers.not_stopped(self._tx) if row.kind == "up"]
         asked = [(row.place, capacity_of(row), row.name, row.host) for row in serving[-MOST_ASKED:]]
         found = []
         for place, capacity, name, host in asked or [("", Capacity(self._project.settings.cpus), "", "")]:
             room = room_for(self._project, self._tx, place, capacity, name, host)
             room.for_people = True
-            if room.drained and len(asked) > 1:
-                continue
-            found.append(choose(self._tx, Definitions(self._tx), room, None, 1000))
+            found.append((choose(self._tx, Definitions(self._tx), room, None, 1000), name if room.drained else ""))
         return found
 
     def answer(self, processing: Processing) -> Obstacle:
         """What stands in the way of this one, or who comes before it: at the launcher that is nearest to taking it."""
         if (away := _away(self._tx, processing)) is not None:
             return away
-        answers = [self._answer(choice, processing) for choice in self._choices]
-        if not answers:
-            return Obstacle("draining", "every launcher drains; to go on: procession undrain NAME")
+        answers = [self._drained(self._answer(choice, processing), name) for choice, name in self._choices]
         return min(answers, key=lambda each: _FAR.index(each.code) if each.code in _FAR else -1)
+
+    @staticmethod
+    def _drained(said: Obstacle, name: str) -> Obstacle:
+        """Where a person has drained the launcher that could take it, that is what stands in its way."""
+        if not name or said.code not in _TAKING:
+            return said
+        return Obstacle(
+            "draining", f"launcher {name}, which could take it, starts nothing new; to go on: procession undrain {name}"
+        )
 
     def _answer(self, choice: Choice, processing: Processing) -> Obstacle:
         for (pid, _), obstacle in choice.obstacles.items():
@@ -280,7 +301,9 @@ def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
 
 MOST_ASKED = 20
 """So many launchers are asked, the newest."""
-_FAR = ("behind", "too_much_memory", "too_many_cpus", "too_many_gpus", "no_queue", "no_host")
+_TAKING = ("starting", "behind", "cpus", "memory", "gpus", "workers")
+"""What a launcher answers that takes it, now or when there is room."""
+_FAR = ("behind", "draining", "too_much_memory", "too_many_cpus", "too_many_gpus", "no_queue", "no_host")
 """Obstacles at one launcher that mean less than those at another; the later, the less."""
 
 

@@ -41,6 +41,8 @@ MAX_TEXT = 2_000
 """Characters of a reason, of a message, of the words of a progress."""
 JSON = "application/json"
 UNSTARTED = "cancelled before it started"
+GIVEN_BACK = "given back"
+"""The reason of what is given back without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,7 @@ def fail(project: Project, attempt: str, reason: str, retry_after: float | None 
 def give_back(project: Project, attempt: str, reason: str | None = None) -> int:
     """It is not done, through no fault of its own; it waits at its old place again, and nothing is counted."""
     _check_said("the reason", reason)
-    ending = Ending(Outcome.VOID, reason or "given back")
+    ending = Ending(Outcome.VOID, reason or GIVEN_BACK)
     return _conclude(project, attempt, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at))
 
 

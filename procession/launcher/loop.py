@@ -13,7 +13,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
@@ -35,7 +34,7 @@ from procession.flow.tell import tell
 from procession.flow.warn import warn
 from procession.launcher import closing
 from procession.launcher.journal_log import JournalLog
-from procession.launcher.presence import capacity_said
+from procession.launcher.presence import say_capacity
 from procession.post import TURN, Post
 from procession.project import Project
 from procession.store.database import Tx
@@ -224,8 +223,7 @@ class Loop:
         try:
             before = self.project.file_problem
             if self.project.refresh(lenient=True):
-                ahead = self.post.capacity.ahead
-                self.post.capacity = replace(capacity_said(self.project.settings), ahead=ahead)
+                say_capacity(self.project, self.project.settings)
                 log.info("the definition files changed and are in force")
                 self._due[intake] = self._due[dispatch] = self.project.clock.monotonic()
             elif self.project.file_problem and self.project.file_problem != before:

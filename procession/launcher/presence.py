@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from procession.definitions import Definitions
 from procession.errors import Refused, StoreError
@@ -99,6 +100,17 @@ def capacity_said(said: Definitions) -> Capacity:
         said.cpus, memory=said.memory, gpus=said.gpus, labels=frozenset(said.labels), queues=frozenset(said.queues),
         workers=said.pool,
     )  # fmt: skip
+
+
+def say_capacity(project: Project, said: Definitions) -> None:
+    """The files have changed: so has what this launcher may use, as everybody sees it."""
+    post = project.serving
+    post.capacity = replace(capacity_said(said), ahead=post.capacity.ahead)
+    with project.store.begin() as tx:
+        launchers.set_capacity(
+            tx, post.launcher_id, cpus=said.cpus, memory=said.memory, labels=said.labels, queues=said.queues,
+            gpus=said.gpus,
+        )  # fmt: skip
 
 
 def _take_place(project: Project) -> int:

@@ -69,6 +69,17 @@ def set_url(tx: Tx, launcher_id: int, url: str) -> None:
     tx.run(_SET_URL, id=launcher_id, url=url)
 
 
+def set_capacity(
+    tx: Tx, launcher_id: int, *, cpus: float, memory: int | None, labels: Collection[str], queues: Collection[str],
+    gpus: int,
+) -> None:  # fmt: skip
+    """Say what it may use from now on."""
+    tx.run(
+        _SET_CAPACITY, id=launcher_id, cpus=cpus, memory=memory, labels=json.dumps(sorted(labels)),
+        queues=json.dumps(sorted(queues)), gpus=gpus,
+    )  # fmt: skip
+
+
 def not_stopped(tx: Tx) -> Sequence[Row[Any]]:
     """Launchers that have not said that they stopped, oldest first: every column."""
     return tx.rows(_NOT_STOPPED)
@@ -145,6 +156,16 @@ _BEAT = Statement(
 _STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
 _SET_URL = Statement(lambda _: update(_t).values(url=_param("url", Text)).where(_t.c.id == _param("id")))
+_SET_CAPACITY = Statement(
+    lambda _: (
+        update(_t)
+        .values(
+            cpus=_param("cpus", Float), memory=_param("memory"), labels=_param("labels", Text),
+            queues=_param("queues", Text), gpus=_param("gpus", Integer),
+        )
+        .where(_t.c.id == _param("id"))
+    )
+)  # fmt: skip
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _SERVED = Statement(
     lambda _: (

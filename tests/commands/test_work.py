@@ -132,6 +132,10 @@ def test_limits_pauses_and_at_once_hold_for_them_too(drive: Drive) -> None:
     assert [why(d.project, pid).code for pid in ids] == ["limit", "at_once"]
     submit(d, "e")
     assert why(d.project, instances.status(d.project, "Sum", "e").id).code == "outside"
+    (claimed,) = claim(d)
+    work.give_back(d.project, claimed.attempt)
+    found = why(d.project, instances.status(d.project, "Sum", claimed.key).id)
+    assert (found.code, found.sentence.partition(";")[0]) == ("outside", "it was given back by w1")
 
 
 @pytest.mark.feature("M33")

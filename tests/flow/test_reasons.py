@@ -218,3 +218,21 @@ def test_the_disk_says_how_much_is_expected_and_how_much_there_is() -> None:
     assert "expected to write 5 MB and there is room for 1 MB" in expected[1, 1].sentence
     _, full = admission.admit([one], admission.Capacity(4, full="less than 1 GB is free on the disk"), admission.Live())
     assert (full[1, 1].code, full[1, 1].sentence) == ("disk_full", "less than 1 GB is free on the disk")
+
+
+def test_a_launcher_that_a_person_has_drained_is_what_stands_in_its_way(drive: Drive) -> None:
+    d = drive(ONE)
+    with d.project.store.begin() as tx:
+        settings.put(tx, "launcher:test:mode", "drain", "eva", d.project.now(), None)
+    found = reasons.why(d.project, served(d))
+    assert found.code == "draining"
+    assert "procession undrain test" in found.sentence
+
+
+def test_a_call_whose_launcher_was_killed_is_said_to_be_tried_again(drive: Drive) -> None:
+    d = drive('[tasks.t]\non = "e"\nfunction = "slow.wait"\n')
+    pid = served(d)
+    d.leave()
+    found = reasons.why(d.project, pid)
+    assert found.code == "no_launcher"
+    assert "its launcher is gone; it is tried again when procession up runs" in found.sentence
