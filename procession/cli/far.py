@@ -182,14 +182,20 @@ def _emit(client: Client, values: Values) -> None:
 def _logs(client: Client, values: Values) -> None:
     from procession.cli import tail  # noqa: PLC0415
 
-    pid, step, attempt = values["processing_id"], values["step"], values["attempt"]
+    step, attempt = values["step"], values["attempt"]
     if values["lines"] is not None:
         raise Invalid("--lines is for a project here; over --url pipe into tail: procession --url … logs ID | tail")
     if values["system"]:
         tail.write(client.system_log(-65536)["text"].encode())
         return
-    if pid is None:
+    if (what := values["what"]) is None:
         raise click.UsageError("say which processing: procession logs ID [STEP], or --system for Procession's own log")
+    if what.isdecimal():
+        pid = int(what)
+    elif step is None:
+        raise Invalid(f"{what[:60]!r} is no id of a processing; write its number, or a task and the key of an instance")
+    else:
+        pid, step = client.status(what, step)["id"], None
     if values["following"]:
         for text in client.log(pid, step, attempt):
             tail.write(text.encode())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,26 @@ def register_command(
             project, name, handler, asked(), timeout=_span(timeout), retention=_span(retention), attempts=attempts,
             options=options,
         )  # fmt: skip
+        if handler is not None and not _is_found(project.root, handler):
+            click.echo(
+                f"procession: warning: no module {handler.rpartition('.')[0][:100]} is found in {project.root}, nor is "
+                "it installed here; calls fail until it is there",
+                err=True,
+            )
     answer(
         as_json, lambda: {"task": task.name, "definition": task.hash}, lambda: click.echo(f"task {name} is registered")
     )
+
+
+def _is_found(root: Path, handler: str) -> bool:
+    """Is there a file for the module of this handler? Nothing is imported."""
+    places: Sequence[str] | None = [str(root), *sys.path]
+    for part in handler.split(".")[:-1]:
+        spec = None if places is None else PathFinder.find_spec(part, places)
+        if spec is None:
+            return False
+        places = spec.submodule_search_locations
+    return True
 
 
 def _span(text: str | None) -> float | None:
@@ -205,12 +224,12 @@ def _tell(found: Processing) -> None:
     click.echo(f"{clean(found.key or '')}  {state(found.phase, found.errors)}{done}{who}{because}")
 
 
-def _which(project: Project, what: str, key: str | None) -> int:
+def which(project: Project, what: str, key: str | None) -> int:
     """``ID``, or ``TASK KEY``."""
     if key is not None:
         return instances.status(project, what, key).id
-    if not what.isdigit():
-        raise Invalid(f"{what!r} is no id of a processing; write its number, or a task and the key of an instance")
+    if not what.isdecimal() or not 0 < int(what) < 2**63:
+        raise Invalid(f"{what[:60]!r} is no id of a processing; write its number, or a task and the key of an instance")
     return int(what)
 
 
@@ -222,7 +241,7 @@ def _which(project: Project, what: str, key: str | None) -> int:
 def result_command(what: str, key: str | None, output: str | None, as_json: bool) -> None:
     """What a processing came to, byte for byte; TASK KEY names an instance."""
     with opened() as project:
-        pid = _which(project, what, key)
+        pid = which(project, what, key)
         mime, body = instances.result(project, pid)
     if as_json:
         said = {"id": pid, "mime": mime, "size": len(body)}
@@ -250,7 +269,7 @@ def _write(body: bytes, output: str | None) -> None:
 def wait_command(what: str, key: str | None, timeout: str | None, as_json: bool) -> None:
     """Wait until a processing has ended; a result goes to standard output."""
     with opened() as project:
-        found = instances.wait(project, get(project, _which(project, what, key)).id, _span(timeout))
+        found = instances.wait(project, get(project, which(project, what, key)).id, _span(timeout))
         _end(project, found, as_json=as_json)
 
 

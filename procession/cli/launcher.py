@@ -6,7 +6,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened, set_option
-from procession.cli.serving import check_host, serve
+from procession.cli.serving import check_host, serve, told_left
 from procession.cli.table import age, bar, clean, many, state, table
 from procession.cli.web import port_option, tell_web, web
 from procession.clock import moment
@@ -36,9 +36,9 @@ def up_command(quiet: bool, port: int | None, no_web: bool, options: tuple[str, 
 
 
 def _greet(project: Project) -> None:
-    settings = project.settings
+    cpus = launchers.cpus_here(project)
     click.echo(
-        f"procession serves {settings.name} with {settings.cpus:g} cpus; Ctrl-C stops it and leaves scripts running",
+        f"procession serves {project.settings.name} with {cpus:g} cpus; Ctrl-C stops it and leaves scripts running",
         err=True,
     )
     tell_web(project, project.serving.web[0] if project.serving.web else None)
@@ -57,18 +57,18 @@ def stop_command(how: str | None, name: str | None, as_json: bool) -> None:
     with opened() as project:
         if name is not None:
             return _stop_far(project, name, how or "stop", as_json=as_json)
+        running = launchers.awaited(project)
         if how is None:
             pid = launchers.stop(project)
         else:
             told = launchers.tell(project, how)
             pid = told.pid
             _wait(project, told, how, quiet=as_json)
-        left = launchers.awaited(project)
-    rest = f"; {many(len(left), 'script')} run on" if left else ""
+        left, ended = launchers.left_behind(project, running)
     answer(
         as_json,
-        lambda: {"pid": pid, "how": how or "stop", "running": len(left)},
-        lambda: click.echo(f"stopped (process {pid}){rest}"),
+        lambda: {"pid": pid, "how": how or "stop", "running": left},
+        lambda: click.echo(f"stopped (process {pid}){told_left(left, ended)}"),
     )
     return None
 
@@ -107,7 +107,9 @@ def _waits_for(found: tuple[launchers.Awaited, ...], project: Project) -> str:
     now = project.clock.now()
     some = ", ".join(f"{each.processing} {each.task} {each.step} (since {age(each.since, now)})" for each in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"waiting for {many(len(found), 'script')}" + (f": {clean(some)}{more}" if found else "")
+    calls = sum(each.pooled for each in found)
+    kinds = [many(n, noun) for n, noun in ((len(found) - calls, "script"), (calls, "function")) if n]
+    return f"waiting for {' and '.join(kinds) or '0 scripts'}" + (f": {clean(some)}{more}" if found else "")
 
 
 @click.command("status")
@@ -128,6 +130,7 @@ def _tell(project: Project, found: launchers.Status) -> None:
         click.echo(
             f"{project.settings.name}: served by {found.serving.name} since {age(found.serving.started_at, now)}"
             f"{leaving.get(found.serving.closing or '', '')}"
+            + (f"; it answers at {found.serving.url}" if found.serving.url else "")
         )
     else:
         click.secho(f"{project.settings.name}: nobody serves it; start with: procession up", fg="yellow")

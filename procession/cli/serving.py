@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 import click
 
 from procession.cli.table import many
+from procession.commands import launchers
 from procession.errors import HostError
 from procession.project import Project
 
@@ -26,7 +27,6 @@ def serve(
     beside: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:  # fmt: skip
     """Serve until a signal or a word; `beside` runs along, and `greet` says, unless `quiet`, that it has begun."""
-    from procession.launcher import closing  # noqa: PLC0415
     from procession.launcher.journal_log import JournalLog, log_to, tell  # noqa: PLC0415
     from procession.launcher.loop import Loop  # noqa: PLC0415
     from procession.launcher.presence import serving  # noqa: PLC0415
@@ -40,7 +40,13 @@ def serve(
             signal.signal(number, lambda *_: os._exit(1) if loop.leaving else loop.leave())  # twice: now
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         loop.run()
-        running = len(closing.running_here(project))
+        running = launchers.awaited(project)
     if not quiet:
-        rest = f"; {many(running, 'script')} run on" if running else ""
-        click.echo(f"procession: stopped{rest}", err=True)
+        click.echo(f"procession: stopped{told_left(*launchers.left_behind(project, running))}", err=True)
+
+
+def told_left(scripts: int, ended: int) -> str:
+    """``; 2 scripts run on; 1 function was ended and is tried again``."""
+    on = f"; {many(scripts, 'script')} {'runs' if scripts == 1 else 'run'} on" if scripts else ""
+    said = "was ended and is tried again" if ended == 1 else "were ended and are tried again"
+    return on + (f"; {many(ended, 'function')} {said}" if ended else "")

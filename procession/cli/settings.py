@@ -110,9 +110,11 @@ def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> No
     """
     with opened() as project:
         who = asked(reason)
-        for name, text in named(words, valued=True) if words else ():
+        changes = named(words, valued=True) if words else []
+        before = settings.list_all(project)
+        for name, text in changes:
             settings.change(project, name, text, who)
-        _answer(project, as_json)
+        _answer(project, as_json, before, [name for name, _ in changes])
 
 
 @click.command("reset")
@@ -123,9 +125,11 @@ def reset_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> 
     """Let what the file says hold again: TASK at_once, queue:NAME at_once, limit NAME, cpus."""
     with opened() as project:
         who = asked(reason)
-        for name, _ in named(words, valued=False):
+        names = [name for name, _ in named(words, valued=False)]
+        before = settings.list_all(project)
+        for name in names:
             settings.reset(project, name, who)
-        _answer(project, as_json)
+        _answer(project, as_json, before, names)
 
 
 @click.command("settings")
@@ -136,22 +140,34 @@ def settings_command(as_json: bool) -> None:
         _answer(project, as_json)
 
 
-def _answer(project: Project, as_json: bool) -> None:
+def _answer(project: Project, as_json: bool, before: Sequence[Held] = (), names: Sequence[str] = ()) -> None:
+    """What holds; for people, of `names` alone and what held `before`, if some were changed."""
     found = settings.list_all(project)
-    answer(as_json, lambda: {"items": [present.setting(held) for held in found]}, lambda: _table(project, found))
+
+    def tell() -> None:
+        old, new = ({held.name: held.value for held in some} for some in (before, found))
+        for name in dict.fromkeys(names):
+            click.echo(f"{clean(name)}: {_said(name, old.get(name))} → {_said(name, new.get(name))}")
+        if not names:
+            _table(project, found)
+
+    answer(as_json, lambda: {"items": [present.setting(held) for held in found]}, tell)
+
+
+def _said(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if name in ("memory", "keep_free", "max_total"):
+        return size(value)
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def _table(project: Project, found: Sequence[Held]) -> None:
     now = project.clock.now()
 
-    def said(held: Held, value: Any) -> str:
-        if value is None:
-            return "–"
-        return size(value) if held.name in ("memory", "keep_free", "max_total") else f"{value}"
-
     rows = [
         (
-            held.name, said(held, held.file), said(held, held.value), held.row.by if held.row else "",
+            held.name, _said(held.name, held.file), _said(held.name, held.value), held.row.by if held.row else "",
             age(moment(held.row.at), now) if held.row else "", clean(held.row.reason or "") if held.row else "",
         )
         for held in found

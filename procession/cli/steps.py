@@ -12,14 +12,15 @@ from collections.abc import Callable
 import click
 
 from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.instances import which
 from procession.cli.tail import follow, follow_all, tail
 from procession.commands import logs, processings
 from procession.project import Project
 
 
 @click.command("logs")
-@click.argument("processing_id", metavar="[ID]", type=click.IntRange(1, 2**63 - 1), required=False)
-@click.argument("step", required=False)
+@click.argument("what", metavar="[ID | TASK]", required=False)
+@click.argument("step", metavar="[STEP | KEY]", required=False)
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt; the latest otherwise.")
 @click.option(
     "-f",
@@ -31,10 +32,17 @@ from procession.project import Project
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(
-    processing_id: int | None, step: str | None, attempt: int | None, following: bool, lines: int | None, system: bool
+    what: str | None, step: str | None, attempt: int | None, following: bool, lines: int | None, system: bool
 ) -> None:
-    """What a script printed (standard output and standard error, in order), or with --system what Procession did."""
+    """What a script printed (standard output and standard error, in order), or with --system what Procession did.
+
+    Of an instance: TASK KEY.
+    """
     with opened() as project:
+        processing_id = None
+        if what is not None and not system:
+            key = None if what.isdecimal() else step
+            processing_id, step = which(project, what, key), None if key is not None else step
         if following and processing_id is not None and step is None and attempt is None and not system:
             follow_all(lambda: processings.get(project, processing_id), project.var)
             return

@@ -110,7 +110,8 @@ def _tell(found: definitions.Definitions) -> None:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     for override in found.overrides:
         click.echo(f"over the file: {override}")
-    count = f"{many(len(found.tasks), 'task')}, no mistakes" if found.tasks else "no tasks yet"
+    warned = f", {many(len(found.warnings), 'warning')}" if found.warnings else ""
+    count = f"{many(len(found.tasks), 'task')}, no mistakes{warned}" if found.tasks else "no tasks yet"
     click.echo(f"{found.name}: {count}")
     for watch in found.watches:
         if not watch.emit.startswith(WATCH):
@@ -133,14 +134,14 @@ def _start(task: Task) -> str:
         then = f", next {iso(coming)}" if coming else ""
         return f"at {task.cron} in {task.timezone}{then}"
     if task.on is not None and task.on.startswith(CALL):
-        return "what is submitted to it by its name"
+        return "submitted by name"
     return f"every {duration(task.every)}" if task.every else f"on every event {task.on!r}"
 
 
 def _what(step: StepPlan) -> str:
     """What is done in a step: its command, its function, or who does it."""
     if step.kind == "call":
-        return f"calls {step.function}" if step.function else "done by programs elsewhere, which claim it"
+        return step.function or "outside worker"
     return shlex.join(step.command.words) or step.kind
 
 

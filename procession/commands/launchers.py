@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from procession.clock import moment
 from procession.errors import Refused
+from procession.flow.room import room_for
 from procession.model.message import Message
+from procession.model.outcome import Outcome
 from procession.model.processing import Processing
 from procession.model.setting import Pause
 from procession.project import Project, poke
 from procession.store import launchers, messages, processings, settings, steps, watches
+from procession.store.database import Tx
 from procession.store.watches import Stand
 from procession.workdir import is_held
 
@@ -31,6 +35,8 @@ class Serving:
     started_at: datetime
     closing: str | None = None
     """``drain`` or ``kill``: it starts nothing any more, and leaves when nothing of its own runs."""
+    url: str | None = None
+    """Where its web server answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def status(project: Project, limit: int = 10) -> Status:
         row = next((r for r in reversed(launchers.not_stopped(tx)) if r.kind == "up"), None)
         serving = None
         if row is not None and project.is_served(tx):
-            serving = Serving(row.name, row.host, row.pid, row.cpus, moment(row.started_at), row.closing)
+            serving = Serving(row.name, row.host, row.pid, row.cpus, moment(row.started_at), row.closing, row.url)
         found = {
             name: tuple(
                 replace(p, steps=steps.of(tx, p.id))
@@ -85,12 +91,15 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A script that a launcher waits for before it leaves."""
+    """A script or a function that a launcher waits for before it leaves."""
 
     processing: int
     task: str
     step: str
     since: datetime
+    which: tuple[int, int, int]
+    pooled: bool
+    """A function, which ends with its launcher."""
 
 
 def tell(project: Project, word: str) -> Stopping:
@@ -133,10 +142,39 @@ def awaited(project: Project) -> tuple[Awaited, ...]:
         found = {row.processing_id: processings.find(tx, row.processing_id) for row in rows}
         names = {pid: {s.ordinal: s.name for s in steps.of(tx, pid)} for pid in found}
     return tuple(
-        Awaited(row.processing_id, task.task, names[row.processing_id][row.ordinal], moment(row.claimed_at))
+        Awaited(
+            row.processing_id,
+            task.task,
+            names[row.processing_id][row.ordinal],
+            moment(row.claimed_at),
+            (row.processing_id, row.ordinal, row.number),
+            bool(row.pooled),
+        )
         for row in rows
         if (task := found[row.processing_id]) is not None
     )
+
+
+def cpus_here(project: Project) -> float:
+    """Processors that the launcher of this process may use now: as the files say, or as was set since."""
+    post = project.serving
+    with project.store.read() as tx:
+        return room_for(project, tx, post.place, post.capacity, post.name, post.host).capacity.cpus
+
+
+def left_behind(project: Project, before: Sequence[Awaited]) -> tuple[int, int]:
+    """When a launcher has left: how many scripts run on, and how many functions of what ran `before` were ended, which
+    are tried again."""
+    scripts = sum(not each.pooled for each in awaited(project))
+    with project.store.read() as tx:
+        ended = sum(_was_ended(tx, each.which) for each in before if each.pooled)
+    return scripts, ended
+
+
+def _was_ended(tx: Tx, which: tuple[int, int, int]) -> bool:
+    pid, ordinal, number = which
+    tries = [one for step in steps.of(tx, pid) if step.ordinal == ordinal for one in step.attempts]
+    return any(one.number == number and one.outcome == Outcome.VOID and one.started_at is not None for one in tries)
 
 
 def _server(project: Project) -> int | None:

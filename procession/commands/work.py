@@ -305,7 +305,7 @@ def _conclude(project: Project, attempt: str, act: Any) -> int:
         found = _claimed(tx, which, attempt)
         if found.outcome is not None:
             moves.note(tx, "attempt", "late", [_moving(found, project.now(), "late result ignored")], _by(found))
-            return _late(attempt)
+            return _late(attempt, found.outcome)
         conclude(project, tx, [act(tx, found)])
         tx.after(project.wake)
         return None
@@ -345,15 +345,25 @@ def _claimed(tx: Tx, which: Which, attempt: str) -> store.Claimed:
 def _live(project: Project, tx: Tx, attempt: str) -> store.Claimed:
     found = _claimed(tx, _which(project, attempt), attempt)
     if found.outcome is not None:
-        raise _late(attempt)
+        raise _late(attempt, found.outcome)
     return found
 
 
-def _late(attempt: str) -> Refused:
-    return Refused(
-        f"attempt {attempt} is over: it took too long, was not heard of, was cancelled, or its end was told before; "
-        "what is said of it now is ignored"
-    )
+def _late(attempt: str, outcome: str | None = None) -> Refused:
+    how = _OVER.get(outcome or "", "it took too long, was not heard of, was cancelled, or its end was told before")
+    return Refused(f"attempt {attempt} is over: {how}; what is said of it now is ignored")
+
+
+_OVER = {
+    "succeeded": "it was told before that it succeeded",
+    "failed": "it was told before that it failed",
+    "retry": "it was told before that it is to be tried again",
+    "timeout": "it took longer than its timeout",
+    "lost": "it was not heard of for too long",
+    "cancelled": "it was cancelled",
+    "void": "it was given back, or not started in time",
+}
+"""How an attempt ended of which somebody says something afterwards."""
 
 
 def _believed_until(now: int) -> int:

@@ -525,8 +525,14 @@ def _words(kind: type[Table], keys: tuple[str | int, ...], error: ErrorDetails) 
     return words.format(**error.get("ctx", {})) if words else error["msg"]
 
 
+_MOVED = {"attempts": "retry = { attempts = … }", "delay": "retry = { delay = … }"}
+"""Keys that stand in a table of their own, and how they are written there."""
+
+
 def unknown_key(key: str, known: list[str]) -> str:
     """What to say of a key that nobody knows."""
+    if key in _MOVED and "retry" in known:
+        return f"unknown key; write {_MOVED[key]}"
     near = get_close_matches(key, known, 1)
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(known)}"
 

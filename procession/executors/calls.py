@@ -64,6 +64,10 @@ _BOOT = (
 _CALLER = str(Path(__file__).parents[1] / "supervise" / "caller.py")
 
 
+STOPPED = "stopped: the launcher was stopped while it ran"
+"""Through no fault of its own: it is tried again, and nothing is counted."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CallPlan:
     """What all calls of one step of one definition have in common."""
@@ -91,7 +95,8 @@ class Returned(NamedTuple):
 
     which: Which
     how: str
-    """``succeeded``, ``failed``, ``retry``, ``skipped``, ``timeout``, ``cancelled``, ``lost`` or ``not_started``."""
+    """``succeeded``, ``failed``, ``retry``, ``skipped``, ``timeout``, ``cancelled``, ``lost``, ``void`` or
+    ``not_started``."""
     reason: str = ""
     began: int | None = None
     """Microseconds UTC."""
@@ -615,7 +620,7 @@ class Calls:
         how, reason = {
             "timeout": ("timeout", "time-out"),
             "cancelled": ("cancelled", "cancelled"),
-            "stopped": ("lost", "stopped: the launcher was stopped while it ran"),
+            "stopped": ("void", STOPPED),
             "overdue": ("lost", f"lease: {lease.OVER}"),
             "senseless": ("lost", "worker_senseless: its worker wrote what makes no sense and was killed"),
         }.get(worker.asked, ("lost", f"worker_died: {_died(code)} in the middle of the call"))

@@ -67,8 +67,10 @@ class NewEvent:
             if colon and own in OWN:
                 hint = "submit" if own == "call" else "run"
                 raise Invalid(f"{self.name!r} is for Procession's own {own}; by hand: procession {hint} {task[:60]}")
-        if self.priority is not None and abs(self.priority) > MAX_PRIORITY:
-            raise Invalid(f"a priority is a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}, not {self.priority}")
+        if self.priority is not None and (type(self.priority) is not int or abs(self.priority) > MAX_PRIORITY):
+            raise Invalid(
+                f"a priority is a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}, not {str(self.priority)[:40]!r}"
+            )
         if self.key is not None and not 0 < len(self.key.encode("utf-8", "surrogatepass")) <= MAX_KEY:
             raise Invalid(f"the key of an event is 1 to {MAX_KEY} bytes long; leave it out to have none")
         check_text("the key", self.key or "")

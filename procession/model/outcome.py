@@ -38,7 +38,8 @@ class Outcome(StrEnum):
     MEMORY = "memory"
     """It took more memory than it may, and was ended."""
     VOID = "void"
-    """Claimed but never begun: the script was not executed and the attempt counts against nothing."""
+    """Claimed but never begun: the script was not executed and the attempt counts against nothing. Also a call that was
+    ended because its launcher was stopped."""
 
 
 UNCERTAIN = (Outcome.LOST, Outcome.NOT_STARTED, Outcome.MEMORY)

@@ -183,12 +183,15 @@ class Instances:
     def claim(
         self, queue: str | Sequence[str] = "", limit: int = 1, worker: str | None = None,
         tasks: Sequence[str] | None = None, labels: Sequence[str] | None = None,
+        queues: str | Sequence[str] | None = None,
     ) -> list[Claimed]:  # fmt: skip
-        """Claim what may start now of one queue or several: none, one, or up to `limit`.
+        """Claim what may start now of one queue or several (`queues` is another name for `queue`): none, one, or up to
+        `limit`.
 
         `worker` is the name in the journal (else host and process); `tasks`: only of these; `labels`: what this host
         has. What was claimed is to be started, or heard of, within a minute.
         """
+        queue = queue if queues is None else queues
         found = self._ask(
             "claim", worker=worker or f"{socket.gethostname()}-{os.getpid()}", limit=limit, tasks=tasks,
             queues=[queue] if isinstance(queue, str) else queue, labels=labels,

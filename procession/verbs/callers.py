@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import Any
 
 from procession.clock import iso, moment
@@ -13,7 +14,7 @@ from procession.project import Project
 from procession.store import audit as lines
 from procession.units import to_seconds
 from procession.verbs.bounds import identity, up_to
-from procession.verbs.verb import Caller, verb
+from procession.verbs.verb import Caller, load, verb
 
 MOST = 500
 
@@ -93,6 +94,9 @@ def audit(
     cursor = None if cursor is None else identity("cursor", cursor)
     with project.store.read() as tx:
         found = lines.page(tx, before=cursor, limit=limit + 1, by=by, verb=verb, subject=subject)
+    if verb is not None and not found and verb not in (known := load()):
+        near = get_close_matches(verb, known, 1)
+        raise Invalid(f"unknown verb {verb[:60]!r}" + (f"; did you mean {near[0]}?" if near else ""))
     rest = found[limit:]
     return {"items": [_line(each) for each in found[:limit]], "next": found[limit - 1].id if rest else None}
 

@@ -78,6 +78,22 @@ def test_a_launcher_that_is_stopped_lets_a_running_call_end(site: Site) -> None:
     assert list((site.root / "var/calls").iterdir()) == []
 
 
+@pytest.mark.feature("M24", "M87")
+def test_a_call_that_a_stop_ends_costs_no_attempt_and_stop_says_so(site: Site) -> None:
+    toml = TOML.replace("attempts = 20", "attempts = 1")
+    site.write(toml, work_py=WORK.replace("0.01", "60 if status.attempt == 1 else 0"))
+    site.up()
+    pid = site.emit("n", n=1)
+    eventually(site.truth.exists, timeout=30)
+    told = site.run("stop").stdout
+    assert "1 function was ended and is tried again" in told
+    assert "script" not in told
+    site.up()
+    eventually(lambda: site.json("show", str(pid))["state"] == "succeeded", timeout=30)
+    tries = site.json("show", str(pid))["steps"][0]["attempts"]
+    assert [one["outcome"] for one in tries] == ["void", "succeeded"]
+
+
 def test_a_function_runs_in_the_foreground_with_its_output_as_by_hand(site: Site) -> None:
     site.write(TOML, work_py="def count(inputs):\n    print('counted', inputs['n'])\n    return 7\n")
     done = site.run("run", "count", "n=3")
