@@ -48,7 +48,7 @@ class Callback:
 
 def check_callback(url: str, allowed: Sequence[str]) -> Callback:
     """This URL, if one of the allowed beginnings is its own; Invalid says what is wrong."""
-    if not isinstance(url, str) or not 0 < len(url) <= MAX_URL or not _PLAIN.fullmatch(url.lower()):
+    if not isinstance(url, str) or not 0 < len(url) <= MAX_URL or not _PLAIN.fullmatch(url):
         raise Invalid(f"a callback is a URL of at most {MAX_URL} plain characters, https://results.example/take")
     parts, port = _split(url)
     if parts.scheme not in PORTS or not parts.hostname:
