@@ -11,10 +11,13 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, Queue
+from typing import Any
 
 from procession import __version__
 from procession.errors import Invalid
@@ -39,6 +42,8 @@ class Parcel:
     body: str
     number: int
     """Of this try, from 1."""
+    until: int = 0
+    """The end of the lease of this try: so it is known from every other one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,11 @@ class Courier:
         self.under_way[parcel.delivery_id] = host
 
         def run() -> None:
-            self._back.append(Returned(parcel, hand_over(parcel, allowed)))
+            try:
+                problem = hand_over(parcel, allowed)
+            except Exception as error:  # whatever it is: a try that never came back would never be made again
+                problem = f"{type(error).__name__}: {str(error)[:200]}"
+            self._back.append(Returned(parcel, problem))
             poke()
 
         threading.Thread(target=run, daemon=True, name=f"delivery {parcel.delivery_id}").start()
@@ -107,10 +116,13 @@ def hand_over(parcel: Parcel, allowed: Sequence[str]) -> str | None:
 
 def _post(callback: Callback, parcel: Parcel) -> int:
     """The status of the answer."""
+    deadline = time.monotonic() + LIMIT
     connection = http.client.HTTPConnection(callback.host, callback.port, timeout=LIMIT)
-    sock = _connect(callback)
+    sock = _connect(callback, deadline)
     late = threading.Event()
-    watch = threading.Timer(LIMIT, _cut, (sock, late))  # the limit of a socket is for each step, not for all
+    watch = threading.Timer(
+        max(0.0, deadline - time.monotonic()), _cut, (sock, late)
+    )  # the limit of a socket is for each step, not for all
     watch.daemon = True
     watch.start()
     try:
@@ -143,15 +155,44 @@ def _cut(sock: socket.socket, late: threading.Event) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _connect(callback: Callback) -> socket.socket:
+def _left(deadline: float) -> float:
+    """Seconds until then; TimeoutError if there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _look_up(callback: Callback, deadline: float) -> list[Any]:
+    """The addresses of its host. Nobody can interrupt the system that looks; so nobody waits for it longer."""
+    found: Queue[list[Any] | Exception] = Queue()
+
+    def look() -> None:
+        try:
+            found.put(socket.getaddrinfo(callback.host, callback.port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            found.put(error)
+
+    threading.Thread(target=look, daemon=True, name=f"look up {callback.host[:50]}").start()
+    try:
+        answer = found.get(timeout=_left(deadline))
+    except Empty:
+        raise TimeoutError from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _connect(callback: Callback, deadline: float) -> socket.socket:
     """Look the host up, judge every address, and connect to one of those that were judged."""
-    found = socket.getaddrinfo(callback.host, callback.port, type=socket.SOCK_STREAM)
+    found = _look_up(callback, deadline)
     for *_, address in found:
         refuse_address(str(address[0]), callback)
     problem: OSError = OSError(f"{callback.host} has no address")
     for family, kind, protocol, _, address in found:
+        span = min(_left(deadline), LIMIT / 2)
         sock = socket.socket(family, kind, protocol)
-        sock.settimeout(LIMIT / 2)
+        sock.settimeout(span)
         try:
             sock.connect(address)
         except OSError as error:

@@ -34,24 +34,40 @@ def deliver(project: Project, tx: Tx) -> datetime | None:
         return None
     for returned in post.courier.take():
         _write(project, tx, returned)
-    now = project.now()
-    waits = False
-    going: list[str] = []
-    for found in deliveries.due(tx, now, 4 * AT_ONCE):
-        host = urlsplit(found.target).netloc
-        if found.id in post.courier.under_way or not post.courier.may_take(host, going):
-            waits = True
-        elif deliveries.begin(tx, found, now + int(LEASE * 1e6)):
-            going.append(host)
-            tx.after(partial(_send, project, found, host))
+    waits = _begin(project, tx)
     following = deliveries.next_due(tx)
     if following is None:
         return None
     return max(moment(following), project.clock.now() + (SOON if waits else timedelta()))
 
 
-def _send(project: Project, found: Delivery, host: str) -> None:
-    parcel = Parcel(found.id, name_of(project, found.id), found.target, found.body, found.tries + 1)
+def _begin(project: Project, tx: Tx) -> bool:
+    """Begin as many tries as there are hands for; True: some that are due wait for a hand.
+
+    Hosts that have all the hands that one may have are left out and it is asked again: however much is due for one of
+    them, nobody else waits behind it.
+    """
+    courier, now = project.serving.courier, project.now()
+    until, going, full, waits = now + int(LEASE * 1e6), list[str](), set[str](), False
+    while rows := deliveries.due(tx, now, 4 * AT_ONCE, full):
+        before = len(full)
+        for found in rows:
+            parts = urlsplit(found.target)
+            if not courier.may_take(parts.netloc, going):
+                waits = True
+                full.add(f"{parts.scheme}://{parts.netloc}")
+            elif found.id in courier.under_way:
+                waits = True
+            elif deliveries.begin(tx, found, until):
+                going.append(parts.netloc)
+                tx.after(partial(_send, project, found, parts.netloc, until))
+        if len(full) == before or len(courier.under_way) + len(going) >= AT_ONCE:
+            break
+    return waits
+
+
+def _send(project: Project, found: Delivery, host: str, until: int) -> None:
+    parcel = Parcel(found.id, name_of(project, found.id), found.target, found.body, found.tries + 1, until)
     project.serving.courier.begin(parcel, host, project.settings.web.callbacks, project.wake)
 
 
@@ -66,13 +82,15 @@ def _write(project: Project, tx: Tx, returned: Returned) -> None:
         return
     now, task = project.now(), _task(tx, found)
     if returned.problem is None:
-        deliveries.arrived(tx, found.id, now)
+        if not deliveries.arrived(tx, found.id, returned.parcel.number, returned.parcel.until, now):
+            return  # it came too late, or is asked for anew: then it is sent once more
         if task is not None and not deliveries.any_given_up(tx, task):
             messages.end_kind(tx, "delivery", task, now)
         return
     seconds = next_try(returned.parcel.number, random.random)
     due = None if seconds is None else now + int(seconds * 1e6)
-    deliveries.failed(tx, found.id, returned.problem, due)
+    if not deliveries.failed(tx, found.id, returned.parcel.number, returned.parcel.until, returned.problem, due):
+        return
     if due is None:
         said = (
             f"its result could not be delivered in {TRIES} tries: {returned.problem}; when the receiver is well: "

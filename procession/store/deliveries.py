@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, exists, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, exists, func, literal_column, select, update
 
 from procession.model.delivery import Delivery
 from procession.store import schema
@@ -26,9 +26,13 @@ def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     tx.write(_ADD, rows)
 
 
-def due(tx: Tx, now: int, limit: int) -> list[Delivery]:
-    """The next ones, the longest due first: of each processing only the oldest that is not over."""
-    return [_picture(row) for row in tx.tuples(_DUE, now=now, n=limit)]
+def due(tx: Tx, now: int, limit: int, but: Collection[str] = ()) -> list[Delivery]:
+    """The next ones, the longest due first: of each processing only the oldest that is not over; none whose target
+    begins with one of `but`, each a scheme and a host."""
+    query, begins = _due, _t.c.target + "/"
+    for beginning in but:
+        query = query.where(func.substr(begins, 1, len(beginning) + 1).not_in([f"{beginning}/", f"{beginning}?"]))
+    return [_picture(tuple(row)) for row in tx.connection.execute(query, {"now": now, "n": limit})]
 
 
 def next_due(tx: Tx) -> int | None:
@@ -42,14 +46,15 @@ def begin(tx: Tx, found: Delivery, until: int) -> bool:
     return tx.run(_BEGIN, id=found.id, due_at=found.due_at, until=until).rowcount == 1
 
 
-def arrived(tx: Tx, delivery_id: int, at: int) -> None:
-    """It was taken."""
-    tx.run(_ARRIVED, id=delivery_id, at=at)
+def arrived(tx: Tx, delivery_id: int, number: int, until: int, at: int) -> bool:
+    """The try of this number and lease was taken; False: it is not the present one, and nothing is changed."""
+    return tx.run(_ARRIVED, id=delivery_id, number=number, until=until, at=at).rowcount == 1
 
 
-def failed(tx: Tx, delivery_id: int, problem: str, due_at: int | None) -> None:
-    """A try has failed; the next is due then, or it is over."""
-    tx.run(_FAILED, id=delivery_id, problem=problem, due_at=due_at)
+def failed(tx: Tx, delivery_id: int, number: int, until: int, problem: str, due_at: int | None) -> bool:
+    """The try of this number and lease has failed; the next is due then, or it is over. False: it is not the present
+    one, and nothing is changed."""
+    return tx.run(_FAILED, id=delivery_id, number=number, until=until, problem=problem, due_at=due_at).rowcount == 1
 
 
 def again(tx: Tx, delivery_id: int, at: int) -> None:
@@ -88,19 +93,18 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
 
 _earlier = _t.alias("earlier")
 _of = _t.c.id == _param("id")
+_this = and_(_of, _t.c.tries == _param("number", Integer), _t.c.due_at == _param("until"))
 _ADD = Statement(lambda dialect: schema.delivery.insert().from_select(list(_ROW), Given(dialect, _ROW).select()))
-_DUE = Statement(
-    lambda _: (
-        select(*_PICTURE)
-        .where(
-            _t.c.due_at <= _param("now"),
-            ~exists(literal_column("1")).where(
-                _earlier.c.processing_id == _t.c.processing_id, _earlier.c.id < _t.c.id, _earlier.c.due_at.is_not(None)
-            ),
-        )
-        .order_by(_t.c.due_at)
-        .limit(_param("n", Integer))
+_due: Select[Any] = (
+    select(*_PICTURE)
+    .where(
+        _t.c.due_at <= _param("now"),
+        ~exists(literal_column("1")).where(
+            _earlier.c.processing_id == _t.c.processing_id, _earlier.c.id < _t.c.id, _earlier.c.due_at.is_not(None)
+        ),
     )
+    .order_by(_t.c.due_at)
+    .limit(_param("n", Integer))
 )
 _NEXT = Statement(
     lambda _: select(_t.c.due_at).where(_t.c.due_at.is_not(None)).order_by(_t.c.due_at).limit(literal_column("1"))
@@ -112,12 +116,8 @@ _BEGIN = Statement(
         .where(_of, _t.c.due_at == _param("due_at"))
     )
 )
-_ARRIVED = Statement(lambda _: update(_t).values(done_at=_param("at"), due_at=None, problem=None).where(_of))
-_FAILED = Statement(
-    lambda _: (
-        update(_t).values(problem=_param("problem", Text), due_at=_param("due_at")).where(_of, _t.c.done_at.is_(None))
-    )
-)
+_ARRIVED = Statement(lambda _: update(_t).values(done_at=_param("at"), due_at=None, problem=None).where(_this))
+_FAILED = Statement(lambda _: update(_t).values(problem=_param("problem", Text), due_at=_param("due_at")).where(_this))
 _AGAIN = Statement(lambda _: update(_t).values(due_at=_param("at"), tries=literal_column("0"), done_at=None).where(_of))
 _FIND = Statement(lambda _: select(*_PICTURE).where(_of))
 _GIVEN_UP = Statement(

@@ -11,10 +11,11 @@ import pytest
 from procession.commands import deliveries, instances, processings, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
-from procession.courier import Parcel, hand_over
+from procession.courier import Courier, Parcel, hand_over
 from procession.errors import Invalid, Refused
 from procession.model.callback import Callback, check_callback, refuse_address
 from procession.model.delivery import TRIES, next_try
+from procession.store import deliveries as rows
 from tests.flow.driven import Driven
 from tests.waiting import eventually
 
@@ -174,6 +175,60 @@ def test_of_one_processing_the_next_waits_for_the_one_before(drive: Drive, recei
     assert [body["state"] for _, _, body in receiver.taken] == ["failed", "failed", "succeeded"]
 
 
+def test_whatever_goes_wrong_on_the_way_is_a_problem_of_that_try(receiver: Receiver) -> None:
+    courier, back = Courier(), threading.Event()
+    parcel = Parcel(1, "x-\u212a", f"{receiver.url}/in/", "{}", 1)  # a name that no header can hold
+    courier.begin(parcel, "x", [receiver.url], back.set)
+    assert back.wait(20)
+    (returned,) = courier.take()
+    assert returned.problem
+
+
+def test_the_time_of_a_try_holds_for_the_look_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr("procession.courier.LIMIT", 0.2)
+    monkeypatch.setattr("procession.courier.socket.getaddrinfo", lambda *_, **__: gate.wait(10) and [])
+    said = hand_over(Parcel(1, "x-1", "http://hooks.example/in", "{}", 1), ["http://hooks.example/"])
+    gate.set()
+    assert said == "no answer within 0.2 s"
+
+
+@pytest.mark.feature("M117")
+def test_many_for_one_slow_receiver_do_not_keep_another_waiting(drive: Drive, receiver: Receiver) -> None:
+    d = driven(drive, receiver)
+    receiver.gate.clear()
+    with d.project.store.begin() as tx:
+        row = {"kind": "callback", "processing_id": None, "body": "{}", "made_at": 1}
+        slow = [{**row, "target": f"{receiver.url}/in/{n}", "due_at": n} for n in range(40)]
+        rows.add(tx, [*slow, {**row, "target": "http://127.0.0.1:9/in/", "due_at": 99}])
+    d.turn()
+    assert d.rows("SELECT tries FROM delivery WHERE target LIKE '%:9/in/'")[0].tries == 1
+    assert d.rows("SELECT count(*) AS n FROM delivery WHERE tries = 1")[0].n == 3
+
+
+@pytest.mark.feature("M117")
+def test_what_comes_back_too_late_changes_nothing_and_a_redeliver_is_sent_once_more(drive: Drive) -> None:
+    d = drive("[tasks.t]\non = 'e'\nrun = './one.sh'\n")
+    with d.project.store.begin() as tx:
+        row = {
+            "kind": "callback",
+            "processing_id": None,
+            "target": "http://x/",
+            "body": "{}",
+            "made_at": 1,
+            "due_at": 1,
+        }
+        rows.add(tx, [row])
+        (found,) = rows.due(tx, 5, 9)
+        assert rows.begin(tx, found, 100)
+        rows.again(tx, found.id, 50)
+        (asked,) = rows.due(tx, 60, 9)
+        assert rows.begin(tx, asked, 200)
+        assert not rows.failed(tx, found.id, 1, 100, "late", None)
+        assert not rows.arrived(tx, found.id, 1, 100, 150)
+        assert rows.arrived(tx, found.id, 1, 200, 160)
+
+
 def test_a_slow_receiver_is_not_waited_for(drive: Drive, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("procession.courier.LIMIT", 0.2)
     receiver.gate.clear()
@@ -192,6 +247,7 @@ def test_a_slow_receiver_is_not_waited_for(drive: Drive, receiver: Receiver, mon
         "https://hooks.example/in/../admin", "https://hooks.example/in/%2e%2e/admin", "https://hooks.example/in/..%2fx",
         "https://hooks.example/in/\r\nX: y", "https://hooks.example\\@evil.com/in/", "//hooks.example/in/", "",
         "https://hooks.example/in/#x", "https://hooks.example:99999/in/", "x" * 3000,
+        "https://hooks.example/in/\u212a",
     ],
 )  # fmt: skip
 def test_only_what_the_operator_lists_may_be_called(drive: Drive, url: str) -> None:
