@@ -9,6 +9,7 @@ from typing import Any
 from procession.clock import iso, moment
 from procession.commands import tokens
 from procession.commands.tokens import Made
+from procession.errors import Invalid
 from procession.model.caller import Account, Token
 from procession.project import Project
 from procession.store import audit as lines
