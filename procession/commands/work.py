@@ -216,6 +216,7 @@ def heartbeat(
     _check_said("the message", message)
     now = project.now()
     with project.store.begin() as tx:
+        tx.unwitnessed()  # a sign of life is no act: the audit has the claim and the end
         found = _live(project, tx, attempt)
         until = _believed_until(now)
         if not store.beat(tx, found.which, until, said):

@@ -46,7 +46,7 @@ _NEW = {
 }  # fmt: skip
 _NEW_STEP = {
     name: BigInteger() if name.endswith("id") else step.c[name].type
-    for name in ("processing_id", "ordinal", "name", "state", "priority", "cpus", "memory", "wants")
+    for name in ("processing_id", "ordinal", "name", "state", "priority", "cpus", "memory", "gpus", "wants")
 }
 
 

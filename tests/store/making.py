@@ -121,7 +121,7 @@ def born(
         ],
         [
             {"processing_id": i, "ordinal": o, "name": f"s{o}", "state": "pending", "priority": priority, "cpus": 1.0,
-             "memory": 0, "wants": None}
+             "memory": 0, "gpus": 0, "wants": None}
             for i in ids
             for o in range(1, steps + 1)
         ],
