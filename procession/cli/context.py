@@ -48,9 +48,11 @@ LOOKING = frozenset(
 """Commands that only look."""
 APART = frozenset(
     {"up", "launcher", "web", "run", "check", "shell", "backup", "export", "import", "token", "user", "login", "audit",
-     "batches", "drain", "maintenance", "undrain"}
+     "batches"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
+THROUGH = frozenset({"drain", "maintenance", "undrain"})
+"""Commands that change something and ask for it through the door of the verbs, which notes it."""
 BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
              "set": ("words", "set"), "reset": ("words", "reset")}  # fmt: skip
 """Commands that look unless this parameter is given; then they are this verb."""
@@ -84,7 +86,11 @@ def _noted(context: click.Context) -> str | None:
         context = context.parent
     name, given = context.command.name or "", context.params
     option, verb = BY_OPTION.get(name, (None, name))
-    looks = name in LOOKING | APART or given.get("dry_run") or (option is not None and given.get(option) in _NOT_GIVEN)
+    looks = (
+        name in LOOKING | APART | THROUGH
+        or given.get("dry_run")
+        or (option is not None and given.get(option) in _NOT_GIVEN)
+    )
     return None if looks else verb
 
 

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 
     from procession.verbs.verb import Verb
 
+_WORDS = {
+    "missing": "is missing; it has to be said",
+    "extra_forbidden": "is no argument of it",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+}
+"""What pydantic calls a mistake → what we say."""
 _WHOLE = re.compile(r"-?[0-9]+")
 
 
@@ -51,7 +67,10 @@ def _told(verb: Verb, error: Any, name: str = "") -> str:
     for each in found[:5]:
         place = [name, *each["loc"]] if name else each["loc"]
         where = ".".join(str(part) for part in place if not str(part).startswith("function-"))[:120]
-        lines.append(f"{where}: {each['msg']}" if where else each["msg"])
+        words = _WORDS.get(each["type"], each["msg"])
+        lines.append(
+            f"{where} {words}" if where and each["type"] in _WORDS else f"{where}: {words}" if where else words
+        )
     return f"{verb.name}: " + "; ".join(lines)
 
 

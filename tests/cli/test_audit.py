@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from procession import verbs
-from procession.cli.context import APART, BY_OPTION, LOOKING
+from procession.cli.context import APART, BY_OPTION, LOOKING, THROUGH
 from procession.cli.main import COMMANDS, group
 from procession.commands import instances
 from procession.commands.asked import Asked
@@ -76,7 +76,7 @@ def test_commands_that_leave_no_line_are_no_verbs_that_change() -> None:
     changing = {each.name for each in verbs.load().values() if each.changes}
     assert not changing & (LOOKING | APART)
     named = {name for section in COMMANDS.values() for name in section}
-    assert named >= LOOKING | APART | BY_OPTION.keys()
+    assert named >= LOOKING | APART | THROUGH | BY_OPTION.keys()
 
 
 def test_what_is_done_leaves_one_line_each(d: Driven) -> None:
