@@ -145,7 +145,8 @@ class Callers:
             if self._ended.take():
                 late = Caller(f"attempt {key}", "attempt", frozenset(), None, client, key, which)
                 asked = f"{request.method} {ascii(request.path[:150])[1:-1]}"
-                Line(self.project, late, asked, {}, subject=f"processing:{which[0]}").refused(Denied(text))
+                line = Line(self.project, late, "use-token", {"request": asked}, subject=f"processing:{which[0]}")
+                line.refused(Denied(text))
             raise Problem(403, "Denied", text)
         return Caller(f"attempt {key}", "attempt", grants, None, client, key, which)
 

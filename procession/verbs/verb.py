@@ -125,7 +125,6 @@ def call(
     found = load().get(name)
     if found is None:
         raise NotFound(f"there is no verb {name[:60]!r}")
-    fits(arguments)
     if not found.changes:
         return _done(project, caller, found, arguments)
     with witnessed(Line(project, caller, name, arguments, once)):
@@ -139,6 +138,7 @@ def _done(project: Project, caller: Caller, found: Verb, arguments: Mapping[str,
 
 def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments; raises unless this caller may ask for this with these."""
+    fits(arguments)
     own = caller.attempt is not None and groups.is_own(caller.attempt, found.name, arguments)
     if found.scope not in caller.scopes and not own:
         raise Denied(

@@ -41,7 +41,7 @@ def python(site: Site, *words: str) -> str:
 def test_a_program_submits_polls_reads_the_journal_fetches_and_deletes(sums: Site) -> None:
     checked = sums.run("check").stdout
     assert "sum: 3 tasks, no mistakes" in checked
-    assert "calls handlers.add_up" in checked
+    assert "1. add_up: handlers.add_up" in checked
     assert "done by programs elsewhere" in checked
     sums.up()
     told = python(sums, "ask.py")

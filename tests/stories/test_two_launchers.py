@@ -219,7 +219,7 @@ def test_launchers_are_drained_put_to_maintenance_and_stopped_from_afar(
     (waits,) = submit(site, 1)
     site.run("emit", "care")
     eventually(lambda: [key for key in began(site) if key.startswith("care")], timeout=30)
-    assert site.json("why", str(waits))["code"] == "no_queue"
+    assert site.json("why", str(waits))["code"] == "draining"
     site.run("undrain", "b")
     assert site.until(waits).state == "succeeded"
     launchers.kill("a")
