@@ -139,7 +139,8 @@ def quietly(line: Line, error: Exception) -> None:
     try:
         line.refused(error)
     except ProcessionError as trouble:
-        log.error("the audit could not note that %s was refused: %s", line.verb, trouble)
+        # whoever asked is told of the refusal itself, in one line; this is for the log of a server
+        log.info("the audit could not note that %s was refused: %s", line.verb, trouble)
 
 
 def told(arguments: Mapping[str, Any]) -> str:

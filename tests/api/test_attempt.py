@@ -58,7 +58,7 @@ def test_an_attempt_may_submit_events_and_nothing_else(tmp_path: Path) -> None:
         told = [
             (line["subject"], line["outcome"], line["via"]) for line in late if line["token"] == made.driven.key(born)
         ]
-        assert told == [(f"processing:{born}", "Denied", "attempt")]
+        assert set(told) == {(f"processing:{born}", "Denied", "attempt")}
         lines = made.ask("GET", "/api/v1/audit?verb=hook").json["items"]
         assert [line["via"] for line in lines] == ["attempt"]
         assert token not in str(lines)

@@ -42,7 +42,7 @@ def test_a_program_submits_polls_reads_the_journal_fetches_and_deletes(sums: Sit
     checked = sums.run("check").stdout
     assert "sum: 3 tasks, no mistakes" in checked
     assert "1. add_up: handlers.add_up" in checked
-    assert "done by programs elsewhere" in checked
+    assert "1. call: outside worker" in checked
     sums.up()
     told = python(sums, "ask.py")
     assert re.search(r"^Task\d+: 3 instances of task sum wait, as many as may", told, re.MULTILINE)
