@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procession.sdk.looking import Json
+from procession.sdk.asking import Asking, Json
 
 
-class Access:
+class Access(Asking):
     """Locks, tokens, accounts, audit."""
-
-    def _ask(self, verb: str, /, **arguments: object) -> Json:
-        """Call a verb; arguments that are None are left out."""
-        raise NotImplementedError
 
     # ── locks ──────────
 

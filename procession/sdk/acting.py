@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from procession.sdk.looking import Json
+from procession.sdk.asking import Asking, Json
 
 
-class Acting:
+class Acting(Asking):
     """What may be asked of processings, events, tasks and settings."""
-
-    def _ask(self, verb: str, /, **arguments: Any) -> Json:
-        """Call a verb; arguments that are None are left out."""
-        raise NotImplementedError
 
     def emit(
         self, event: str, params: Mapping[str, Any] | None = None, key: str | None = None, title: str = "",

@@ -25,8 +25,9 @@ from procession.errors import HostError, Invalid
 from procession.sdk import script
 from procession.sdk.access import Access
 from procession.sdk.acting import Acting
+from procession.sdk.asking import Json
 from procession.sdk.instances import Instances
-from procession.sdk.looking import Json, Looking
+from procession.sdk.looking import Looking
 from procession.sdk.remote import Remote
 from procession.sdk.steering import Steering
 from procession.sdk.transport import Local, Result, Transport

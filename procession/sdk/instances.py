@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from procession.errors import Refused
-from procession.sdk.looking import Json
+from procession.sdk.asking import Asking, Json
 from procession.sdk.transport import Result
 
 
@@ -104,12 +104,8 @@ def _wanted(said: Mapping[str, Any]) -> str | None:
     return wanted
 
 
-class Instances:
+class Instances(Asking):
     """What is asked of instances, and of work for programs elsewhere."""
-
-    def _ask(self, verb: str, /, **arguments: Any) -> Json:
-        """Call a verb; arguments that are None are left out."""
-        raise NotImplementedError
 
     def _reply(self, verb: str, /, **arguments: Any) -> Result:
         """The same, whatever comes back."""

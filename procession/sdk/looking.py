@@ -6,17 +6,11 @@ Denied; StoreBusy where the database is held by somebody else, and HostError whe
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from procession.sdk.asking import Asking, Json
 
 
-class Looking:
+class Looking(Asking):
     """What may be asked without changing anything."""
-
-    def _ask(self, verb: str, /, **arguments: Any) -> Json:
-        """Call a verb; arguments that are None are left out."""
-        raise NotImplementedError
 
     def list(self, query: str = "", limit: int = 20, cursor: int | None = None) -> Json:
         """Processings, newest first: ``items``, and in ``next`` the cursor of the next page (None at the end).

@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from procession.sdk.looking import Json
+from procession.sdk.asking import Asking, Json
 
 
-class Steering:
+class Steering(Asking):
     """What may be asked of launchers and batches."""
-
-    def _ask(self, verb: str, /, **arguments: Any) -> Json:
-        """Call a verb; arguments that are None are left out."""
-        raise NotImplementedError
 
     def launchers(self, stopped: bool = False) -> Json:
         """Who serves, where, and what each does; `stopped`: also those that have left."""

@@ -194,7 +194,6 @@ class Channel:
         self._sdk = sdk
         self._lock = threading.Lock()
         self.number = 0
-        self._held = False
         self.begin(0, {}, [])
 
     def begin(self, number: int, plan: dict[str, Any], order: list[Any]) -> None:
