@@ -174,6 +174,10 @@ processing = Table(
     Column("place", Text),  # the launcher's place where its directory is; null: nothing of it has begun yet
     Column("callback", Text),  # URL to which its result is delivered when it has ended
     Column("retire_at", BigInteger),  # ended: not before this moment it goes with all its rows, and its key is free
+    Column("description", Text),  # of this version, as the person who asked for it wrote it
+    Column(
+        "variables", Text
+    ),  # JSON: {"standard_vars": {...}, "advanced_vars": {...}} that replace the script's defaults
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
     # which of a task's processings is next; `wants` is read along, to pass over what cannot start
@@ -359,6 +363,7 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("paused_at", BigInteger),  # the function itself waits
     Column("pooled", Integer, nullable=False, server_default="0"),  # 1: called in the launcher's pool: it has no record
     Column("progress", Text),  # JSON: share and words, as a function or a program elsewhere told them last
+    Column("cause", Text),  # signature of why it failed: attempts that failed for the same reason have the same
     PrimaryKeyConstraint("processing_id", "ordinal", "number"),
     # attempts to look after
     Index(
