@@ -373,7 +373,7 @@ def entry(line: Entry) -> dict[str, Any]:
     """A line of the journal."""
     return {
         "id": line.id,
-        "at": iso(line.at),
+        "at": iso(moment(line.at)),
         "noun": line.noun,
         "processing": line.processing_id,
         "step": line.ordinal,

@@ -107,21 +107,24 @@ def _secrets(request: Request, _: Names) -> Problem | None:
 
 def _cross_site(request: Request, names: Names) -> Problem | None:
     """C4: who is behind this? A browser says so itself; who says nothing must bring a token of their own."""
-    refused = Problem(403, "CrossSite", "this comes from a page of another site; nothing was done")
     if any(len(request.headers.get(name, ())) > 1 for name in (b"origin", b"sec-fetch-site", b"authorization")):
         return Problem(400, "Invalid", "a header that may be given once is given twice")
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
     if origin is not None and origin not in names.origins:
-        return refused
+        return _of_another_site()
     if site is not None and site not in ("same-origin", "none"):
         moving = request.header(b"sec-fetch-mode") == "navigate" and request.method in SAFE
-        return None if moving and not request.path.startswith("/api/") else refused
+        return None if moving and not request.path.startswith("/api/") else _of_another_site()
     if request.method in SAFE or site is not None or origin is not None:
         return None
     anonymous = b"authorization" not in request.headers and not request.path.startswith("/api/")  # there it is 401
     if anonymous or b"cookie" in request.headers:
         return Problem(403, "CrossSite", "without Origin or Sec-Fetch-Site only a bearer token may ask for changes")
     return None
+
+
+def _of_another_site() -> Problem:
+    return Problem(403, "CrossSite", "this comes from a page of another site; nothing was done")
 
 
 Check = Callable[[Request, Names], Problem | None]

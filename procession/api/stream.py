@@ -79,6 +79,8 @@ class Hub:
         self.feeds: set[Feed] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving = threading.Event()
+        self._joining = threading.Lock()
+        """Held while somebody begins to listen, and while all is passed over because nobody does."""
         self._gap: tuple[int, float] | None = None
         self._thread = threading.Thread(target=self._run, name="procession-stream", daemon=True)
 
@@ -95,8 +97,9 @@ class Hub:
         if len(self.feeds) >= MOST:
             raise Problem(429, "TooMany", f"{MOST} streams are open; close one", ((b"retry-after", b"30"),))
         self._loop = asyncio.get_running_loop()
-        feed = Feed(self, wanted, after, holds)
-        self.feeds.add(feed)
+        with self._joining:
+            feed = Feed(self, wanted, after, holds)
+            self.feeds.add(feed)
         return feed
 
     def end(self) -> None:
@@ -131,6 +134,8 @@ class Hub:
 
     def _read(self) -> None:
         """Tell what is new to all who listen."""
+        if self._passed_over():
+            return
         while found := self._settled(self.read(self._read_to, (1 << 63) - 1)):
             self._read_to = found[-1][0].id
             if self._loop is not None and not self._loop.is_closed():
@@ -138,8 +143,19 @@ class Hub:
             else:  # nobody has ever listened
                 self.cursor = self._read_to
 
+    def _passed_over(self) -> bool:
+        """Nobody listens, so all is passed over up to now; where an entry with a smaller id may come, all is read."""
+        if self.feeds or self._project.store.engine.dialect.name != "sqlite":
+            return False
+        with self._project.store.read() as tx:
+            end = journal.end(tx)
+        with self._joining:
+            if not self.feeds:
+                self._read_to = self.cursor = end
+        return True
+
     def _tell(self, found: list[Told]) -> None:
-        self.cursor = found[-1][0].id
+        self.cursor = max(self.cursor, found[-1][0].id)
         for feed in list(self.feeds):
             feed.put(found)
 

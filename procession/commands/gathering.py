@@ -29,6 +29,8 @@ log = logging.getLogger("procession")
 
 MOST = 512
 """Events of one transaction."""
+CROWD, LATELY = 8, 0.1
+"""So many events stored at once within the last so many seconds: more come than are stored one by one."""
 
 Future = asyncio.Future[Submitted]
 
@@ -54,6 +56,8 @@ class Gathering:
         self._queue: deque[_Waiting] = deque()
         self._there = threading.Condition()
         self._leaving = False
+        self._crowd_at = float("-inf")
+        """When a crowd was stored last, in seconds that no change of the wall clock moves."""
         self._thread = threading.Thread(target=self._run, name="procession-gathering", daemon=True)
         self._thread.start()
 
@@ -75,6 +79,16 @@ class Gathering:
         future: Future = asyncio.get_running_loop().create_future()
         self._put(_Waiting(event, witness, future=future))
         return await future
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be stored."""
+        return len(self._queue)
+
+    @property
+    def crowded(self) -> bool:
+        """Do so many events come that whoever else wants to write should let them in first?"""
+        return self._project.clock.monotonic() - self._crowd_at < LATELY
 
     def close(self) -> None:
         """Store what waits, and end."""
@@ -103,6 +117,8 @@ class Gathering:
                     for each in batch:
                         each.error = error
             _tell(batch)
+            if len(batch) >= CROWD:
+                self._crowd_at = self._project.clock.monotonic()
 
     def _next(self) -> list[_Waiting]:
         """All that wait, as soon as somebody does; none when it is over."""

@@ -59,10 +59,13 @@ class JournalLog:
         while True:
             with self._store.read() as tx:
                 entries = journal.since(tx, self._cursor - self._overlap)
-            new = [entry for entry in entries if entry.id not in self._told]
+            new = entries
+            if self._overlap:
+                told = set(self._told)
+                new = [entry for entry in entries if entry.id not in told]
+                self._told.extend(entry.id for entry in new)
             if new:
                 self._tell(new)
-            self._told.extend(entry.id for entry in new)
             if not new:
                 break
             self._cursor = max(self._cursor, entries[-1].id)

@@ -69,6 +69,8 @@ GATHER = 0.004
 REST, MOST_REST = 3, 0.05
 """Between a turn and the next for which somebody asks pass so many times what it took, and at most so many seconds:
 where events come by the thousand each second, those who bring them have the database for the greater part of it."""
+CROWDED_REST, MOST_CROWDED_REST = 6, 0.1
+"""The same while more events come than are stored one by one; what has ended waits too."""
 FILES_EVERY = 2.0
 """Seconds at least between two looks at the definition files; a look comes with a turn."""
 
@@ -89,8 +91,8 @@ class Loop:
         """When each chapter is called next, in seconds that no change of the wall clock moves."""
         self._net = NET[project.store.engine.dialect.name]
         self._files_at = project.clock.monotonic() + FILES_EVERY
-        self._rests_until = 0.0
-        """Until then those who only say that something changed wait; what ended does not."""
+        self.rests_until = 0.0
+        """Until then those who only say that something changed wait; what ended does so only where events crowd in."""
         self._selector = selectors.DefaultSelector()
         self._ear, self._voice = socket.socketpair()
         self._watched: set[int] = set()
@@ -118,7 +120,7 @@ class Loop:
 
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
-        at = max(self.project.clock.monotonic(), self._rests_until)
+        at = max(self.project.clock.monotonic(), self.rests_until)
         for chapter in (batches, lapse, stop, gather, dispatch, deliver, sweep):
             self._due[chapter] = min(self._due[chapter], at)
 
@@ -144,7 +146,8 @@ class Loop:
             log.warning("a turn failed and is taken apart: %s", _one_line(error))
             moments, wrote = self._one_by_one(due), True
         took = self.project.clock.monotonic() - now
-        self._rests_until = now + took + min(REST * took, MOST_REST)
+        rest, most = (CROWDED_REST, MOST_CROWDED_REST) if self._crowded() else (REST, MOST_REST)
+        self.rests_until = now + took + min(rest * took, most)
         for chapter, moment in moments.items():
             seconds = self._net if moment is None else (moment - wall).total_seconds()
             self._due[chapter] = now + min(max(seconds, 0.0), self._net)
@@ -155,14 +158,21 @@ class Loop:
 
     def _is_due(self, chapter: Chapter, now: float) -> bool:
         if chapter is settle:
-            return self._has_ended()
+            return self._may_settle(now)
         if chapter is rescue and self.post.look:
             return True
         if (chapter is discover and self.post.looks.ended) or (chapter is tell and self.post.errands.ended):
             return True
         if chapter is deliver and self.post.courier.ended:
             return True
-        return self._due[chapter] <= now or (chapter is dispatch and self._has_ended())
+        return self._due[chapter] <= now or (chapter is dispatch and self._may_settle(now))
+
+    def _may_settle(self, now: float) -> bool:
+        """Is there something to settle, and nobody who comes first? Scripts that ran ahead wait for their turn."""
+        return self._has_ended() and (now >= self.rests_until or not self._crowded())
+
+    def _crowded(self) -> bool:
+        return self.project.gathering is not None and self.project.gathering.crowded
 
     def _has_ended(self) -> bool:
         """Is there something to settle?"""
@@ -170,7 +180,7 @@ class Loop:
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and self._has_ended()) or (
+        return (chapter is settle and self._may_settle(self.project.clock.monotonic())) or (
             (chapter in (gather, dispatch, tell) and tx.wrote) or (chapter is sweep and self.post.sweeper.wanted > 0)
         )
 
@@ -240,7 +250,9 @@ class Loop:
         a turn for one. The journal is told to the log when it is quiet, or when it has waited long enough.
         """
         clock = self.project.clock
-        until = clock.monotonic() if self._has_ended() else min(self._due[c] for c in CHAPTERS if c is not settle)
+        until = min(self._due[c] for c in CHAPTERS if c is not settle)
+        if self._has_ended():
+            until = min(until, self.rests_until) if self._crowded() else clock.monotonic()
         seconds = max(0.0, until - clock.monotonic())
         if self.every is not None:
             seconds = min(seconds, self.every)

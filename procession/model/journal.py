@@ -6,16 +6,15 @@ logs, live pages and bridges follow what happens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the journal."""
 
     id: int
-    at: datetime
+    at: int
+    """Microseconds UTC."""
     noun: str
     processing_id: int | None
     ordinal: int | None

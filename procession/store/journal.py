@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
-
 from sqlalchemy import BigInteger, Integer, bindparam, func, select
 
-from procession.clock import moment
 from procession.model.journal import Entry
 from procession.store import schema
 from procession.store.database import Statement, Tx
@@ -17,12 +13,12 @@ _t = schema.journal
 
 def of(tx: Tx, processing_id: int) -> list[Entry]:
     """The story of one processing, oldest first."""
-    return [_picture(*row) for row in tx.tuples(_OF, id=processing_id)]
+    return list(map(Entry._make, tx.tuples(_OF, id=processing_id)))
 
 
 def since(tx: Tx, cursor: int, limit: int = 1000) -> list[Entry]:
     """What has happened after the entry with this id, oldest first."""
-    return [_picture(*row) for row in tx.tuples(_SINCE, id=cursor, n=limit)]
+    return list(map(Entry._make, tx.tuples(_SINCE, id=cursor, n=limit)))
 
 
 def end(tx: Tx) -> int:
@@ -30,11 +26,7 @@ def end(tx: Tx) -> int:
     return int(tx.run(_END).scalar_one())
 
 
-def _picture(id_: int, at: int, *rest: Any) -> Entry:
-    return Entry(id_, moment(at), *rest)
-
-
-_COLUMNS = [_t.c[field.name] for field in fields(Entry)]
+_COLUMNS = [_t.c[name] for name in Entry._fields]
 _id = bindparam("id", type_=BigInteger())
 _OF = Statement(lambda _: select(*_COLUMNS).where(_t.c.processing_id == _id).order_by(_t.c.id))
 _SINCE = Statement(
