@@ -58,6 +58,7 @@ TABLES = {
     "lock_hold": "a lock that somebody has; its id is its fencing number",
     "lock_wait": "somebody who waits for a set of locks; first come, first served",
     "delivery": "what is to be sent out, written in the transaction of the change that it tells of",
+    "variable_set": "values for processings that are still to come: by runs, by group or by filter",
     "batch": "a verb over all that a query finds, done in small pieces by the flow",
     "account": "a person who may log in: role, groups of tasks, hashed password",
     "token": "what lets a caller in, by the hash of its secret: tokens, login links, sessions",

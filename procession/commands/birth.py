@@ -2,7 +2,7 @@
 
 In: who is born (`Newborn`). Out: rows of processings and steps, counted and in the journal. Always: what it will take
 of limits is made out here, once; one whose conditions leave no step, or whose task is paused with ``skip``, is born
-skipped, so that it stays visible and can be submitted again.
+skipped, so that it stays visible and can be submitted again. The values of its variables are chosen here, once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from procession.clock import moment
+from procession.commands.choosing import Chooser, check_brought, first_run_of, group_of, run_of
 from procession.commands.endings import Ended, note_ends
 from procession.errors import Invalid
+from procession.model.chosen import Chosen
 from procession.model.command import Command
 from procession.model.processing import unfold
 from procession.model.setting import Settings
@@ -45,6 +47,11 @@ class Newborn:
     first_id: int | None = None
     code_of: int | None = None
     callback: str | None = None
+    description: str | None = None
+    values: Chosen | None = None
+    """What replaces the defaults of its variables; None: as its sets and its event say."""
+    run: int | None = None
+    group: str | None = None
     id: int = 0
 
 
@@ -55,6 +62,7 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
     now = project.now()
     for each, new_id in zip(born, tx.reserve_ids("processing", len(born)), strict=True):
         each.id = new_id
+    _choose(tx, born)
     set_now = settings.all_of(tx)
     ends = {each.id: reason for each in born if (reason := _skipped(each, set_now))}
     rows, steps = [], []
@@ -77,6 +85,19 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
     return [each.id for each in born]
 
 
+def _choose(tx: Tx, born: Sequence[Newborn]) -> None:
+    """Give each its run, its group and the values of its variables."""
+    chooser = Chooser(tx)
+    for each in born:
+        if each.task.run_by and not (each.values and each.values.trial):  # a trial is no run of its own
+            each.run = run_of(each.task, each.params)
+        if each.task.group_by:
+            each.group = group_of(each.task, each.params)
+        if each.values is None:
+            run = first_run_of(each.task, each.params) if each.task.adjustable else None
+            each.values = chooser.choose(each.task, each.params, run, each.group)
+
+
 def _skipped(born: Newborn, set_now: Settings) -> str | None:
     """Why it is born skipped, if it is."""
     pause = set_now.skipping(born.task.name, born.task.group)
@@ -84,10 +105,14 @@ def _skipped(born: Newborn, set_now: Settings) -> str | None:
         return pause.sentence
     if born.task.whens:
         pending = {plan.ordinal: State.PENDING for plan in born.task.steps}
-        ready, passed = unfold(born.task, pending, lambda: (born.task.values(born.params), {}))
+        ready, passed = unfold(born.task, pending, lambda: (_values(born), {}))
         if passed and not ready:
             return "none of its steps applies: no condition (when) holds"
     return None
+
+
+def _values(born: Newborn) -> Mapping[str, Any]:
+    return born.task.values(born.params, born.values.to_json() if born.values else None)
 
 
 def _rows(
@@ -102,12 +127,18 @@ def _rows(
         "launcher_id": born.launcher_id, "created_at": now, "due_at": None if skipped else born.due_at,
         "finished_at": now if skipped else None, "reason": skipped, "origin_id": born.origin_id,
         "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
-        "callback": born.callback,
+        "callback": born.callback, "description": born.description or None,
+        "variables": born.values.to_json() if born.values else None, "run_number": born.run, "run_group": born.group,
     }  # fmt: skip
+    trial = born.values is not None and born.values.trial
+
+    def state(plan: StepPlan) -> str:
+        return str(State.SKIPPED if skipped or (trial and plan.kind == "results") else State.PENDING)
+
     steps = [
         {
             "processing_id": born.id, "ordinal": plan.ordinal, "name": plan.name,
-            "state": str(State.SKIPPED if skipped else State.PENDING), "priority": born.rank, "cpus": plan.cpus,
+            "state": state(plan), "priority": born.rank, "cpus": plan.cpus,
             "memory": plan.memory, "gpus": plan.gpus, "wants": of_steps[plan.ordinal],
         }
         for plan in born.task.steps
@@ -121,7 +152,7 @@ def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, s
     if not task.uses and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps):
         return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
     given = project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
-    values = task.values(born.params)
+    values = _values(born)
 
     def name(template: str) -> str:
         return Command((template,), allow_dash=True).render(values, {}, given)[0]
@@ -151,6 +182,10 @@ def _asked_at_birth(command: Command) -> Command:
 def check_parameters(project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int) -> None:
     """Raise Invalid where the commands or the limits of a task miss a value, or cannot be made from these."""
     given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), key)
+    try:
+        check_brought(task, params)
+    except Invalid as error:
+        raise Invalid(f"task {task.name}: {error}") from None
     values = task.values(params)
     for plan in task.steps:
         try:

@@ -23,6 +23,7 @@ from procession.definitions.schema import (
     MainFile,
     ProjectTable,
     QueueTable,
+    RerunsTable,
     Table,
     TaskFile,
     WebTable,
@@ -39,7 +40,7 @@ from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.retention import Keep
-from procession.model.serving import QueuePlan, WebPlan
+from procession.model.serving import QueuePlan, Reruns, WebPlan
 from procession.model.task import Task
 from procession.model.wants import queue_named
 from procession.model.watching import WatchPlan
@@ -66,6 +67,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     work = read_table(WorkTable, main.tables.get("work", {}), Place(main, ("work",)))
     web = read_table(WebTable, main.tables.get("web", {}), Place(main, ("web",)))
     _check_web(web, Place(main, ("web",)))
+    reruns = read_table(RerunsTable, main.tables.get("reruns", {}), Place(main, ("reruns",)))
     queues = _queues(top, Place(main, ("queues",)))
     around = Surroundings(
         root=root,
@@ -101,6 +103,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         launcher_name=launcher.name or "",
         plans_of_queues=tuple(queues.items()),
         web=_web(web),
+        reruns=Reruns(**reruns.written()),
         labels=tuple(sorted(around.labels)),
         queues=tuple(sorted(around.queues)),
         patience=60.0 if launcher.patience is None else launcher.patience,

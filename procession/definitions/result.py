@@ -11,7 +11,7 @@ from typing import Any
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
-from procession.model.serving import QueuePlan, WebPlan
+from procession.model.serving import QueuePlan, Reruns, WebPlan
 from procession.model.task import Task
 from procession.model.watching import WatchPlan
 
@@ -71,6 +71,7 @@ class Definitions:
     """What people call the launcher of this host; empty: its host and process."""
     plans_of_queues: tuple[tuple[str, QueuePlan], ...] = ()
     web: WebPlan = field(default_factory=WebPlan)
+    reruns: Reruns = field(default_factory=Reruns)
     overrides: tuple[str, ...] = ()
     """Lines for a person: what holds over the files, and who says so."""
     python: str | None = None
@@ -115,6 +116,7 @@ class Definitions:
                 "launcher_name": self.launcher_name,
                 "plans_of_queues": {name: asdict(plan) for name, plan in self.plans_of_queues},
                 "web": asdict(self.web),
+                "reruns": asdict(self.reruns),
                 "overrides": self.overrides,
                 "python": self.python,
                 "variables": dict(self.variables),
@@ -157,6 +159,7 @@ class Definitions:
             launcher_name=raw.get("launcher_name", ""),
             plans_of_queues=tuple((name, QueuePlan(**plan)) for name, plan in raw.get("plans_of_queues", {}).items()),
             web=_web(raw.get("web", {})),
+            reruns=Reruns(**raw.get("reruns", {})),
             overrides=tuple(raw.get("overrides", ())),
             python=raw.get("python"),
             variables=tuple(raw.get("variables", {}).items()),

@@ -342,6 +342,18 @@ class ResultsTable(Table):
     overwrite: bool | None = None
 
 
+class VariableTable(Table):
+    """One of ``[tasks.NAME.variables]``: see `Variable`."""
+
+    default: Any = None
+    type: Literal["text", "number", "boolean", "list_text", "list_number", "enum"] | None = None
+    help: Annotated[str, Field(max_length=1000)] | None = None
+    choices: Annotated[list[str | int | float | bool], Field(min_length=1, max_length=1000)] | None = None
+    min: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    max: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    advanced: bool | None = None
+
+
 class TaskTable(Options):
     """``[tasks.NAME]``; its steps and defaults are read as tables of their own."""
 
@@ -376,6 +388,18 @@ class TaskTable(Options):
     steps: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
     at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     defaults: dict[str, Any] | None = None
+    variables: dict[str, Any] | None = None
+    variables_from: FilePath | None = None
+    run_by: Template | None = None
+    group_by: Template | None = None
+    input_by: Template | None = None
+
+
+class RerunsTable(Table):
+    """``[reruns]``: see `Reruns`."""
+
+    operator: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    admin: Annotated[int, Field(ge=0, le=100_000)] | None = None
 
 
 class ProjectTable(Table):
@@ -463,6 +487,7 @@ class MainFile(Table):
     hosts: dict[str, Any] | None = None
     queues: dict[str, Any] | None = None
     web: dict[str, Any] | None = None
+    reruns: dict[str, Any] | None = None
     tasks: dict[str, Any] | None = None
 
 

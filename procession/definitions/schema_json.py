@@ -25,6 +25,8 @@ _MODELS: dict[str, type[schema.Table]] = {
     "[work]": schema.WorkTable,
     "[queues.NAME]": schema.QueueTable,
     "[web]": schema.WebTable,
+    "[reruns]": schema.RerunsTable,
+    "[tasks.NAME.variables]": schema.VariableTable,
     "keep": schema.KeepTable,
     "[sets]": schema.SetTable,
     "pieces": schema.PiecesTable,
@@ -42,6 +44,7 @@ _SHAPES: dict[str, Any] = {
     "where": {"type": ["string", "object"]},
     "steps": {"type": "array", "minItems": 1, "items": {"anyOf": [*_COMMAND["anyOf"], {"$ref": "#/$defs/StepTable"}]}},
     "defaults": {"$ref": "#/$defs/Options"},
+    "variables": {"type": "object", "additionalProperties": {"anyOf": [{"$ref": "#/$defs/VariableTable"}, {}]}},
     "command": _COMMAND,
     "wanted": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "string"}}]},
 }
@@ -83,6 +86,7 @@ def make(reference: str) -> dict[str, Any]:
         "sets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/SetTable"}},
         "alerts": {"$ref": "#/$defs/AlertsTable"},
         "rules": {"type": "array", "items": {"$ref": "#/$defs/RuleTable"}},
+        "reruns": {"$ref": "#/$defs/RerunsTable"},
     }
     host = {"type": "object", "additionalProperties": False, "properties": {**sections, "tasks": {"type": "object"}}}
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from procession.definitions.steps import (
     needs_of,
     plan,
 )
+from procession.definitions.variables import defaults_of, read_variables
 from procession.errors import Invalid
 from procession.model import condition
 from procession.model.command import GIVEN, Command, placeholders
@@ -62,19 +63,22 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     check_names(steps)
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
-    _check_placeholders(
-        steps, around, periodic=("every" in raw or "cron" in raw) and "on" not in raw and "watch" not in raw
-    )
+    told = read_variables(raw, table, place, around)
+    periodic = ("every" in raw or "cron" in raw) and "on" not in raw and "watch" not in raw
+    known = around.variables.keys() | defaults_of(table).keys()
+    _check_placeholders(steps, known, periodic=periodic)
     check_uses(table.uses or (), place.at("uses"), around)
     _check_cycle(table.uses or (), steps, place.at("uses"))
     if not called and not any(getattr(table, key) for key in STARTS):
         return None
     if not all(step.name and step.command is not None for step in steps):
         return None
-    return _task(name, table, tuple(_plans(steps)), around)
+    return _task(name, table, tuple(_plans(steps)), around, told)
 
 
-def _task(name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surroundings) -> Task:
+def _task(
+    name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surroundings, told: Mapping[str, Any]
+) -> Task:
     said = {
         key: value
         for key in ("every", "cron", "timezone", "catch_up", "where", "at_once", "uses", "priority", "delay", "group",
@@ -89,7 +93,8 @@ def _task(name: str, table: TaskTable, steps: tuple[StepPlan, ...], around: Surr
         steps=steps,
         from_end=table.from_ == "end",
         expect=expect,
-        variables=dict(around.variables),
+        variables={**around.variables, **defaults_of(table)},
+        **told,
         **said,
     )
 
@@ -181,8 +186,9 @@ def _plain(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _check_placeholders(steps: list[Draft], around: Surroundings, *, periodic: bool) -> None:
-    """Refuse what no event can bring: outputs of steps that have not ended by then, parameters of a timetable."""
+def _check_placeholders(steps: list[Draft], known: Set[str], *, periodic: bool) -> None:
+    """Refuse what no event can bring: outputs of steps that have not ended by then, parameters of a timetable; but for
+    those that are known."""
     names = [step.name for step in steps]
     before = ancestors(needs_of(steps))
     for number, step in enumerate(steps, 1):
@@ -196,7 +202,7 @@ def _check_placeholders(steps: list[Draft], around: Surroundings, *, periodic: b
                 step.run.error(_no_such_output(source, output, names, number - 1))
         if periodic:
             params = step.command.parameters() | (when.parameters() if when else frozenset())
-            for name in sorted(params - around.variables.keys() - {"nominal_at", "late"}):
+            for name in sorted(params - known - {"nominal_at", "late"}):
                 step.run.error(_nobody_brings(name))
 
 

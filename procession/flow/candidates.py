@@ -303,4 +303,5 @@ def has_directory(task: Task) -> bool:
 def values_of(tx: Tx, task: Task, processing_id: int) -> Values:
     """What the conditions of a processing can ask for."""
     order = steps.orders(tx, [processing_id])[processing_id]
-    return task.values(json.loads(order.params)), steps.outputs(tx, [processing_id]).get(processing_id, {})
+    params = task.values(json.loads(order.params), order.variables)
+    return params, steps.outputs(tx, [processing_id]).get(processing_id, {})

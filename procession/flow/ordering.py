@@ -32,7 +32,7 @@ def make_job(
     params = json.loads(order.params)
     work, files, step_dir = project.var.places(pid, ordinal, plan.name)
     date = moment(order.created_at).date().isoformat()
-    values = task.values(params)
+    values = task.values(params, order.variables)
     argv = plan.command.render(values, outputs, project.given(pid, files, date, order.key))
     told = contract.Order(
         key=project.attempt_key(pid, ordinal, number),

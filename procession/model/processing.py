@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from procession.model.chosen import Chosen
 from procession.model.outcome import Again, Done, Outcome
 from procession.model.states import State
 from procession.model.task import Task
@@ -146,6 +147,18 @@ class Processing:
     """URL to which its end is told."""
     retire_at: datetime | None = None
     """Ended: not before this moment it goes with all its rows, and its key is free."""
+    description: str | None = None
+    """Of this version, by the person who asked for it."""
+    variables: str | None = None
+    """What replaces the defaults of its variables: `Chosen`, as JSON."""
+    run: int | None = None
+    group: str | None = None
+    """What its run is grouped by, such as the experiment."""
+
+    @property
+    def values(self) -> Chosen:
+        """What replaces the defaults of its variables."""
+        return Chosen.from_json(self.variables)
 
     @property
     def live(self) -> Attempt | None:

@@ -1,4 +1,4 @@
-"""What a project says of its queues and of its web server."""
+"""What a project says of its queues, of its web server, and of how much people may run again at once."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ class WebPlan:
     """A proxy that speaks TLS stands before it; without one, only addresses of this machine are listened on."""
     callbacks: tuple[str, ...] = ()
     """Beginnings of URLs to which results may be delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reruns:
+    """``[reruns]``: how many runs a person may process anew in one go."""
+
+    operator: int = 50
+    admin: int = 1_000
+
+    def most(self, *, admin: bool) -> int:
+        """For a person of this role; whoever may only look has none."""
+        return self.admin if admin else self.operator

@@ -15,7 +15,9 @@ from functools import cached_property
 from typing import Any
 
 from procession.model import condition
+from procession.model.chosen import Chosen
 from procession.model.command import Command
+from procession.model.variable import Variable
 from procession.model.wants import Uses
 
 TIMETABLE = "timetable:"
@@ -174,6 +176,18 @@ class Task:
     """Scopes that the scripts of this task have beyond their own processing."""
     inputs: str = "json"
     """How the inputs of a call are written: ``json``, or ``pickle`` where the operator opted in."""
+    declared: tuple[Variable, ...] = ()
+    """Variables of the task file: parameters of its scripts that sets change."""
+    variables_from: str = ""
+    """The Python file whose ``standard_vars`` and ``advanced_vars`` are its variables too; empty: there is none."""
+    variables_python: str = ""
+    """The interpreter by which that file is read where it does more than name values."""
+    run_by: str = ""
+    """Template of the run number of a processing; empty: its events have none."""
+    group_by: str = ""
+    """Template of what its runs are grouped by, such as the experiment."""
+    input_by: str = ""
+    """Template of the file of a run, by which several are processed as one."""
 
     def accepts(self, event_name: str, params: Mapping[str, Any]) -> bool:
         """Is this event one for this task?"""
@@ -188,9 +202,19 @@ class Task:
         asked = {name for step in self.steps for name in step.command.parameters()}
         return frozenset(asked - self.variables.keys())
 
-    def values(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The parameters of an event, over the variables of the project."""
-        return {**self.variables, **params} if self.variables else params
+    @property
+    def adjustable(self) -> bool:
+        """Has it variables, so that sets may change them?"""
+        return bool(self.declared or self.variables_from)
+
+    def values(self, params: Mapping[str, Any], changed: str | None = None) -> Mapping[str, Any]:
+        """The parameters of an event, over the variables of the project and of the task; over them what is `changed`
+        for this processing (`Chosen`, as JSON)."""
+        found = {**self.variables, **params} if self.variables else params
+        if changed is None or not self.declared:
+            return found
+        names = {variable.name for variable in self.declared if not variable.needs_default}
+        return {**found, **{name: value for name, value in Chosen.from_json(changed).flat().items() if name in names}}
 
     @cached_property
     def _where(self) -> condition.Condition | None:
@@ -228,6 +252,7 @@ class Task:
         expect = raw.pop("expect", None)
         uses = _uses(raw.pop("uses", ()))
         raw["grants"] = tuple(raw.get("grants", ()))
+        raw["declared"] = tuple(Variable(**{**v, "choices": tuple(v["choices"])}) for v in raw.get("declared", ()))
         return cls(steps=steps, expect=None if expect is None else Expect(**expect), uses=uses, **raw)
 
 

@@ -42,6 +42,7 @@ _NEW = {
     for name in (
         "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
         "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback",
+        "description", "variables", "run_number", "run_group",
     )
 }  # fmt: skip
 _NEW_STEP = {
@@ -69,6 +70,7 @@ class Standing:
     started_at: int | None = None
     first_id: int | None = None
     callback: str | None = None
+    variables: str | None = None
 
     @property
     def root(self) -> int:
@@ -330,7 +332,8 @@ def picture(row: Row[Any]) -> Processing:
         held_at=at(row.held_at), pinned_at=at(row.pinned_at), errors=row.errors, backfill=unranked(row.priority)[1],
         origin_id=row.origin_id, first_id=row.first_id, replaced_by=row.replaced_by, code_of=row.code_of,
         bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place, callback=row.callback,
-        retire_at=at(row.retire_at),
+        retire_at=at(row.retire_at), description=row.description, variables=row.variables, run=row.run_number,
+        group=row.run_group,
     )  # fmt: skip
 
 
@@ -355,6 +358,7 @@ def _standing(dialect: str) -> Executable:
             processing.c.started_at,
             processing.c.first_id,
             processing.c.callback,
+            processing.c.variables,
         )
         .select_from(given.join(processing, processing.c.id == given.c.id))
         .order_by(processing.c.id)

@@ -178,6 +178,8 @@ processing = Table(
     Column(
         "variables", Text
     ),  # JSON: {"standard_vars": {...}, "advanced_vars": {...}} that replace the script's defaults
+    Column("run_number", BigInteger),  # as ``run_by`` of its task names it
+    Column("run_group", Text),  # what its runs are grouped by, as ``group_by`` names it
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
     # which of a task's processings is next; `wants` is read along, to pass over what cannot start
@@ -205,6 +207,14 @@ processing = Table(
         sqlite_where=text("state = 'running'"),
     ),
     Index("ix_processing_task", "task", "id"),  # list by task, newest first
+    # those of a run, and the largest run of a task
+    Index(
+        "ix_processing_run",
+        "task",
+        "run_number",
+        "id",
+        sqlite_where=text("run_number IS NOT NULL"),
+    ),
     # the last of a task in the order of their ends: failures in a row, retention, durations
     Index(
         "ix_processing_finished",
@@ -714,5 +724,30 @@ refusal = Table(  # what came and could not be taken: as it was, and why
     Column("reason", Text, nullable=False),
     Column("raw", Text, nullable=False),  # the beginning of it, as text
     Column("size", BigInteger, nullable=False),  # bytes of all of it
+    sqlite_autoincrement=True,
+)
+
+variable_set = Table(  # values for processings that are still to come: by runs, by group or by filter
+    "variable_set",
+    metadata,
+    _id(),
+    Column("task", Text, nullable=False),
+    Column("run_group", Text),
+    Column("first_run", BigInteger),
+    Column("last_run", BigInteger),  # null: for ever
+    Column("made_for", BigInteger),  # the first run as it was asked for; a newer set may have displaced the beginning
+    Column("filter", Text),  # condition over the parameters of the event
+    Column("standard_vars", Text, nullable=False),  # JSON: name to value, of what does not follow the script
+    Column("advanced_vars", Text, nullable=False),  # JSON
+    Column("description", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("script", Text),  # SHA-256 of the file of defaults when it was made
+    CheckConstraint(
+        "(CASE WHEN run_group IS NULL THEN 0 ELSE 1 END) + (CASE WHEN first_run IS NULL THEN 0 ELSE 1 END)"
+        " + (CASE WHEN filter IS NULL THEN 0 ELSE 1 END) = 1",
+        name="scope",
+    ),
+    Index("ix_variable_set_task", "task", "id"),  # all of a task
     sqlite_autoincrement=True,
 )

@@ -191,6 +191,8 @@ class Order(NamedTuple):
     params: str
     created_at: int
     code_of: int | None
+    variables: str | None = None
+    """What replaces the defaults of its variables: `Chosen`, as JSON."""
 
 
 def code_of(tx: Tx, processing_id: int, ordinal: int) -> dict[str, str]:
@@ -409,6 +411,7 @@ def _orders(dialect: str) -> Executable:
         event.c.params,
         processing.c.created_at,
         processing.c.code_of,
+        processing.c.variables,
     )
     joined = given.join(processing, processing.c.id == given.c.id).join(event, event.c.id == processing.c.event_id)
     return select(*columns).select_from(joined)

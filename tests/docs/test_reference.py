@@ -84,6 +84,8 @@ KEYS = {
     "pieces": names_in(schema.PiecesTable),
     "[work]": names_in(schema.WorkTable),
     "[web]": names_in(schema.WebTable),
+    "[reruns]": names_in(schema.RerunsTable),
+    "[tasks.NAME.variables]": names_in(schema.VariableTable),
     "[queues.NAME]": names_in(schema.QueueTable),
     "keep": names_in(schema.KeepTable),
     "[alerts]": names_in(schema.AlertsTable),

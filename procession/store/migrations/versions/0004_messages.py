@@ -9,13 +9,49 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Add what is new; every row that is there stays as it is."""
     _columns()
+    _variable_sets()
 
 
 def _columns() -> None:
     op.add_column("attempt", sa.Column("cause", sa.Text()))
     op.add_column("processing", sa.Column("description", sa.Text()))
     op.add_column("processing", sa.Column("variables", sa.Text()))
+    op.add_column("processing", sa.Column("run_number", sa.BigInteger()))
+    op.add_column("processing", sa.Column("run_group", sa.Text()))
+    op.create_index(
+        "ix_processing_run", "processing", ["task", "run_number", "id"],
+        sqlite_where=sa.text("run_number IS NOT NULL"), postgresql_where=sa.text("run_number IS NOT NULL"),
+    )  # fmt: skip
+
+
+def _variable_sets() -> None:
+    op.create_table(
+        "variable_set",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("run_group", sa.Text()),
+        sa.Column("first_run", sa.BigInteger()),
+        sa.Column("last_run", sa.BigInteger()),
+        sa.Column("made_for", sa.BigInteger()),
+        sa.Column("filter", sa.Text()),
+        sa.Column("standard_vars", sa.Text(), nullable=False),
+        sa.Column("advanced_vars", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("script", sa.Text()),
+        sa.CheckConstraint(
+            "(CASE WHEN run_group IS NULL THEN 0 ELSE 1 END) + (CASE WHEN first_run IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN filter IS NULL THEN 0 ELSE 1 END) = 1",
+            name=op.f("ck_variable_set_scope"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_variable_set")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_variable_set_task", "variable_set", ["task", "id"])
