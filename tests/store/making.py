@@ -25,7 +25,10 @@ NOW = micros(AT)
 PLAIN = ("/bin/true",)
 
 
-LATER = dict.fromkeys(("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback"))
+LATER = dict.fromkeys(
+    ("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback", "description",
+     "variables", "run_number", "run_group")
+)  # fmt: skip
 """Of a new processing, what is said only of some."""
 
 
