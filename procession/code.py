@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 MAX_TEXT = 16 << 20
@@ -18,9 +19,12 @@ _known: dict[str, tuple[tuple[int, int, int], str]] = {}
 """Path → (size, time of change, inode) when it was read last, and its hash."""
 
 
-def keep(place: Path, paths: tuple[str, ...]) -> str:
-    """Keep the present text of these files; return their hashes as JSON."""
-    return json.dumps({path: digest for path in paths if (digest := _digest(place, path))}, ensure_ascii=False)
+def keep(place: Path, paths: tuple[str, ...], texts: Mapping[str, str] | None = None) -> str:
+    """Keep the present text of these files; return their hashes as JSON. `texts` are executed in place of a file's."""
+    found = {path: digest for path in paths if (digest := _digest(place, path))}
+    if texts:
+        found |= {path: keep_text(place, text.encode("utf-8", "surrogateescape")) for path, text in texts.items()}
+    return json.dumps(found, ensure_ascii=False)
 
 
 def keep_text(place: Path, text: bytes) -> str:

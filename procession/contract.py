@@ -84,6 +84,10 @@ class Order:
     """What a step before it that waited for children has left."""
     gpus: tuple[int, ...] = ()
     """Numbers of the devices that it has for itself."""
+    version: int = 1
+    """Which version of the processing it is."""
+    variables: str | None = None
+    """JSON of the values that a person or a set chose for this version."""
     url: str | None = None
     """Where the HTTP API answers; its token is in `token_file`."""
 
@@ -91,6 +95,11 @@ class Order:
     def token_file(self) -> str:
         """Where the attempt finds its own token."""
         return f"{self.attempt_dir}/token"
+
+    @property
+    def variables_file(self) -> str:
+        """Where the attempt finds `variables`."""
+        return f"{self.attempt_dir}/variables"
 
     @property
     def label(self) -> str:
@@ -107,6 +116,7 @@ def environment(order: Order) -> dict[str, str]:
         "PROCESSION_PROCESSING": str(order.processing_id),
         "PROCESSION_STEP": order.step,
         "PROCESSION_ATTEMPT": str(order.number),
+        "PROCESSION_VERSION": str(order.version),
         "PROCESSION_KEY": order.key.rpartition("-")[0],
         "PROCESSION_EVENT": order.event_file,
         "PROCESSION_WORK": order.work,
@@ -123,6 +133,8 @@ def environment(order: Order) -> dict[str, str]:
     }
     if order.children is not None:
         added["PROCESSION_CHILDREN"] = order.children
+    if order.variables is not None:
+        added["PROCESSION_VARIABLES"] = order.variables_file
     if order.gpus:
         added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, order.gpus))
     if order.url is not None:

@@ -21,7 +21,7 @@ from procession.model.command import Command
 from procession.model.processing import unfold
 from procession.model.setting import Settings
 from procession.model.states import State
-from procession.model.task import StepPlan, Task
+from procession.model.task import REDUCTION_SCRIPT, StepPlan, Task
 from procession.model.wants import Opening, Uses, Wants, named
 from procession.project import Project
 from procession.store import moves, processings, settings, tallies
@@ -103,6 +103,8 @@ def _skipped(born: Newborn, set_now: Settings) -> str | None:
     pause = set_now.skipping(born.task.name, born.task.group)
     if pause is not None and born.launcher_id is None:
         return pause.sentence
+    if born.task.skips(born.params):
+        return f"skip_when holds: {born.task.skip_when}"
     if born.task.whens:
         pending = {plan.ordinal: State.PENDING for plan in born.task.steps}
         ready, passed = unfold(born.task, pending, lambda: (_values(born), {}))
@@ -187,6 +189,13 @@ def check_parameters(project: Project, task: Task, params: Mapping[str, Any], ke
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None
     values = task.values(params)
+    if not task.accept_scripts and any(plan.kind == "reduce" for plan in task.steps):
+        text = params.get(REDUCTION_SCRIPT)
+        if text is not None and (not isinstance(text, str) or text.strip()):
+            raise Invalid(
+                f"task {task.name} executes its own script alone, and the event brings one in {REDUCTION_SCRIPT}; "
+                "leave it out, or write accept_scripts = true in the task if senders of events may run anything here"
+            )
     for plan in task.steps:
         try:
             if plan.command.words:

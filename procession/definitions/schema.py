@@ -135,6 +135,14 @@ def _run(value: Any) -> Any:
     return value
 
 
+def _inputs(value: Any) -> Any:
+    if isinstance(value, list) and value and len(value) <= 100 and all(isinstance(each, str) for each in value):
+        return tuple(_template(each) for each in value)
+    if not isinstance(value, str):
+        raise Invalid('must be a path, such as "{path}", or a list of 1 to 100 paths')
+    return _template(value)
+
+
 def _template(value: str) -> str:
     if not value.strip() or len(value) > 1000:
         raise Invalid("must be a text of 1 to 1000 characters, with {name} for a value")
@@ -277,7 +285,21 @@ class Options(Table):
     allow_dash: bool | None = None
 
 
-class StepTable(Options):
+class ReduceOptions(Options):
+    """What a step says beside ``reduce``: see `definitions.reductions`."""
+
+    reduce: FilePath | None = None
+    vars: FilePath | None = None
+    input: Annotated[Any, BeforeValidator(_told(_inputs))] | None = None
+    output: FilePath | None = None
+    logs: FilePath | None = None
+    overwrite: bool | None = None
+    versions: bool | None = None
+    artifacts: Annotated[list[FilePath], Field(max_length=100)] | None = None
+    environment_delay: Duration | None = None
+
+
+class StepTable(ReduceOptions):
     """One element of ``steps``."""
 
     name: Name | None = None
@@ -385,6 +407,8 @@ class TaskTable(Options):
     max_waiting: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
     grants: list[Literal["read", "trigger", "operate"]] | None = None
     inputs: Literal["json", "pickle"] | None = None
+    accept_scripts: bool | None = None
+    skip_when: Condition | None = None
     steps: Annotated[list[Any], Field(min_length=1, max_length=1000)] | None = None
     at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     defaults: dict[str, Any] | None = None

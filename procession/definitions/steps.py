@@ -14,11 +14,12 @@ from typing import Any
 
 from procession.definitions.commands import resolve
 from procession.definitions.programs import find_python
+from procession.definitions.reductions import reduction
 from procession.definitions.schema import NAME, Options, Retry, StepTable, Table, read_table
 from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model.command import Command
-from procession.model.task import Caps, RetryPolicy, Soft, StepPlan
+from procession.model.task import REDUCTION_TRIES, Caps, RetryPolicy, Soft, StepPlan
 from procession.units import size
 
 Chosen = dict[str, tuple[Any, Place]]
@@ -72,6 +73,8 @@ class Draft:
     function: str = ""
     """Of a call: ``module.name``; empty: programs elsewhere do it."""
     interpreter: str = ""
+    script: str = ""
+    defaults: str = ""
     needs: list[str] | None = None
     """Names, as written; None: the step before."""
     when: str | None = None
@@ -92,10 +95,15 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
         return _waiting(table, place, options, more)
     if "function" in table.written():
         return _calling(table, place, options, more, around)
+    if "reduce" in table.written():
+        return _reducing(table, place, options, more, around)
+    for key in NOT_WITHOUT_REDUCE:
+        if key in table.written():
+            place.at(key).error('is for a reduction: { reduce = "reduce.py", input = "{path}", ... }')
     if "on_error" in table.written():
         place.at("on_error").error('is for a step that waits: { wait = "children", on_error = "ignore" }')
-    if not short and "run" not in raw and "wait" not in raw:
-        place.error('has no command; write run = "...", or function = "module.name"')
+    if not short and "run" not in raw:
+        place.error('has no command; write run = "...", function = "module.name" or reduce = "reduce.py"')
     python = _python(options, at_run, around)
     if "python" in options:
         python()  # a wrong choice is a mistake even where nothing uses it
@@ -145,6 +153,35 @@ def call(
     python = str(_python(options, at, around)()) if function else ""
     stem = function.rpartition(".")[2] or "call"
     return Draft(place, at, name or stem, Command(()), options, "call", function, python, **more)
+
+
+NOT_WITHOUT_REDUCE = (
+    "vars", "input", "output", "logs", "overwrite", "versions", "artifacts", "environment_delay",
+)  # fmt: skip
+
+
+def _reducing(table: StepTable, place: Place, options: Chosen, more: dict[str, Any], around: Surroundings) -> Draft:
+    """A step that calls ``main`` of a reduction script: our driver, with the step's interpreter."""
+    for key in ("run", "wait", "function", "on_error"):
+        if key in table.written():
+            place.at(key).error("stands beside reduce; a step has one of them, keep one")
+    for key in ("shell", "allow_dash"):
+        if key in options:
+            options[key][1].error(f"{key} is for commands; a reduction script is called, not run as a command")
+    at = place.at("reduce")
+    interpreter = _python(options, at, around)()
+    name = table.name or Path(table.reduce or "").stem
+    if not NAME.fullmatch(name):
+        at.error(f'needs a name, because "{name[:60]}" cannot be one; write {{ name = "...", reduce = ... }}')
+        return Draft(place, at, None, None, options, "reduce", **more)
+    found = reduction(table, name, interpreter, around.root, place)
+    _check_fit(options, place, around)
+    if found is None:
+        return Draft(place, at, name, None, options, "reduce", **more)
+    return Draft(
+        place, at, name, found.command, options, "reduce", interpreter=str(interpreter), script=found.script,
+        defaults=found.defaults, **more,
+    )  # fmt: skip
 
 
 def _options(table: StepTable, shared: Chosen, place: Place) -> Chosen:
@@ -276,6 +313,8 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
     retry = budgets(chosen["retry"]) if "retry" in chosen else {}
     if "on" in retry:
         retry["on"] = tuple(retry["on"])
+    if step.kind == "reduce":
+        retry.setdefault("soft_attempts", REDUCTION_TRIES)
     names = ("cpus", "gpus", "memory", "timeout", "grace", "cwd", "queue", "fresh", "on_lost", "uses")
     others = {key: chosen[key] for key in names if key in chosen}
     return StepPlan(
@@ -287,6 +326,8 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
         kind=step.kind,
         function=step.function,
         python=step.interpreter,
+        script=step.script,
+        defaults=step.defaults,
         labels=tuple(sorted(chosen.get("labels", ()))),
         when=step.when,
         soft=Soft(**{key: tuple(value) for key, value in _written(chosen.get("soft")).items()}),

@@ -61,6 +61,8 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     else:
         steps = [draft(each, at, shared, around) for each, at in _step_tables(raw, table, place)]
     check_names(steps)
+    if table.accept_scripts and not any(step.kind == "reduce" for step in steps):
+        place.at("accept_scripts").error('says nothing without a step { reduce = "reduce.py" }; remove it')
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
     told = read_variables(raw, table, place, around)
@@ -82,7 +84,7 @@ def _task(
     said = {
         key: value
         for key in ("every", "cron", "timezone", "catch_up", "where", "at_once", "uses", "priority", "delay", "group",
-                    "max_failures", "disk", "retention", "max_waiting", "inputs")
+                    "max_failures", "disk", "retention", "max_waiting", "inputs", "accept_scripts", "skip_when")
         if (value := getattr(table, key)) is not None
     }  # fmt: skip
     expect = None if table.expect is None else Expect(table.expect.at_least, table.expect.per)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,13 +24,13 @@ from procession.flow.budget import full
 from procession.flow.calling import call, call_many
 from procession.flow.candidates import SPARE, Choice, Definitions, choose, has_directory
 from procession.flow.conclude import BY, Conclusion, conclude
-from procession.flow.ordering import make_job, with_kept_code
+from procession.flow.ordering import make_job, with_kept_code, with_kept_text
 from procession.flow.room import Room, room_for
 from procession.model.admission import Candidate, Capacity, Live, shims
 from procession.model.outcome import Ending, Outcome
 from procession.model.processing import whole
 from procession.model.states import PROCESSING, State
-from procession.model.task import StepPlan
+from procession.model.task import REDUCTION_SCRIPT, StepPlan
 from procession.post import Post
 from procession.project import Project
 from procession.store import moves, processings, steps
@@ -210,6 +210,7 @@ def _claim(
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
     orders = steps.orders(tx, [c.processing_id for c in admitted])
     kept = _kept(tx, orders, admitted)
+    codes = {**_codes(project, definitions, admitted, orders), **kept}
     running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind not in ("wait", "call")]
     called = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind == "call"]
     look = Look(str(project.root), partial(code.keep_text, project.var.code))
@@ -223,13 +224,12 @@ def _claim(
                 "pooled": int(plan.kind == "call"),
                 "gpus": json.dumps(choice.devices[c.processing_id, c.ordinal]) if c.gpus else None,
                 "surroundings": None if plan.kind == "wait" else _around(look, plan, orders.get(c.processing_id)),
-                "code": kept.get((c.processing_id, c.ordinal))
-                or (code.keep(project.var.code, plan.command.scripts) if plan.command.scripts else None),
+                "code": codes.get((c.processing_id, c.ordinal)),
             }
             for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
-    jobs, unfit = _jobs(project, tx, definitions, running, orders, kept, choice.devices) if running else ([], [])
+    jobs, unfit = _jobs(project, tx, definitions, running, orders, codes, kept.keys(), choice.devices)
     if unfit:
         conclude(project, tx, unfit)
     if called:
@@ -283,27 +283,49 @@ def _kept(tx: Tx, orders: Mapping[int, steps.Order], claimed: Sequence[Candidate
     return found
 
 
+def _codes(
+    project: Project, definitions: Definitions, claimed: Sequence[Candidate], orders: Mapping[int, steps.Order]
+) -> dict[tuple[int, int], str]:
+    """Scripts as they are at this moment, kept so: hashes by path, as JSON. A reduction's may come with its event."""
+    found = {}
+    for c in claimed:
+        task = definitions[c.definition_id]
+        plan, texts = task.step(c.ordinal), {}
+        if not plan.command.scripts:
+            continue
+        if task.accept_scripts and plan.script:
+            text = json.loads(orders[c.processing_id].params).get(REDUCTION_SCRIPT)
+            texts = {plan.script: text} if isinstance(text, str) and text.strip() else {}
+        found[c.processing_id, c.ordinal] = code.keep(project.var.code, plan.command.scripts, texts)
+    return found
+
+
 def _jobs(
     project: Project,
     tx: Tx,
     definitions: Definitions,
     claimed: Sequence[Candidate],
     orders: Mapping[int, steps.Order],
-    kept: Mapping[tuple[int, int], str],
+    codes: Mapping[tuple[int, int], str],
+    kept: Collection[tuple[int, int]],
     devices: Mapping[tuple[int, int], tuple[int, ...]],
 ) -> tuple[list[Job], list[Conclusion]]:
-    """A job for every claim; an ending for every claim whose command cannot be made."""
+    """A job for every claim; an ending for every claim whose command cannot be made. Those in `kept` run what another
+    version had, a reduction always what was kept at its claim."""
     asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
     outputs = steps.outputs(tx, asking) if asking else {}
     jobs: list[Job] = []
     unfit: list[Conclusion] = []
     for c in claimed:
-        task, order = definitions[c.definition_id], orders[c.processing_id]
+        task, order, which = definitions[c.definition_id], orders[c.processing_id], (c.processing_id, c.ordinal)
         try:
-            left, given = outputs.get(c.processing_id, {}), devices.get((c.processing_id, c.ordinal), ())
+            left, given = outputs.get(c.processing_id, {}), devices.get(which, ())
             job = make_job(project, task, c.ordinal, c.attempt + 1, order, left, given)
-            text = kept.get((c.processing_id, c.ordinal))
-            jobs.append(with_kept_code(project, job, json.loads(text)) if text else job)
+            if which in kept:
+                job = with_kept_code(project, job, json.loads(codes[which]))
+            elif task.step(c.ordinal).kind == "reduce":
+                job = with_kept_text(project, job, json.loads(codes[which]))
+            jobs.append(job)
         except Invalid as error:
             unfit.append(Conclusion((c.processing_id, c.ordinal, c.attempt + 1), Ending(Outcome.FAILED, str(error))))
     return jobs, unfit

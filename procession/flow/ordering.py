@@ -49,6 +49,8 @@ def make_job(
         project=str(project.root),
         children=_children(project, task, plan, pid),
         gpus=tuple(gpus),
+        version=order.version,
+        variables=order.variables,
         url=None if project.serving.web is None else project.serving.web[0],
     )
     cwd = _cwd(plan, files, step_dir, number)
@@ -60,7 +62,7 @@ def make_job(
         argv=argv,
         cwd=cwd,
         dirs=(files, artifacts) if cwd is files else (files, cwd, artifacts),
-        files={told.event_file: contract.event_text(order), **_token(project, told)},
+        files={told.event_file: contract.event_text(order), **_token(project, told), **_variables(told)},
         env_set={**dict(project.settings.environment_set), **contract.environment(told)},
         env_drop=project.settings.environment_drop,
         attempt_dir=told.attempt_dir,
@@ -81,6 +83,16 @@ def _token(project: Project, told: contract.Order) -> dict[str, str]:
     """The attempt's own token, in a file that only its owner reads; it is made of its key and kept nowhere else."""
     web = project.serving.web
     return {} if web is None else {told.token_file: attempt_token(web[1], told.key) + "\n"}
+
+
+def _variables(told: contract.Order) -> dict[str, str]:
+    return {} if told.variables is None else {told.variables_file: told.variables}
+
+
+def with_kept_text(project: Project, job: Job, kept: Mapping[str, str]) -> Job:
+    """The same job of a reduction: its driver is given the texts as they were kept at the claim."""
+    places = {path: str(project.var.code / digest) for path, digest in kept.items()}
+    return replace(job, argv=[places.get(word, word) for word in job.argv])
 
 
 def with_kept_code(project: Project, job: Job, kept: Mapping[str, str]) -> Job:

@@ -29,6 +29,10 @@ CALL = "call:"
 OWN = (TIMETABLE, WATCH, CALL)
 """Beginnings of names that only Procession itself gives to events."""
 
+REDUCTION_SCRIPT = "reduction_script"
+"""The parameter of an event that may bring the text of a reduction's script."""
+REDUCTION_TRIES = 5
+"""Budget of soft errors of a ``reduce``, where nothing else is said."""
 LOG_MAX = 256 << 20
 """Bytes of a log that are kept where nothing is said: the first and the last of it."""
 
@@ -96,11 +100,15 @@ class StepPlan:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     kind: str = "run"
     """``run``: a command; ``call``: a Python function, or a program elsewhere that claims it; ``wait``: until the
-    children have ended; ``results``: Procession's own copying."""
+    children have ended; ``results``: Procession's own copying; ``reduce``: a script whose ``main`` is called."""
     function: str = ""
     """A ``call``: where its function or class is, ``module.name``; empty: only programs elsewhere do it."""
     python: str = ""
-    """A ``call``: the interpreter of the processes that call it, absolute."""
+    """A ``call`` or a ``reduce``: the interpreter, absolute."""
+    script: str = ""
+    """A ``reduce``: its script, absolute."""
+    defaults: str = ""
+    """A ``reduce``: the file of its variables, absolute; it need not exist."""
     memory: int = 0
     """Bytes that it is counted with at the claim, and that its tree may take; 0: nothing is said."""
     gpus: int = 0
@@ -188,6 +196,10 @@ class Task:
     """Template of what its runs are grouped by, such as the experiment."""
     input_by: str = ""
     """Template of the file of a run, by which several are processed as one."""
+    accept_scripts: bool = False
+    """An event may bring the text of the reduction's script (`REDUCTION_SCRIPT`), which is then executed."""
+    skip_when: str | None = None
+    """Condition on the event's parameters: where it holds, the processing is born skipped."""
 
     def accepts(self, event_name: str, params: Mapping[str, Any]) -> bool:
         """Is this event one for this task?"""
@@ -219,6 +231,14 @@ class Task:
     @cached_property
     def _where(self) -> condition.Condition | None:
         return condition.parse(self.where) if self.where else None
+
+    def skips(self, params: Mapping[str, Any]) -> bool:
+        """Is a processing with these parameters born skipped, by its own rule?"""
+        return self._skip_when is not None and self._skip_when.holds(self.values(params), {})
+
+    @cached_property
+    def _skip_when(self) -> condition.Condition | None:
+        return condition.parse(self.skip_when) if self.skip_when else None
 
     @cached_property
     def whens(self) -> Mapping[int, condition.Condition]:

@@ -191,6 +191,7 @@ class Order(NamedTuple):
     params: str
     created_at: int
     code_of: int | None
+    version: int
     variables: str | None = None
     """What replaces the defaults of its variables: `Chosen`, as JSON."""
 
@@ -411,6 +412,7 @@ def _orders(dialect: str) -> Executable:
         event.c.params,
         processing.c.created_at,
         processing.c.code_of,
+        processing.c.version,
         processing.c.variables,
     )
     joined = given.join(processing, processing.c.id == given.c.id).join(event, event.c.id == processing.c.event_id)

@@ -9,7 +9,7 @@ moment and started again the result is the same; what is there with other conten
 
 Exit codes: 0 all is there · 75 this machine or a disk said no, try again · 1 anything else; the last line says why.
 
-Standard library only, and one file, for it runs as an ordinary script.
+Standard library only, Python 3.8 or newer, and one file, for it runs as an ordinary script; `reducer.py` copies by it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Collection, Iterator
 
 SOFT = 75
 CHUNK = 4 << 20
@@ -44,7 +44,7 @@ class Changed(Exception):
     """A file changed while it was copied; it may be quiet the next time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class File:
     """One file to deliver."""
 
@@ -55,7 +55,7 @@ class File:
     size: int
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """All that is to be delivered, in the order of names; directories also where nothing is in them."""
 
@@ -145,8 +145,9 @@ def _name(step: str, pattern: str) -> str:
         elif token.startswith("*"):
             raise Refused(f"{pattern!r} has ** within a name; it stands alone between slashes")
         elif len(token) > 1:
-            inside = re.sub(r"([\\^\[\]&~|])", r"\\\1", token[1:-1].removeprefix("!"))
-            text += f"[{'^/' if token[1] == '!' else ''}{inside}]"
+            but = token[1] == "!"
+            inside = re.sub(r"([\\^\[\]&~|])", r"\\\1", token[2:-1] if but else token[1:-1])
+            text += f"[{'^/' if but else ''}{inside}]"
         else:
             text += re.escape(token)
     return text
@@ -155,7 +156,7 @@ def _name(step: str, pattern: str) -> str:
 # ── one destination ────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mark:
     """How files on their way are called: nobody else's begin so, and no two processes' are the same."""
 
@@ -184,7 +185,7 @@ def prepare(to: str, plan: Plan, own: Mark) -> set[str]:
     made = {to} | {os.path.dirname(os.path.join(to, name)) for name in plan.files}
     made |= {os.path.join(to, name) for name in plan.directories}
     for directory in sorted(made):
-        _make(directory)
+        make(directory)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), directory)
         for name in os.listdir(directory):
@@ -194,8 +195,11 @@ def prepare(to: str, plan: Plan, own: Mark) -> set[str]:
     return made
 
 
-def missing(to: str, plan: Plan, overwrite: bool) -> list[File]:
-    """The files that are not there yet; Refused if one is there with other content and may not be replaced."""
+def missing(to: str, plan: Plan, overwrite: bool, ours: Collection[str] = ()) -> list[File]:
+    """The files that are not there yet; Refused if one is there with other content and may not be replaced.
+
+    `ours` are paths of files that this very step has put there before: they may be.
+    """
     found = []
     for file in plan.files.values():
         target = os.path.join(to, file.name)
@@ -203,7 +207,7 @@ def missing(to: str, plan: Plan, overwrite: bool) -> list[File]:
             print(f"{target} is there already")
         elif os.path.isdir(target):
             raise Refused(f"{target} is a directory, so a file cannot take its place: remove it, or deliver elsewhere")
-        elif os.path.lexists(target) and not overwrite:
+        elif os.path.lexists(target) and not overwrite and target not in ours:
             raise Refused(f"{target} is there with other content: remove it, deliver elsewhere, or allow to overwrite")
         else:
             found.append(file)
@@ -270,12 +274,12 @@ def _same(file: File, target: str) -> bool:
     return True
 
 
-def _make(directory: str) -> None:
+def make(directory: str) -> None:
     """Make a directory and those above it, so that they survive a power cut."""
     if os.path.isdir(directory):
         return
     above = os.path.dirname(directory)
-    _make(above)
+    make(above)
     with contextlib.suppress(FileExistsError):
         os.mkdir(directory)
     sync(above)
@@ -322,7 +326,7 @@ def append(variable: str, line: str) -> None:
             file.write(os.fsencode(line + "\n"))
 
 
-def _check_destination(path: str) -> None:
+def check_destination(path: str) -> None:
     """The path was made from values of an event; none of them may lead out of where the task file sends results."""
     if ".." in path.split("/"):
         raise Refused(f"the destination {path} has .. in it, from a value of the event: correct the value")
@@ -332,7 +336,7 @@ def deliver(options: argparse.Namespace) -> None:
     """Everything, to every destination: all is looked at before the first byte is copied."""
     base = os.path.abspath(options.base)
     for place in (*options.extra, options.to):
-        _check_destination(place)
+        check_destination(place)
     plan = find(base, options.patterns, options.optional)
     own = mark()
     places = [os.path.abspath(place) for place in (*options.extra, options.to)]
