@@ -255,7 +255,7 @@ def main() -> None:
         variables = read_variables(told)
         make_ready(options, mine, own, told)
     except (deliver.Refused, places.Surroundings) as problem:
-        _end_unbegun(options, mine, problem, told)
+        _give_up(options, mine, problem, told)
     told(f"{sys.executable} (Python {sys.version.split()[0]}) runs the script")
     pid = os.fork()
     if pid == 0:
@@ -273,7 +273,7 @@ def main() -> None:
         _finish(options, mine, own, told)
     except (deliver.Refused, deliver.Changed, places.Surroundings) as problem:
         keep(options, mine, told)
-        _end_unbegun(options, mine, problem, told)
+        _give_up(options, mine, problem, told)
 
 
 def _finish(options: argparse.Namespace, mine: Attempt, own: deliver.Mark, told: Told) -> None:
@@ -287,7 +287,7 @@ def _finish(options: argparse.Namespace, mine: Attempt, own: deliver.Mark, told:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        with contextlib.redirect_stdout(told):  # type: ignore[type-var]
+        with contextlib.redirect_stdout(told), places.asking("this machine"):  # type: ignore[type-var]
             reduced.publish(options, mine.step_dir, own, answer["places"], told)
         copy_logs(options, mine, told)
     except Terminated:
@@ -296,18 +296,18 @@ def _finish(options: argparse.Namespace, mine: Attempt, own: deliver.Mark, told:
         end_as(signal.SIGTERM)
 
 
-def _end_unbegun(options: argparse.Namespace, mine: Attempt, problem: Exception, told: Told) -> NoReturn:
+def _give_up(options: argparse.Namespace, mine: Attempt, problem: Exception, told: Told) -> NoReturn:
     """Say why, and whether trying again may help."""
-    soft = not isinstance(problem, deliver.Refused)
-    text = f"environment: {problem}" if soft else str(problem)
+    surroundings = isinstance(problem, places.Surroundings)
+    text = f"environment: {problem}" if surroundings else str(problem)
     told(text)
-    if soft:
-        with open(os.environ["PROCESSION_RETRY_AFTER"], "w", encoding="ascii") as file:
+    if surroundings:
+        with contextlib.suppress(OSError), open(os.environ["PROCESSION_RETRY_AFTER"], "w", encoding="ascii") as file:
             file.write(f"{options.delay:g}\n")
     copy_logs(options, mine, told)
     sys.stdout.flush()
     print(" ".join(text.split()), file=sys.stderr)
-    sys.exit(SOFT if soft else 1)
+    sys.exit(1 if isinstance(problem, deliver.Refused) else SOFT)
 
 
 if __name__ == "__main__":

@@ -226,6 +226,11 @@ def _kind(value: Any) -> str:
 
 def _write(path: str, answer: dict[str, Any]) -> None:
     part = f"{path}.part"
-    with open(part, "w", encoding="utf-8", errors="surrogateescape") as file:
-        json.dump(answer, file)
-    os.rename(part, path)
+    try:
+        with open(part, "w", encoding="utf-8", errors="surrogateescape") as file:
+            json.dump(answer, file)
+        os.rename(part, path)
+    except OSError as error:
+        sys.stdout.flush()
+        print(f"environment: what main returned cannot be kept: {path}: {error.strerror}", file=sys.stderr)
+        sys.exit(75)
