@@ -29,6 +29,8 @@ class Notice:
     processing_id: int | None = None
     signature: str | None = None
     """What makes two of them the same; None: made of the text."""
+    muted: bool = False
+    """Nobody is told of it."""
 
     @property
     def where(self) -> tuple[str, str, str, str]:
@@ -45,7 +47,7 @@ def note(project: Project, tx: Tx, noticed: Iterable[Notice]) -> None:
         kind, task, step, said = each.where
         text = each.text.replace("\0", " ")[:MAX_TEXT]
         row = rows.setdefault(each.where, {"n": 0})
-        after = needs_person_after(project.settings.rules, kind, task, step, text)
+        after = None if each.muted else needs_person_after(project.settings.rules, kind, task, step, text)
         row |= {
             "kind": kind, "task": task, "step": step, "signature": said.replace("\0", " "), "text": text,
             "processing_id": each.processing_id, "n": row["n"] + 1, "first_at": now, "last_at": now,

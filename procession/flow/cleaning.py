@@ -27,8 +27,8 @@ from procession.flow.removing import retire
 from procession.flow.strays import follow
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
+from procession.store import causes, messages, moves, processings, settings, slots, tallies
 from procession.store import disk as store
-from procession.store import messages, moves, processings, settings, slots, tallies
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -149,6 +149,7 @@ class Cleaner:
             before = self.now - int(self.said.keep.rows * 1e6)
             with self.database.begin() as tx:
                 messages.remove_ended(tx, before)
+                causes.remove_old(tx, before)
                 slots.remove_done(tx, before)
 
     def _clean_by_age(self, trash: Trash, going: Sequence[Kept]) -> int:

@@ -22,12 +22,14 @@ from procession.commands.endings import Ended, note_ends
 from procession.contract import Left
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions, values_of
+from procession.flow.causes import causes_of, count_causes
 from procession.flow.notice import Concluded, notice, suspend
+from procession.model.cause import Cause
 from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, soften
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import bodies, moves, processings, steps
+from procession.store import bodies, causes, moves, processings, steps
 from procession.store.bodies import Result
 from procession.store.database import Tx
 from procession.store.moves import Moving
@@ -80,8 +82,10 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         definitions = Definitions(tx)
         live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
         bodies.set_results(tx, [(e.which[0], Result(*e.left.result, now)) for e in live if e.left.result])
-        steps.end_attempts(tx, [_row(e, now) for e in live])
-        _apply(project, tx, live, standing, rows, now)
+        why = causes_of(project, live, standing, rows)
+        steps.end_attempts(tx, [_row(e, now, why.get(e.which)) for e in live])
+        count_causes(project, tx, live, why, rows, standing)
+        _apply(project, tx, live, standing, rows, why, now)
         events.submit_all(project, tx, [event for e in live for event in e.left.events])
 
 
@@ -119,6 +123,7 @@ def _apply(
     ended: Sequence[Conclusion],
     standing: Mapping[int, processings.Standing],
     rows: Rows,
+    why: Mapping[Which, Cause],
     now: int,
 ) -> None:
     definitions = Definitions(tx)
@@ -146,7 +151,8 @@ def _apply(
         _remember(states[pid], ordinal, then)
         due = None if then.delay is None else now + int(then.delay * 1e6)
         step_moves[then.verb].append(Moving(pid, now, ordinal, number, due, then.reason or None))
-        concluded.append(Concluded(pid, task.name, row.name, then.verb, then.reason, each.left.errors))
+        cause = why[each.which].signature if each.which in why else None
+        concluded.append(Concluded(pid, task.name, row.name, then.verb, then.reason, each.left.errors, cause))
         ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]
         for o, verb in then.ended:
             step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))
@@ -165,6 +171,7 @@ def _apply(
         note_ends(
             project, tx, [Ended.of(standing[m.processing_id], target, m.reason) for m in moving], definitions, now
         )
+    causes.blame(tx, [m.processing_id for m in processing_moves["fail"]])
     errors = Counter({e.which[0]: 0 for e in ended})
     for each in ended:
         errors[each.which[0]] += len(each.left.errors)
@@ -205,7 +212,7 @@ def _used(tx: Tx, ended: Conclusion, renewed: int) -> Used:
     return Used(soft, len(outcomes) - soft, in_a_row)
 
 
-def _row(ended: Conclusion, now: int) -> dict[str, Any]:
+def _row(ended: Conclusion, now: int, cause: Cause | None) -> dict[str, Any]:
     pid, ordinal, number = ended.which
     return {
         "processing_id": pid, "ordinal": ordinal, "number": number,
@@ -215,6 +222,7 @@ def _row(ended: Conclusion, now: int) -> dict[str, Any]:
         "max_rss": ended.max_rss, "cpu_seconds": ended.cpu_seconds, "log_bytes": ended.log_bytes,
         "metrics": json.dumps(ended.left.metrics) if ended.left.metrics else None,
         "errors": len(ended.left.errors), "peak_tree": ended.peak_tree,
+        "cause": None if cause is None else cause.signature,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from procession.commands.messages import Notice, note
 from procession.project import Project
-from procession.store import messages, processings, settings, tasks
+from procession.store import causes, messages, processings, settings, tasks
 from procession.store.database import Tx
 
 BY = "procession"
@@ -29,17 +29,22 @@ class Concluded:
     reason: str
     errors: Sequence[str]
     """What its script recorded as going wrong while it went on."""
+    cause: str | None = None
+    """Signature of why it failed."""
 
 
 def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
     """Note what has gone wrong, and what no longer does."""
     succeeded = [each for each in concluded if each.verb == "succeed"]
+    muted = causes.muted(tx, project.now()) if any(each.verb == "fail" for each in concluded) else frozenset()
     active = messages.active(tx, {(each.task, each.step) for each in succeeded})
     for each in concluded:  # in order: a failure and a success of one step may have come in the same turn
         said = [Notice("error", each.task, text, each.step, each.processing_id) for text in each.errors]
         if each.verb == "fail":
             text = each.reason or "it failed"
-            said.append(Notice("failure", each.task, text, each.step, each.processing_id))
+            said.append(
+                Notice("failure", each.task, text, each.step, each.processing_id, each.cause, each.cause in muted)
+            )
         elif each.verb == "succeed" and active:
             still = {one.where for one in said}
             gone = [m for m in active if m[2:4] == (each.task, each.step) and m[1:] not in still]

@@ -38,10 +38,16 @@ _SPACE = re.compile(r"\s+")
 
 
 def signature(text: str) -> str:
-    """The text without what differs from one occurrence to the next: equal signatures, one cause."""
-    for pattern, word in _DIFFERS:
-        text = pattern.sub(word, text[: 4 * MAX_SIGNATURE])
-    return _SPACE.sub(" ", text).strip()[:MAX_SIGNATURE]
+    """The text without what differs from one occurrence to the next: equal signatures, one cause. That of a signature
+    is itself."""
+    text = _SPACE.sub(" ", text[: 8 * MAX_SIGNATURE]).strip()
+    before = None
+    while text != before:  # what was replaced can make more of a path, or of a name in quotes
+        before = text
+        for pattern, word in _DIFFERS:
+            text = pattern.sub(word, text[: 4 * MAX_SIGNATURE])
+        text = _SPACE.sub(" ", text)[:MAX_SIGNATURE].strip()
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Attempt:
     """Since when it waits by itself."""
     progress: Mapping[str, Any] | None = None
     """Share and text, as a function or a program elsewhere told them last."""
+    cause: str | None = None
+    """Signature of why it failed (`model/cause.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class Processing:
     run: int | None = None
     group: str | None = None
     """What its run is grouped by, such as the experiment."""
+    cause: str | None = None
+    """Failed: the signature of why."""
 
     @property
     def values(self) -> Chosen:

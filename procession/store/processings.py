@@ -333,7 +333,7 @@ def picture(row: Row[Any]) -> Processing:
         origin_id=row.origin_id, first_id=row.first_id, replaced_by=row.replaced_by, code_of=row.code_of,
         bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place, callback=row.callback,
         retire_at=at(row.retire_at), description=row.description, variables=row.variables, run=row.run_number,
-        group=row.run_group,
+        group=row.run_group, cause=row.cause if row.state == State.FAILED else None,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from procession.model.query import Query
 from procession.model.states import PROCESSING
 from procession.model.term import Ids, Names, Since, States, Term, Versions, Words
 from procession.store import schema
+from procession.store.causes import FAILED_NOW
 from procession.store.database import Tx
 from procession.store.dialect import contains, json_value, like
 from procession.store.processings import PICTURE, picture
@@ -121,6 +122,8 @@ def _names(dialect: str, term: Names) -> Condition:
             return among(event.c.name)
         case "key":
             return among(event.c.key)
+        case "cause":
+            return and_(FAILED_NOW, among(p.cause))
         case "step":
             there = step.c.state.in_(("ready", "running", "failed", "cancelled"))
             return exists().where(step.c.processing_id == p.id, there, among(step.c.name))

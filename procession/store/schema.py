@@ -38,6 +38,8 @@ metadata = MetaData(
 
 RUNNABLE = "state = 'waiting' AND due_at IS NULL AND held_at IS NULL"
 """Processings that begin when there is room. A query must say it in these words for its index to be used."""
+FAILED_NOW = "state = 'failed' AND replaced_by IS NULL AND cause IS NOT NULL"
+"""Processings that have failed, and that no newer version has replaced."""
 LATER = "state = 'waiting' AND (due_at IS NOT NULL OR held_at IS NOT NULL)"
 """Processings that wait for a moment, or for a person."""
 
@@ -180,6 +182,7 @@ processing = Table(
     ),  # JSON: {"standard_vars": {...}, "advanced_vars": {...}} that replace the script's defaults
     Column("run_number", BigInteger),  # as ``run_by`` of its task names it
     Column("run_group", Text),  # what its runs are grouped by, as ``group_by`` names it
+    Column("cause", Text),  # failed: the signature of why
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
     # which of a task's processings is next; `wants` is read along, to pass over what cannot start
@@ -267,6 +270,13 @@ processing = Table(
         "state",
         "id",
         sqlite_where=text("state IN ('failed', 'cancelled', 'skipped')"),
+    ),
+    # failures by their cause
+    Index(
+        "ix_processing_cause",
+        "cause",
+        "id",
+        sqlite_where=text(FAILED_NOW),
     ),
     # instances that have outlived their retention
     Index(
@@ -507,6 +517,24 @@ message = Table(  # what people should know: one row for each cause, however oft
         sqlite_where=text("told_at < ended_at"),
     ),
     sqlite_autoincrement=True,
+)
+
+cause = Table(  # why attempts failed: one row for each reason of a step, by its signature (model/cause.py)
+    "cause",
+    metadata,
+    Column("signature", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("text", Text, nullable=False),  # what made the signature
+    Column("sample", Text, nullable=False),  # what was said of it last
+    Column("n", BigInteger, nullable=False, server_default="1"),  # attempts that ended so
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("muted_at", BigInteger),  # nobody is told of it
+    Column("muted_until", BigInteger),  # null: until somebody says so
+    Column("muted_by", Text),
+    Column("note", Text),
+    Index("ix_cause_last", "last_at"),  # those that occurred last, and those that have not for long
 )
 
 watch = Table(  # how each watched pattern stood at its last look

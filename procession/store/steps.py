@@ -56,7 +56,7 @@ _END = {
         name: attempt.c[name].type
         for name in (
             "outcome", "reason", "started_at", "finished_at", "exit_code", "signal", "errno",
-            "max_rss", "cpu_seconds", "log_bytes", "metrics", "errors", "peak_tree",
+            "max_rss", "cpu_seconds", "log_bytes", "metrics", "errors", "peak_tree", "cause",
         )
     },
 }  # fmt: skip
@@ -335,6 +335,7 @@ def _attempt_picture(row: Row[Any]) -> Attempt:
         row.launcher_id, row.memory, row.errors, row.peak_tree,
         json.loads(row.surroundings) if row.surroundings else None, bool(row.pooled),
         row.worker, _at(row.expires_at), _at(row.paused_at), json.loads(row.progress) if row.progress else None,
+        row.cause,
     )  # fmt: skip
 
 

@@ -16,6 +16,30 @@ def upgrade() -> None:
     """Add what is new; every row that is there stays as it is."""
     _columns()
     _variable_sets()
+    _causes()
+
+
+def _causes() -> None:
+    op.add_column("processing", sa.Column("cause", sa.Text()))
+    failed = sa.text("state = 'failed' AND replaced_by IS NULL AND cause IS NOT NULL")
+    op.create_index("ix_processing_cause", "processing", ["cause", "id"], sqlite_where=failed, postgresql_where=failed)
+    op.create_table(
+        "cause",
+        sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("sample", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("muted_at", sa.BigInteger()),
+        sa.Column("muted_until", sa.BigInteger()),
+        sa.Column("muted_by", sa.Text()),
+        sa.Column("note", sa.Text()),
+        sa.PrimaryKeyConstraint("signature", name=op.f("pk_cause")),
+    )
+    op.create_index("ix_cause_last", "cause", ["last_at"])
 
 
 def _columns() -> None:

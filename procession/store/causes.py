@@ -1,0 +1,197 @@
+"""Statements and pictures of causes: why attempts failed, and what has failed for each of them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, exists, func, literal_column, select, update
+from sqlalchemy.sql.base import Executable
+
+from procession.store import schema
+from procession.store.database import Statement, Tx
+from procession.store.dialect import Given, upsert
+
+_t, _p, _s, _a = schema.cause, schema.processing, schema.step, schema.attempt
+_ROW = {
+    "signature": Text(), "task": Text(), "step": Text(), "text": Text(), "sample": Text(), "n": BigInteger(),
+    "first_at": BigInteger(), "last_at": BigInteger(),
+}  # fmt: skip
+FAILED_NOW: Any = literal_column(
+    "(processing.state = 'failed' AND processing.replaced_by IS NULL AND processing.cause IS NOT NULL)"
+)
+"""In the words of `ix_processing_cause`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A cause, and what is to be said of it."""
+
+    signature: str
+    task: str
+    step: str
+    text: str
+    sample: str
+    """As it was said last."""
+    n: int
+    """Attempts that ended so."""
+    first_at: int
+    last_at: int
+    muted_at: int | None
+    muted_until: int | None
+    muted_by: str | None
+    note: str | None
+    failed: int = 0
+    """Processings that have failed for it and are not mended."""
+    newest: int | None = None
+    """The newest of them."""
+
+    def mutes(self, now: int) -> bool:
+        """Is nobody told of it at this moment?"""
+        return self.muted_at is not None and (self.muted_until is None or self.muted_until > now)
+
+
+def note(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Attempts have ended so: rows with every column of `_ROW`, each signature once."""
+    tx.write(_NOTE, sorted(rows, key=lambda row: str(row["signature"])))
+
+
+def blame(tx: Tx, ids: Iterable[int]) -> None:
+    """Give these processings, which have just failed, the cause of the step for which they failed: the one whose last
+    attempt ended first."""
+    tx.write(_BLAME, [{"id": each} for each in sorted(set(ids))])
+
+
+def muted(tx: Tx, now: int) -> frozenset[str]:
+    """Signatures of those of which nobody is told."""
+    return frozenset(signature for (signature,) in tx.tuples(_MUTED, now=now))
+
+
+def failing(tx: Tx) -> dict[str, tuple[int, int]]:
+    """Signature → how many processings have failed for it and are not mended, and the newest of them."""
+    return {signature: (n, newest) for signature, n, newest in tx.tuples(_FAILING)}
+
+
+def find(tx: Tx, beginning: str) -> list[str]:
+    """Signatures that begin so, at most two."""
+    return [signature for (signature,) in tx.tuples(_FIND, first=beginning, last=beginning + "~")]
+
+
+def of(tx: Tx, signatures: Iterable[str]) -> list[Known]:
+    """These, where they are known."""
+    found = (tx.tuples(_GET, signature=each) for each in sorted(set(signatures)))
+    return [Known(*rows[0]) for rows in found if rows]
+
+
+def newest(tx: Tx, *, task: str | None, since: int | None, limit: int) -> list[Known]:
+    """Those that occurred last, failing or not."""
+    asked = select(*_COLUMNS).order_by(_t.c.last_at.desc(), _t.c.signature).limit(limit)
+    if task is not None:
+        asked = asked.where(_t.c.task == task)
+    if since is not None:
+        asked = asked.where(_t.c.last_at >= since)
+    return [Known(*row) for row in tx.connection.execute(asked)]
+
+
+def mute(tx: Tx, signature: str, at: int | None, until: int | None, by: str | None, note: str | None) -> None:
+    """Tell nobody of it until then (None: until somebody says so); or tell people again, if `at` is None."""
+    tx.run(_MUTE, signature=signature, at=at, until=until, by=by, note=note)
+    if at is not None:
+        tx.run(_UNTELL, signature=signature)
+
+
+def remove_old(tx: Tx, before: int) -> None:
+    """Forget those that have not occurred since then, for which nothing has failed now and that nobody has muted."""
+    tx.run(_REMOVE, before=before)
+
+
+# ── statements ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _param(name: str, kind: Any = BigInteger) -> Any:
+    return bindparam(name, type_=kind())
+
+
+_COLUMNS = tuple(
+    _t.c[name]
+    for name in (
+        "signature", "task", "step", "text", "sample", "n", "first_at", "last_at", "muted_at", "muted_until",
+        "muted_by", "note",
+    )
+)  # fmt: skip
+
+
+def _note(dialect: str) -> Executable:
+    given = Given(dialect, _ROW)
+    rows = given.select().where(given["signature"].is_not(None))  # SQLite needs a WHERE before ON CONFLICT
+    put = upsert(dialect)(_t).from_select(list(_ROW), rows)
+    return put.on_conflict_do_update(
+        index_elements=["signature"],
+        set_={"n": _t.c.n + put.excluded.n, "sample": put.excluded.sample, "last_at": put.excluded.last_at},
+    )
+
+
+def _blame(dialect: str) -> Executable:
+    given = Given(dialect, {"id": BigInteger()})
+    same = and_(
+        _a.c.processing_id == _s.c.processing_id, _a.c.ordinal == _s.c.ordinal, _a.c.number == _s.c.attempt
+    )  # fmt: skip
+    first = (
+        select(_a.c.cause)
+        .select_from(_s.join(_a, same))
+        .where(_s.c.processing_id == _p.c.id, literal_column("step.state = 'failed'"), _a.c.cause.is_not(None))
+        .order_by(_s.c.finished_at, _s.c.ordinal)
+        .limit(literal_column("1"))
+        .correlate(_p)
+        .scalar_subquery()
+    )
+    return update(_p).values(cause=first).where(_p.c.id == given["id"])
+
+
+_NOTE, _BLAME = Statement(_note), Statement(_blame)
+_MUTED = Statement(
+    lambda _: select(_t.c.signature).where(
+        _t.c.muted_at.is_not(None), func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > _param("now")
+    )
+)
+_FAILING = Statement(
+    lambda _: select(_p.c.cause, func.count(), func.max(_p.c.id)).where(FAILED_NOW).group_by(_p.c.cause)
+)
+_FIND = Statement(
+    lambda _: (
+        select(_t.c.signature)
+        .where(_t.c.signature >= _param("first", Text), _t.c.signature < _param("last", Text))
+        .limit(literal_column("2"))
+    )
+)
+_GET = Statement(lambda _: select(*_COLUMNS).where(_t.c.signature == _param("signature", Text)))
+_MUTE = Statement(
+    lambda _: (
+        update(_t)
+        .values(
+            muted_at=_param("at"), muted_until=_param("until"), muted_by=_param("by", Text), note=_param("note", Text)
+        )
+        .where(_t.c.signature == _param("signature", Text))
+    )
+)
+_m = schema.message
+_UNTELL = Statement(
+    lambda _: (
+        update(_m)
+        .values(needs_person_at=None)
+        .where(
+            literal_column("(message.ended_at IS NULL)"),
+            _m.c.kind == literal_column("'failure'"),
+            _m.c.signature == _param("signature", Text),
+            _m.c.told_at.is_(None),
+        )
+    )
+)
+_REMOVE = Statement(
+    lambda _: delete(_t).where(
+        _t.c.last_at < _param("before"),
+        _t.c.muted_at.is_(None),
+        ~exists(select(_p.c.id).where(FAILED_NOW, _p.c.cause == _t.c.signature)),
+    )
+)
