@@ -25,6 +25,7 @@ from procession.model.processing import Attempt, Processing, Step
 from procession.model.setting import Pause
 from procession.model.states import PROCESSING, STEP, State
 from procession.model.term import MARKS
+from procession.store.causes import Known
 from procession.store.watches import Stand
 from procession.workdir import Var
 
@@ -58,6 +59,7 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "title": found.title,
         "state": str(found.state),
         "reason": found.reason,
+        "cause": found.cause,
         "errors": found.errors,
         "version": found.version,
         "priority": found.priority,
@@ -198,6 +200,7 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "number": one.number,
         "outcome": None if one.outcome is None else str(one.outcome),
         "reason": one.reason,
+        "cause": one.cause,
         "exit_code": one.exit_code,
         "signal": one.signal,
         "errno": one.errno,
@@ -411,6 +414,28 @@ def message(found: Message) -> dict[str, Any]:
         "read_by": found.read_by,
         "needs_person_at": _at(found.needs_person_at),
         "told_at": _at(found.told_at),
+    }
+
+
+def cause(found: Known, now: int) -> dict[str, Any]:
+    """Why attempts at a step failed."""
+    return {
+        "signature": found.signature,
+        "query": f"cause:{found.signature}",
+        "task": found.task,
+        "step": found.step,
+        "text": found.text,
+        "sample": found.sample,
+        "failed": found.failed,
+        "newest": found.newest,
+        "attempts": found.n,
+        "first_at": _at(found.first_at),
+        "last_at": _at(found.last_at),
+        "muted": found.mutes(now),
+        "muted_at": _at(found.muted_at),
+        "muted_until": _at(found.muted_until),
+        "muted_by": found.muted_by,
+        "note": found.note,
     }
 
 

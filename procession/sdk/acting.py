@@ -79,6 +79,14 @@ class Acting(Asking):
         """Say that messages have been read; ``read`` is how many nobody had read before."""
         return self._ask("read", ids=ids, everything=everything)
 
+    def mute(self, signature: str, span: str | None = None, reason: str | None = None) -> Json:
+        """Tell nobody of a cause, for a span (``"2d"``) or until `unmute`; it is counted all the same."""
+        return self._ask("mute", signature=signature, span=span, reason=reason)
+
+    def unmute(self, signature: str, reason: str | None = None) -> Json:
+        """Tell people of a cause again, from its next occurrence on."""
+        return self._ask("unmute", signature=signature, reason=reason)
+
     def pause(
         self, task: str | None = None, group: str | None = None, everything: bool = False,
         mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None,

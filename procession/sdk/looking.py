@@ -67,6 +67,16 @@ class Looking(Asking):
         """What people should know: one for each cause that still occurs; with `ended` also what no longer does."""
         return self._ask("messages", ended=ended, unread=unread, limit=limit)
 
+    def causes(
+        self, task: str | None = None, since: str | None = None, everything: bool = False, limit: int = 50
+    ) -> Json:
+        """Why processings have failed: one for each cause, those for which most has failed first.
+
+        `since` is a moment or a span before now (``"1d"``); `everything`: also causes for which nothing has failed now.
+        All processings of one are found by its ``query``.
+        """
+        return self._ask("causes", task=task, since=since, everything=everything, limit=limit)
+
     def tasks(self) -> Json:
         """All tasks in force, and how each stands."""
         return self._ask("tasks")

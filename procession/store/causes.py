@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, delete, exists, func, literal_column, select, update
+from sqlalchemy import BigInteger, Select, Text, and_, bindparam, delete, exists, func, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
@@ -68,30 +68,27 @@ def muted(tx: Tx, now: int) -> frozenset[str]:
     return frozenset(signature for (signature,) in tx.tuples(_MUTED, now=now))
 
 
-def failing(tx: Tx) -> dict[str, tuple[int, int]]:
-    """Signature → how many processings have failed for it and are not mended, and the newest of them."""
-    return {signature: (n, newest) for signature, n, newest in tx.tuples(_FAILING)}
+def beginning(tx: Tx, text: str) -> list[Known]:
+    """Those whose signatures begin so, at most two."""
+    return [Known(*row) for row in tx.tuples(_BEGINNING, first=text, last=text + "~")]
 
 
-def find(tx: Tx, beginning: str) -> list[str]:
-    """Signatures that begin so, at most two."""
-    return [signature for (signature,) in tx.tuples(_FIND, first=beginning, last=beginning + "~")]
-
-
-def of(tx: Tx, signatures: Iterable[str]) -> list[Known]:
-    """These, where they are known."""
-    found = (tx.tuples(_GET, signature=each) for each in sorted(set(signatures)))
-    return [Known(*rows[0]) for rows in found if rows]
-
-
-def newest(tx: Tx, *, task: str | None, since: int | None, limit: int) -> list[Known]:
-    """Those that occurred last, failing or not."""
-    asked = select(*_COLUMNS).order_by(_t.c.last_at.desc(), _t.c.signature).limit(limit)
+def listed(tx: Tx, *, task: str | None, since: int | None, everything: bool, limit: int) -> list[Known]:
+    """Those for which something has failed now, most first; with `everything` also the others, as they occurred."""
+    now = _failing_now().subquery("now")
+    joined = _t.join(now, now.c.cause == _t.c.signature, isouter=everything)
+    failed = func.coalesce(now.c.failed, 0)
+    asked = (
+        select(*_COLUMNS, failed, now.c.newest)
+        .select_from(joined)
+        .order_by(failed.desc(), _t.c.last_at.desc(), _t.c.signature)
+        .limit(limit)
+    )
     if task is not None:
         asked = asked.where(_t.c.task == task)
     if since is not None:
         asked = asked.where(_t.c.last_at >= since)
-    return [Known(*row) for row in tx.connection.execute(asked)]
+    return [Known(*tuple(row)) for row in tx.connection.execute(asked)]
 
 
 def mute(tx: Tx, signature: str, at: int | None, until: int | None, by: str | None, note: str | None) -> None:
@@ -155,17 +152,26 @@ _MUTED = Statement(
         _t.c.muted_at.is_not(None), func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > _param("now")
     )
 )
-_FAILING = Statement(
-    lambda _: select(_p.c.cause, func.count(), func.max(_p.c.id)).where(FAILED_NOW).group_by(_p.c.cause)
-)
-_FIND = Statement(
-    lambda _: (
-        select(_t.c.signature)
+
+
+def _failing_now() -> Select[Any]:
+    """Grouped along `ix_processing_cause`, which has all that is asked for."""
+    count, newest = func.count().label("failed"), func.max(_p.c.id).label("newest")
+    return select(_p.c.cause, count, newest).where(FAILED_NOW).group_by(_p.c.cause)
+
+
+def _beginning(dialect: str) -> Executable:
+    count = select(func.count()).where(FAILED_NOW, _p.c.cause == _t.c.signature).correlate(_t).scalar_subquery()
+    newest = select(func.max(_p.c.id)).where(FAILED_NOW, _p.c.cause == _t.c.signature).correlate(_t).scalar_subquery()
+    return (
+        select(*_COLUMNS, count, newest)
         .where(_t.c.signature >= _param("first", Text), _t.c.signature < _param("last", Text))
+        .order_by(_t.c.signature)
         .limit(literal_column("2"))
     )
-)
-_GET = Statement(lambda _: select(*_COLUMNS).where(_t.c.signature == _param("signature", Text)))
+
+
+_BEGINNING = Statement(_beginning)
 _MUTE = Statement(
     lambda _: (
         update(_t)

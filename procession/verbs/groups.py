@@ -14,7 +14,7 @@ from procession.errors import Denied, NotFound
 from procession.model.processing import Processing
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import processings, tasks, wishes
+from procession.store import causes, processings, tasks, wishes
 from procession.store.database import Tx
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Groups = frozenset[str] | None
 
-LISTS = ("/processings", "/tasks", "/status", "/instances", "/health")
+LISTS = ("/processings", "/tasks", "/status", "/instances", "/health", "/causes")
 """Paths of verbs that only look, whose answers name the task of each thing in them, so that they can be sifted."""
 USUAL_GROUP = ""
 """Of a task that names none."""
@@ -45,6 +45,10 @@ def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, 
                 _check_descendants(tx, theirs, found)
         elif verb.name in ("register", "unregister"):
             _check_registered(tx, groups, verb.name == "register", arguments)
+        elif path.startswith("/causes/{"):
+            text = str(arguments["signature"]).strip().lower()
+            if not all(each.task in theirs for each in causes.beginning(tx, text)):
+                raise NotFound(f"there is no cause {text[:20]}")
         elif path.startswith("/tasks/{") or arguments.get("task") is not None:
             task = arguments.get("task", arguments.get("name"))
             if task not in theirs:

@@ -55,6 +55,7 @@ REFUSED = [
     ["drain", "none"], ["maintenance", "none"], ["undrain", "none"], ["give-up", "none", "-y"],
     ["pause", "none"], ["resume", "none"], ["set", "limit", "none=1"], ["reset", "limit", "none"],
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
+    ["mute", "0000"], ["unmute", "0000"],
 ]  # fmt: skip
 VERB_OF = {"instance": "delete-instance", "disk": "clean"}
 

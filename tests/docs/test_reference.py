@@ -222,6 +222,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("findings", present.findings),
         ("children", present.children),
         ("message", present.message),
+        ("cause", present.cause),
         ("slot", present.slot),
         ("watch", present.watch),
         ("status", present.status),

@@ -1,0 +1,86 @@
+"""``causes``, ``mute``, ``unmute``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from procession import present
+from procession.cli.acting import reason_option
+from procession.cli.context import answer, json_option, opened
+from procession.cli.table import age, clean, table
+from procession.clock import micros, moment
+from procession.commands import causes
+from procession.commands.asked import asked
+from procession.store.causes import Known
+from procession.units import to_seconds
+
+
+@click.command("causes")
+@click.option("--task", help="Of this task.")
+@click.option("--since", metavar="MOMENT", help="Occurred since then, as 1d or 2026-03-01T12:00.")
+@click.option("--all", "everything", is_flag=True, help="Also those for which nothing has failed now.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@json_option
+def causes_command(task: str | None, since: str | None, everything: bool, limit: int, as_json: bool) -> None:
+    """Why processings have failed: one line for each cause, those for which most has failed first.
+
+    All of one are meant by a query: procession retry cause:SIGNATURE
+    """
+    with opened() as project:
+        found = causes.listed(project, task=task, since=since, everything=everything, limit=limit)
+        now = project.clock.now()
+    at = micros(now)
+    answer(as_json, lambda: present.page([present.cause(each, at) for each in found], None), lambda: _tell(found, now))
+
+
+def _tell(found: Sequence[Known], now: datetime) -> None:
+    if not found:
+        click.echo("nothing has failed")
+        return
+    rows = [
+        (
+            each.signature, each.failed, each.n, f"{each.task} {each.step}", age(moment(each.first_at), now),
+            age(moment(each.last_at), now), "muted" if each.mutes(micros(now)) else "", clean(each.text),
+        )
+        for each in found
+    ]  # fmt: skip
+    table(("cause", "failed", "attempts", "where", "first", "last", "", "why"), rows)
+
+
+signature_argument = click.argument("signature", metavar="SIGNATURE")
+
+
+@click.command("mute")
+@signature_argument
+@click.option("--for", "span", metavar="SPAN", help="So long, as 2d; else until it is unmuted.")
+@reason_option
+@json_option
+def mute_command(signature: str, span: str | None, reason: str | None, as_json: bool) -> None:
+    """Tell nobody of a cause; it is counted all the same."""
+    seconds = None if span is None else to_seconds(span)
+    with opened() as project:
+        found = causes.mute(project, signature, asked(reason), seconds)
+        now = project.now()
+    until = "it is unmuted" if found.muted_until is None else f"{moment(found.muted_until):%Y-%m-%d %H:%M}Z"
+    answer(
+        as_json,
+        lambda: present.cause(found, now),
+        lambda: click.echo(f"nobody is told of {found.signature} ({found.task} {found.step}) until {until}"),
+    )
+
+
+@click.command("unmute")
+@signature_argument
+@reason_option
+@json_option
+def unmute_command(signature: str, reason: str | None, as_json: bool) -> None:
+    """Tell people of a cause again, from its next occurrence on."""
+    with opened() as project:
+        found = causes.unmute(project, signature, asked(reason))
+        now = project.now()
+    answer(
+        as_json, lambda: present.cause(found, now), lambda: click.echo(f"people are told of {found.signature} again")
+    )
