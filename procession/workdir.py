@@ -14,6 +14,7 @@
     ├── spool/<attempt key>               the record of each live attempt
     ├── spool.quarantine/                 records that could not be read, put aside
     ├── foreground/                       locks and FIFOs of ``procession run``
+    ├── bridges/<name>.lock              held by whoever publishes over a bridge; only with SQLite
     ├── calls/<launcher>-<n>              which calls a worker has begun, while its launcher is there
     ├── workers.log                       what workers say outside of any call
     ├── pickle.key                        signs inputs that are pickles, where that is allowed
@@ -113,6 +114,12 @@ class Var:
     def foreground(self) -> Path:
         """Locks and FIFOs of launchers that run one processing in the foreground."""
         return self.root / "foreground"
+
+    def bridge_lock(self, name: str) -> Path:
+        """Held by the one that publishes over this bridge; its directory is made."""
+        place = self.root / "bridges"
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place / f"{name}.lock"
 
     def place_id(self) -> str:
         """What this place is known by in the database, whatever the host and the directory are called: made once."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.brokers import ActiveMQ, Broker, RabbitMQ
 from tests.features import (  # noqa: F401  pytest finds hooks by their names
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
@@ -41,3 +42,26 @@ def postgres_url(postgres_server: Postgres) -> Iterator[str]:
     name = postgres_server.create()
     yield postgres_server.url(name)
     postgres_server.drop(name)
+
+
+def _broker(name: str, kind: type[Broker]) -> Iterator[Broker]:
+    try:
+        broker = kind()
+    except Missing as missing:
+        if name in REQUIRED:
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    with broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def activemq() -> Iterator[Broker]:
+    """One ActiveMQ for each test process. A test that ends it must start it again."""
+    yield from _broker("activemq", ActiveMQ)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    """One RabbitMQ for each test process. A test that ends it must start it again."""
+    yield from _broker("rabbitmq", RabbitMQ)

@@ -22,7 +22,7 @@ from procession.model.processing import unfold
 from procession.model.setting import Settings
 from procession.model.states import State
 from procession.model.task import REDUCTION_SCRIPT, StepPlan, Task
-from procession.model.wants import Opening, Uses, Wants, named
+from procession.model.wants import Opening, Uses, Wants, named, together
 from procession.project import Project
 from procession.store import moves, processings, settings, tallies
 from procession.store.database import Tx
@@ -52,6 +52,10 @@ class Newborn:
     """What replaces the defaults of its variables; None: as its sets and its event say."""
     run: int | None = None
     group: str | None = None
+    alone: str | None = None
+    """A limit of one that it takes besides."""
+    cancelled: str | None = None
+    """Why it is born cancelled: its cancel came before it did."""
     id: int = 0
 
 
@@ -64,22 +68,21 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
         each.id = new_id
     _choose(tx, born)
     set_now = settings.all_of(tx)
-    ends = {each.id: reason for each in born if (reason := _skipped(each, set_now))}
+    ends = {each.id: end for each in born if (end := _ended(each, set_now))}
     rows, steps = [], []
     for each in born:
         row, of_it = _rows(project, each, ends.get(each.id), now)
         rows.append(row)
         steps += of_it
     processings.add(tx, rows, steps)
-    for state in (State.WAITING, State.SKIPPED):
-        ids = [each.id for each in born if (each.id in ends) == (state is State.SKIPPED)]
-        moving = [Moving(new_id, now, reason=ends.get(new_id)) for new_id in ids]
-        moves.note(tx, "processing", "submit", moving, by, str(state))
+    alive = [Moving(each.id, now) for each in born if each.id not in ends]
+    moves.note(tx, "processing", "submit", alive, by, str(State.WAITING))
+    for state in (State.SKIPPED, State.CANCELLED):
+        ended = [Moving(pid, now, reason=reason) for pid, (end, reason) in ends.items() if end is state]
+        moves.note(tx, "processing", "submit", ended, by, str(state))
     counts = [Count("task", each.task.name, "matched") for each in born if each.version == 1]
     tallies.add(tx, now, counts)
-    over = [
-        Ended(e.id, e.definition_id, e.task.name, State.SKIPPED, ends[e.id], e.callback) for e in born if e.id in ends
-    ]
+    over = [Ended(e.id, e.definition_id, e.task.name, *ends[e.id], e.callback) for e in born if e.id in ends]
     note_ends(project, tx, over, {each.definition_id: each.task for each in born}, now)
     tx.after(project.wake)
     return [each.id for each in born]
@@ -96,6 +99,14 @@ def _choose(tx: Tx, born: Sequence[Newborn]) -> None:
         if each.values is None:
             run = first_run_of(each.task, each.params) if each.task.adjustable else None
             each.values = chooser.choose(each.task, each.params, run, each.group)
+
+
+def _ended(born: Newborn, set_now: Settings) -> tuple[State, str] | None:
+    """The state in which it is born, and why, where it never begins."""
+    if born.cancelled is not None:
+        return State.CANCELLED, born.cancelled
+    skipped = _skipped(born, set_now)
+    return None if skipped is None else (State.SKIPPED, skipped)
 
 
 def _skipped(born: Newborn, set_now: Settings) -> str | None:
@@ -118,16 +129,16 @@ def _values(born: Newborn) -> Mapping[str, Any]:
 
 
 def _rows(
-    project: Project, born: Newborn, skipped: str | None, now: int
+    project: Project, born: Newborn, ended: tuple[State, str] | None, now: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     own, of_steps = _wants(project, born, now)
     first = {plan.ordinal: of_steps[plan.ordinal] for plan in born.task.steps if not plan.needs}
     entry = Opening(own, {ordinal: text for ordinal, text in first.items() if text is not None})
     row = {
         "id": born.id, "event_id": born.event_id, "task": born.task.name, "definition_id": born.definition_id,
-        "version": born.version, "state": str(State.SKIPPED if skipped else State.WAITING), "priority": born.rank,
-        "launcher_id": born.launcher_id, "created_at": now, "due_at": None if skipped else born.due_at,
-        "finished_at": now if skipped else None, "reason": skipped, "origin_id": born.origin_id,
+        "version": born.version, "state": str(ended[0] if ended else State.WAITING), "priority": born.rank,
+        "launcher_id": born.launcher_id, "created_at": now, "due_at": None if ended else born.due_at,
+        "finished_at": now if ended else None, "reason": ended[1] if ended else None, "origin_id": born.origin_id,
         "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
         "callback": born.callback, "description": born.description or None,
         "variables": born.values.to_json() if born.values else None, "run_number": born.run, "run_group": born.group,
@@ -135,7 +146,8 @@ def _rows(
     trial = born.values is not None and born.values.trial
 
     def state(plan: StepPlan) -> str:
-        return str(State.SKIPPED if skipped or (trial and plan.kind == "results") else State.PENDING)
+        passed = trial and plan.kind == "results"
+        return str(ended[0] if ended else State.SKIPPED if passed else State.PENDING)
 
     steps = [
         {
@@ -151,7 +163,11 @@ def _rows(
 def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, str | None]]:
     """What the processing takes, and by ordinal what each step takes beside; Invalid where a name comes out unfit."""
     task = born.task
-    if not task.uses and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps):
+    if (
+        not task.uses
+        and born.alone is None
+        and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps)
+    ):
         return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
     given = project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
     values = _values(born)
@@ -160,6 +176,8 @@ def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, s
         return Command((template,), allow_dash=True).render(values, {}, given)[0]
 
     own = named(task.uses, name)
+    if born.alone is not None and born.alone not in dict(own):
+        own = together(own, named(((born.alone, 1.0),), lambda text: text))
     held = dict(own)
 
     def of_step(plan: StepPlan) -> str | None:
@@ -181,7 +199,9 @@ def _asked_at_birth(command: Command) -> Command:
     return Command(words, (), command.shell, command.allow_dash)
 
 
-def check_parameters(project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int) -> None:
+def check_parameters(
+    project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int, alone: str | None = None
+) -> None:
     """Raise Invalid where the commands or the limits of a task miss a value, or cannot be made from these."""
     given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), key)
     try:
@@ -203,6 +223,6 @@ def check_parameters(project: Project, task: Task, params: Mapping[str, Any], ke
         except Invalid as error:
             raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None
     try:
-        _wants(project, Newborn(0, key, params, 0, task, 0), now)
+        _wants(project, Newborn(0, key, params, 0, task, 0, alone=alone), now)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None

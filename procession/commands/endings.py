@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from procession.clock import iso, moment
+from procession.commands.outgoing import Change, publish
 from procession.model import delivery
+from procession.model.bridge import SOURCE
 from procession.model.states import State
 from procession.model.task import Task
 from procession.project import Project
@@ -46,8 +48,12 @@ def note_ends(project: Project, tx: Tx, over: Sequence[Ended], definitions: Mapp
     tallies.add(tx, now, [tallies.ended(each.task, each.state, each.started_at, now) for each in over])
     spans = [(each.id, definitions[each.definition_id].retention) for each in over]
     instances.set_retire(tx, [{"id": pid, "at": now + int(span * 1e6)} for pid, span in spans if span])
-    if told := [each for each in over if each.callback]:
+    published = [each for each in over if each.callback and each.callback.startswith(SOURCE)]
+    if told := [each for each in over if each.callback and each not in published]:
         _write_deliveries(project, tx, told, now)
+    if published:
+        changes = [Change(e.id, e.callback or "", str(e.state), e.reason, e.started_at) for e in published]
+        publish(project, tx, changes, now)
 
 
 def _write_deliveries(project: Project, tx: Tx, told: Sequence[Ended], now: int) -> None:

@@ -15,15 +15,16 @@ from functools import partial
 from procession.clock import micros, moment
 from procession.commands import refusals, sets
 from procession.commands.birth import Newborn, bear, check_parameters
-from procession.errors import Invalid, NotFound
+from procession.errors import Invalid, NotFound, StaleState
 from procession.flow.budget import refuse_if_full
 from procession.model.event import MAX_DEPTH_OF_EVENTS, Event, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import events as store
-from procession.store import processings, tallies, tasks
+from procession.store import processings, tallies, tasks, tombstones
 from procession.store.database import Tx
 from procession.store.tallies import Count
+from procession.store.tombstones import NOBODY, Tombstone
 from procession.units import MAX_SECONDS
 
 MAX_WAIT = int(MAX_SECONDS * 1e6)
@@ -56,6 +57,8 @@ class _Birth:
     known: tuple[int, str] | None = None
     depth: int = 0
     """How many events led to it, one out of the other."""
+    cancelled: str | None = None
+    """Why nothing of it begins: its cancel came before it did."""
 
 
 def submit(project: Project, event: NewEvent) -> Submitted:
@@ -130,12 +133,13 @@ def submit_all(
     births = check(project, tx, events, only)
     if not births:
         return []
-    _give_ids(tx, births)
+    _give_ids(tx, births, now)
     fresh = [b for b in births if b.known is None]
     _write_events(tx, fresh, now)
     _count_known(tx, [b for b in births if b.known is not None], now)
     known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
     late = _untaken(tx, births, known)
+    _cancel_late(tx, late, now)
     made = _bear(project, tx, [*fresh, *late], now, launcher_id)
     tallies.add(tx, now, _counts(births))
     if only is None:
@@ -176,7 +180,7 @@ def check(
             taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name, event.params))
         )
         for _, task in matches:
-            check_parameters(project, task, event.params, event.key, now)
+            check_parameters(project, task, event.params, event.key, now, event.alone)
         if only is None:
             sets.check(project, event)
         params = event.params_json()
@@ -198,29 +202,64 @@ def _depths(tx: Tx, events: Sequence[NewEvent]) -> dict[int, int]:
     return depths
 
 
-def _give_ids(tx: Tx, births: list[_Birth]) -> None:
+def _give_ids(tx: Tx, births: list[_Birth], now: int) -> None:
     """Take ids and keys; what was known already learns by whom, and takes no id."""
     keyed: dict[tuple[str, str], _Birth] = {}
+    buried: list[tuple[str, str]] = []
     first: list[tuple[_Birth, _Birth]] = []
     for birth in births:
         if birth.event.key is not None:
             first.append((birth, keyed.setdefault((birth.event.name, birth.event.key), birth)))
     asked = [{"name": name, "key": key} for name, key in keyed]
     for where, known in store.known_keys(tx, asked).items():
-        keyed[where].known = known
+        if known[0] == NOBODY:
+            buried.append(where)
+        else:
+            keyed[where].known = known
     new = [b for b in births if b.known is None and (b.event.key is None or keyed[b.event.name, b.event.key] is b)]
     for birth, event_id in zip(new, tx.reserve_ids("event", len(new)), strict=True):
         birth.event_id = event_id
     rows = [
         {"name": name, "key": key, "event_id": birth.event_id, "payload": birth.payload}
         for (name, key), birth in sorted(keyed.items())
-        if birth.known is None
+        if birth.known is None and (name, key) not in buried
     ]
     for where, known in store.take_keys(tx, rows).items():  # somebody else took it in between
-        keyed[where].known = known
+        if known[0] == NOBODY:
+            buried.append(where)
+        else:
+            keyed[where].known = known
+    if buried:
+        _cancel_fresh(tx, {where: keyed[where] for where in sorted(buried)}, now)
     for birth, its_first in first:
         if birth is not its_first:  # the same key twice in one batch
             birth.known = its_first.known or (its_first.event_id, its_first.payload)
+
+
+def _cancel_fresh(tx: Tx, births: Mapping[tuple[str, str], _Birth], now: int) -> None:
+    """Events come whose cancel was there before them: they take over their keys, and are born cancelled."""
+    rows = [
+        {"name": name, "key": key, "event_id": birth.event_id, "payload": birth.payload}
+        for (name, key), birth in births.items()
+    ]
+    if not tombstones.come(tx, rows):
+        raise StaleState("another event of the same key has come at this moment; send it again")
+    for where, stone in tombstones.of(tx, births).items():
+        births[where].cancelled = _buried(stone, now)
+
+
+def _cancel_late(tx: Tx, births: Sequence[_Birth], now: int) -> None:
+    """The same for events that no task took when they came, or when their cancel did."""
+    keyed = {(b.event.name, b.event.key): b for b in births if b.event.key is not None}
+    for where, stone in tombstones.of(tx, keyed).items() if keyed else ():
+        if stone.event_id == keyed[where].event_id:
+            keyed[where].cancelled = _buried(stone, now)
+
+
+def _buried(stone: Tombstone, now: int) -> str | None:
+    if stone.until_at < now:
+        return None
+    return f"cancelled by {stone.by} before it came" + (f": {stone.reason}" if stone.reason else "")
 
 
 def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
@@ -232,6 +271,7 @@ def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
                     "id": b.event_id, "name": b.event.name, "key": b.event.key, "title": b.event.title,
                     "params": b.params, "source": b.event.source, "created_at": now, "last_seen_at": now,
                     "origin_id": b.event.origin_id, "depth": b.depth, "taken": int(bool(b.matches)),
+                    "alone": b.event.alone,
                 }
                 for b in births
             ],
@@ -258,7 +298,7 @@ def _newborn(b: _Birth, definition_id: int, task: Task, now: int, launcher_id: i
     return Newborn(
         b.event_id, event.key, event.params, definition_id, task, ranked(priority, backfill=event.backfill),
         due if due > now and launcher_id is None else None, event.origin_id, launcher_id,
-        callback=event.callback,
+        callback=event.callback, alone=event.alone, cancelled=b.cancelled,
     )  # fmt: skip
 
 

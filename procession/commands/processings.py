@@ -96,7 +96,7 @@ class Cancelled:
 def cancel(project: Project, processing_id: int, reason: str | None = None, who: Asked | None = None) -> Cancelled:
     """Cancel a processing: at once where nothing of it runs; otherwise its running tree is told to end."""
     who = who or asked(reason)
-    return project.store.change(lambda tx: _cancel(project, tx, processing_id, who))
+    return project.store.change(lambda tx: try_cancel(project, tx, processing_id, who))
 
 
 def cancel_one(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
@@ -104,11 +104,12 @@ def cancel_one(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done
     standing = standing_of(tx, processing_id)
     if standing.state in PROCESSING.terminal:
         raise Refused(f"processing {processing_id} has already ended: it is {standing.state}")
-    _cancel(project, tx, processing_id, who)
+    try_cancel(project, tx, processing_id, who)
     return Done(processing_id, f"processing {processing_id}: its cancel is accepted")
 
 
-def _cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancelled:
+def try_cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancelled:
+    """As `cancel`, in the open transaction; where it is too late the answer says so."""
     now = project.now()
     standing = standing_of(tx, processing_id)
     if standing.state in PROCESSING.terminal:

@@ -38,10 +38,13 @@ class Refusal:
     """Bytes of all that came."""
 
 
-def note(project: Project, source: str, raw: str | bytes, reason: str, name: object = None) -> None:
-    """Keep what came, and count it as received and refused."""
+def note(
+    project: Project, source: str, raw: str | bytes, reason: str, name: object = None, size: int | None = None
+) -> None:
+    """Keep what came, and count it as received and refused; `size` is that of all, where `raw` is its beginning."""
     named = name if isinstance(name, str) and NAME.fullmatch(name) else None
-    size = len(raw) if isinstance(raw, bytes) else len(raw.encode("utf-8", "surrogatepass"))
+    if size is None:
+        size = len(raw) if isinstance(raw, bytes) else len(raw.encode("utf-8", "surrogatepass"))
     text = raw[: 4 * MAX_RAW].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
     now = project.now()
     with project.store.begin(witnessed=False) as tx:  # whoever asked is told of the refusal, and so is the audit

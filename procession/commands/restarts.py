@@ -19,7 +19,7 @@ from procession.model.processing import Processing, needing
 from procession.model.states import PROCESSING, STEP
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import moves, settings, steps, tasks, wishes
+from procession.store import events, moves, settings, steps, tasks, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.processings import Standing
@@ -95,6 +95,7 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
         ranked(priority, backfill=not how.fresh), origin_id=processing.origin_id,
         version=processing.version + 1, first_id=processing.root,
         code_of=processing.id if how.recorded else None, callback=standing.callback,
+        alone=events.alone(tx, processing.event_id),
     )  # fmt: skip
     (new_id,) = bear(project, tx, [born], who.by)
     return new_id

@@ -132,7 +132,7 @@ def _claim(
     admitted = sorted(choice.admitted, key=lambda candidate: candidate.turn)[:limit]
     if not admitted:
         return []
-    begin(tx, choice, admitted, now, None)
+    begin(project, tx, choice, admitted, now, None)
     by, until = f"worker:{worker}", _believed_until(now)
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], by)
     store.add(

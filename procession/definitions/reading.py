@@ -7,12 +7,13 @@ is, if a wrapper hides it), and the content of a file that is not TOML appears n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from procession.definitions import overrides
+from procession.definitions.bridges import read_bridges
 from procession.definitions.files import FILE, fingerprint, name_for, names
 from procession.definitions.machine import available_cpus, available_memory
 from procession.definitions.overrides import Override
@@ -39,6 +40,7 @@ from procession.definitions.tasks import build_task, check_circles
 from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
+from procession.model.bridge import BridgePlan
 from procession.model.retention import Keep
 from procession.model.serving import QueuePlan, Reruns, WebPlan
 from procession.model.task import Task
@@ -87,6 +89,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     sets = read_sets(top, Place(main, ("sets",)))
     alerts = read_alerts(top, Place(main, ("alerts",)), around)
     rules = read_rules(top, Place(main, ("rules",)))
+    bridges = read_bridges(top, Place(main, ("bridges",)), root)
     if problems.errors:
         raise _error(root, problems)
     return Definitions(
@@ -107,7 +110,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         labels=tuple(sorted(around.labels)),
         queues=tuple(sorted(around.queues)),
         patience=60.0 if launcher.patience is None else launcher.patience,
-        limits=tuple(around.limits.items()),
+        limits=(*around.limits.items(), *_of_bridges(bridges, around.limits)),
         keep_free=work.keep_free,
         max_total=work.max_total,
         reserve=work.reserve,
@@ -119,6 +122,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         sets=sets,
         alerts=alerts,
         rules=rules,
+        bridges=bridges,
         warnings=_lines(problems.warnings),
         fingerprint=mark,
         overrides=tuple(map(str, over)),
@@ -173,6 +177,11 @@ def _limits(top: MainFile, place: Place) -> dict[str, float]:
         except Invalid as error:
             place.at(name).error(str(error))
     return found
+
+
+def _of_bridges(bridges: tuple[BridgePlan, ...], said: Mapping[str, float]) -> Iterable[tuple[str, float]]:
+    """The limits of one that bridges bring along; what the file says of one of that name holds."""
+    return {name: amount for plan in bridges for name, amount in plan.limits if name not in said}.items()
 
 
 def _queues(top: MainFile, place: Place) -> dict[str, QueuePlan]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from procession.model.bridge import BridgePlan
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
@@ -52,6 +53,8 @@ class Definitions:
     alerts: tuple[str, ...] = ()
     """The command by which a person is told, as words; empty: nobody is."""
     rules: tuple[Rule, ...] = ()
+    bridges: tuple[BridgePlan, ...] = ()
+    """Brokers from which messages come, and to which it is told what became of them."""
     keep_free: int | None = None
     """Bytes of the disk that stay free."""
     max_total: int | None = None
@@ -105,6 +108,7 @@ class Definitions:
                 "sets": [asdict(each) for each in self.sets],
                 "alerts": self.alerts,
                 "rules": [asdict(each) for each in self.rules],
+                "bridges": [asdict(each) for each in self.bridges],
                 "keep_free": self.keep_free,
                 "max_total": self.max_total,
                 "reserve": self.reserve,
@@ -148,6 +152,7 @@ class Definitions:
             sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
             alerts=tuple(raw.get("alerts", ())),
             rules=tuple(Rule(**each) for each in raw.get("rules", ())),
+            bridges=tuple(BridgePlan.from_raw(each) for each in raw.get("bridges", ())),
             keep_free=raw.get("keep_free"),
             max_total=raw.get("max_total"),
             reserve=raw.get("reserve"),

@@ -20,6 +20,7 @@ from procession.definitions.environment import check_dropped_name, check_set_nam
 from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model import condition
+from procession.model.bridge import check_destination
 from procession.model.command import GIVEN, placeholders
 from procession.model.event import PARAMETER
 from procession.model.pieces import MAX_PIECE, MAX_WANTED, expand
@@ -197,6 +198,25 @@ def _callback_url(value: str) -> str:
     return value
 
 
+def _broker(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("stomp", "stomp+ssl") or not parts.hostname or port is None:
+        raise Invalid('must be where a broker listens: "stomp://host:61613", or "stomp+ssl://host:61614"')
+    if parts.username is not None or parts.password is not None:
+        raise Invalid("must not have a password in it; write login and passcode into a file and say credentials_file")
+    if parts.path or parts.query or parts.fragment:
+        raise Invalid("must end with the port; what is read there is said by subscribe")
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _path(value: str) -> str:
     if not value or "\0" in value or len(value.encode("utf-8", "surrogatepass")) > 4000:
         raise Invalid("must be a path")
@@ -211,6 +231,13 @@ Period = Annotated[float, BeforeValidator(_told(_at_least_a_second))]
 Run = Annotated[Any, BeforeValidator(_told(_run))]
 FilePath = Annotated[str, AfterValidator(_told(_path))]
 Dotted = Annotated[str, AfterValidator(_told(_dotted))]
+Brokers = Annotated[
+    list[Annotated[str, AfterValidator(_told(_broker))]],
+    BeforeValidator(_one_or_more),
+    Field(min_length=1, max_length=20),
+]
+Destination = Annotated[str, AfterValidator(_told(check_destination))]
+Destinations = Annotated[list[Destination], BeforeValidator(_one_or_more), Field(min_length=1, max_length=100)]
 HostName = Annotated[str, AfterValidator(_told(_host_name))]
 CallbackUrl = Annotated[str, AfterValidator(_told(_callback_url))]
 Size = Annotated[int, BeforeValidator(_told(_some_bytes))]
@@ -348,7 +375,9 @@ class RuleTable(Table):
 
     task: Name | None = None
     step: Name | None = None
-    kind: Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host"] | None = None
+    kind: (
+        Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "bridge"] | None
+    ) = None
     match: Pattern | None = None
     needs_person: bool
     after: Duration | None = None
@@ -468,6 +497,43 @@ class WebTable(Table):
     callbacks: Annotated[list[CallbackUrl], Field(max_length=100)] | None = None
 
 
+class PublishTable(Table):
+    """``publish = {…}`` of a bridge: which changes are told, and where."""
+
+    started: Destination | None = None
+    succeeded: Destination | None = None
+    failed: Destination | None = None
+    skipped: Destination | None = None
+    retried: Destination | None = None
+    cancelled: Destination | None = None
+
+
+class BridgeTable(Table):
+    """``[bridges.NAME]``: see `BridgePlan`."""
+
+    kind: Literal["stomp"]
+    url: Brokers
+    subscribe: Destinations | None = None
+    event: Name | None = None
+    key: Template | None = None
+    title: Template | None = None
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | Annotated[str, Field(max_length=128)] | None = None
+    one_at_a_time: Annotated[str, AfterValidator(_told(check_limit_name))] | None = None
+    cancel_when: Annotated[dict[str, str | int | float | bool], Field(min_length=1, max_length=20)] | None = None
+    required: Annotated[list[str], Field(max_length=1000)] | None = None
+    fields: dict[str, str] | None = None
+    publish: PublishTable | None = None
+    accept_scripts: bool | None = None
+    max_size: Size | None = None
+    credentials_file: FilePath | None = None
+    ca_file: FilePath | None = None
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+    heartbeat: Duration | None = None
+    vhost: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    prefetch: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
 class KeepTable(Table):
     """``keep = {…}``: see `Keep`."""
 
@@ -512,6 +578,7 @@ class MainFile(Table):
     queues: dict[str, Any] | None = None
     web: dict[str, Any] | None = None
     reruns: dict[str, Any] | None = None
+    bridges: dict[str, Any] | None = None
     tasks: dict[str, Any] | None = None
 
 
@@ -594,5 +661,5 @@ def _known(kind: type[Table], keys: tuple[str | int, ...]) -> list[str]:
 _INNER: dict[str, type[Table]] = {
     "retry": Retry, "soft": SoftTable, "limits": LimitsOfStep, "expect": ExpectTable, "results": ResultsTable,
     "pieces": PiecesTable,
-    "keep": KeepTable,
+    "keep": KeepTable, "publish": PublishTable,
 }  # fmt: skip

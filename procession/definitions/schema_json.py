@@ -28,6 +28,8 @@ _MODELS: dict[str, type[schema.Table]] = {
     "[reruns]": schema.RerunsTable,
     "[tasks.NAME.variables]": schema.VariableTable,
     "keep": schema.KeepTable,
+    "[bridges]": schema.BridgeTable,
+    "publish": schema.PublishTable,
     "[sets]": schema.SetTable,
     "pieces": schema.PiecesTable,
     "[alerts]": schema.AlertsTable,
@@ -37,6 +39,7 @@ _MODELS: dict[str, type[schema.Table]] = {
 """Heading in toml.md → what reads the keys under it."""
 _QUANTITY = {"type": ["string", "number"]}
 _COMMAND = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _SHAPES: dict[str, Any] = {
     "run": _COMMAND,
     "uses": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object"}]},
@@ -46,6 +49,8 @@ _SHAPES: dict[str, Any] = {
     "defaults": {"$ref": "#/$defs/Options"},
     "variables": {"type": "object", "additionalProperties": {"anyOf": [{"$ref": "#/$defs/VariableTable"}, {}]}},
     "command": _COMMAND,
+    "url": _TEXTS,
+    "subscribe": _TEXTS,
     "wanted": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "string"}}]},
 }
 """Keys whose readers take more than their types say."""
@@ -85,6 +90,7 @@ def make(reference: str) -> dict[str, Any]:
     others = {
         "sets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/SetTable"}},
         "alerts": {"$ref": "#/$defs/AlertsTable"},
+        "bridges": {"type": "object", "additionalProperties": {"$ref": "#/$defs/BridgeTable"}},
         "rules": {"type": "array", "items": {"$ref": "#/$defs/RuleTable"}},
         "reruns": {"$ref": "#/$defs/RerunsTable"},
     }

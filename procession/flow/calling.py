@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from procession.commands.outgoing import publish_began
 from procession.errors import Invalid
 from procession.executors.calls import CallPlan, Calls, Order
 from procession.flow.candidates import Definitions
@@ -142,6 +143,7 @@ def call_many(project: Project, tx: Tx, definitions: Definitions, room: Room, mo
         return None
     now = project.now()
     moves.begin_calls(tx, ids, now)
+    publish_began(project, tx, ids, now)
     calls.add_attempts(tx, ids, post.launcher_id, now)
     for plan, some in sent.items():
         tx.after(partial(post.calls.submit, plan, some))

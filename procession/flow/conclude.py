@@ -19,6 +19,7 @@ from typing import Any
 from procession import contract
 from procession.commands import events
 from procession.commands.endings import Ended, note_ends
+from procession.commands.outgoing import Change, publish
 from procession.contract import Left
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions, values_of
@@ -130,6 +131,7 @@ def _apply(
     states = {pid: {o: State(row.state) for o, row in found.items()} for pid, found in rows.items()}
     step_moves: dict[str, list[Moving]] = defaultdict(list)
     ready: list[Moving] = []
+    retried: list[Change] = []
     concluded: list[Concluded] = []
     processing_moves: dict[str, list[Moving]] = defaultdict(list)
     told: dict[int, dict[str, str | None]] = {pid: _told(found) for pid, found in rows.items()}
@@ -158,6 +160,8 @@ def _apply(
             step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))
         if then.verb in ("fail", "skip"):
             told[pid].setdefault(then.verb, f"{row.name}: {then.reason}" if then.reason else None)
+        if then.verb == "again" and (callback := standing[pid].callback):
+            retried.append(Change(pid, callback, "retried", f"{row.name}: {then.reason}", due_at=due or now))
         if then.processing:
             reason = f"{row.name}: {then.reason}" if then.reason else None
             reason = told[pid].get(then.processing, reason)
@@ -165,6 +169,7 @@ def _apply(
     for verb, moving in step_moves.items():
         moves.steps(tx, verb, moving, BY)
     moves.steps(tx, "ready", ready, BY, quiet=True)
+    publish(project, tx, retried, now)
     for verb, moving in processing_moves.items():
         moves.processings(tx, verb, moving, BY)
         target = PROCESSING.moves[verb].target

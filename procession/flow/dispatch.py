@@ -18,6 +18,7 @@ from functools import partial
 from procession import code
 from procession.clock import moment
 from procession.commands.endings import Ended, note_ends
+from procession.commands.outgoing import publish_began
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
 from procession.flow.budget import full
@@ -66,7 +67,7 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
     if choice.empty:
         _finish(project, tx, definitions, choice, now)
     if choice.admitted:
-        begin(tx, choice, choice.admitted, now, project.serving.place)
+        begin(project, tx, choice, choice.admitted, now, project.serving.place)
         _claim(project, tx, definitions, choice, choice.admitted, now)
     elif project.serving.unsent:
         tx.after(lambda: _send(project.serving, ()))
@@ -98,7 +99,7 @@ def dispatch_apart(project: Project) -> datetime | None:
                 if not choice.admitted:
                     break
                 pid = choice.admitted[0].processing_id
-                begin(tx, choice, choice.admitted[:1], project.now(), project.serving.place)
+                begin(project, tx, choice, choice.admitted[:1], project.now(), project.serving.place)
                 _claim(project, tx, definitions, choice, choice.admitted[:1], project.now())
         except StoreError:
             raise
@@ -244,13 +245,14 @@ def _around(look: Look, plan: StepPlan, order: Order | None) -> str | None:
     return look.at(plan.command.words[0], {} if order.params == "{}" else json.loads(order.params))
 
 
-def begin(tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int, place: str | None) -> None:
+def begin(project: Project, tx: Tx, choice: Choice, admitted: Sequence[Candidate], now: int, place: str | None) -> None:
     """Let processings begin, or go on after a retry: they run from now on, and every step whose turn it is is ready,
     also one for which there is no room yet."""
     fresh = dict.fromkeys(c.processing_id for c in admitted if not c.begun)
     if not fresh:
         return
     moves.processings(tx, "begin", [Moving(pid, now) for pid in fresh], BY)
+    publish_began(project, tx, list(fresh), now)
     definitions = Definitions(tx)
     placed = [c.processing_id for c in admitted if has_directory(definitions[c.definition_id])]
     if place:

@@ -55,7 +55,9 @@ class NewEvent:
     origin_id: int | None = None
     """The processing whose script emits it."""
     callback: str | None = None
-    """URL to which the end of each of its processings is told."""
+    """URL to which the end of each of its processings is told; or the bridge over which all its changes are."""
+    alone: str | None = None
+    """A limit of one that each of its processings takes for itself, from its first step to its last."""
 
     def check(self) -> NewEvent:
         """Return this event if it can be stored; Invalid says what is wrong and what to do."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-KINDS = ("error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "delivery")
+KINDS = ("error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "delivery", "bridge")
 """What there can be a message of."""
 
 AT_ONCE = frozenset(KINDS) - {"error"}

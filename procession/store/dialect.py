@@ -189,6 +189,7 @@ PREPARE_SQLITE = (
 RESERVE_POSTGRESQL = "SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(n)s)"
 STEADY_POSTGRESQL = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 SUBMIT_POSTGRESQL = f"SELECT pg_advisory_xact_lock({CLAIM_LOCK}, hashtext(%(name)s))"
+SOLE_POSTGRESQL = f"SELECT pg_try_advisory_lock({CLAIM_LOCK} + 1, hashtext(%(name)s))"
 CLAIM_POSTGRESQL = f"SELECT pg_advisory_xact_lock({CLAIM_LOCK})"
 
 BUSY_SECONDS = 10.0

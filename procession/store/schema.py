@@ -93,6 +93,7 @@ event = Table(
     Column("origin_id", Id),  # the processing whose script emitted it
     Column("depth", Integer, nullable=False, server_default="0"),  # how many events led to it, one out of the other
     Column("taken", Integer, nullable=False, server_default="0"),  # 1: a task took it, when it came or later
+    Column("alone", Text),  # limit of one that each of its processings takes for itself
     Index("ix_event_name", "name", "id"),  # events of one name, newest first
     # events that no task took, newest first
     Index(
@@ -650,6 +651,66 @@ delivery = Table(  # what is to be sent out, written in the transaction of the c
     # the next ones
     Index("ix_delivery_due", "due_at", sqlite_where=text("due_at IS NOT NULL")),
     Index("ix_delivery_processing", "processing_id"),  # those of one processing
+    sqlite_autoincrement=True,
+)
+
+tombstone = Table(  # a cancel that came before its event; its key is taken in `event_key`, by the event 0
+    "tombstone",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # an event that comes later than that is not cancelled
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
+    Column("event_id", Id),  # the event that came, and was cancelled
+    PrimaryKeyConstraint("name", "key"),
+    Index("ix_tombstone_until", "until_at"),  # those that have served
+    sqlite_with_rowid=False,
+)
+
+bridge = Table(  # what went over each bridge
+    "bridge",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("taken", BigInteger, nullable=False, server_default="0"),  # messages that became events
+    Column("repeats", BigInteger, nullable=False, server_default="0"),  # that were known
+    Column("cancels", BigInteger, nullable=False, server_default="0"),  # that cancelled
+    Column("refused", BigInteger, nullable=False, server_default="0"),
+    Column("sent", BigInteger, nullable=False, server_default="0"),  # that the broker has confirmed
+    Column("last_in_at", BigInteger),
+    Column("last_out_at", BigInteger),
+)
+
+bridge_link = Table(  # a connection of a bridge, or the wish for one: one row for each process and direction
+    "bridge_link",
+    metadata,
+    Column("bridge", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # host:pid
+    Column("way", Text, nullable=False),  # in or out
+    Column("url", Text),  # of the broker
+    Column("since", BigInteger, nullable=False),  # it is connected since then, or is not
+    Column("connected", Integer, nullable=False),  # 1: it is
+    Column("problem", Text),  # why it is not
+    Column("seen_at", BigInteger, nullable=False),  # its process was there
+    PrimaryKeyConstraint("bridge", "way", "owner"),
+    CheckConstraint("way IN ('in', 'out')", name="way"),
+)
+
+outbox = Table(  # a message that is to be published, written in the transaction of the change that it tells of
+    "outbox",
+    metadata,
+    _id(),
+    Column("bridge", Text, nullable=False),
+    Column("processing_id", Id, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("key", Text),  # of the event, as correlation id
+    Column("body", Text, nullable=False),  # JSON
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),  # the next try; null: it was given up
+    Column("tries", Integer, nullable=False, server_default="0"),  # that the broker has refused
+    Column("problem", Text),  # why the broker refused it
+    Index("ix_outbox_bridge", "bridge", "id"),  # the next ones
     sqlite_autoincrement=True,
 )
 

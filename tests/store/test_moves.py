@@ -226,8 +226,8 @@ def test_nothing_but_moves_writes_a_state() -> None:
     assert len(found.pop("commands/endings.py")) == 1, "what is told to a callback"
     assert set(found) == {"store/moves.py", "commands/birth.py"}, found
     birth = (PACKAGE / "commands/birth.py").read_text()
-    assert birth.count("State.SKIPPED if skipped else State.WAITING") == 1
-    assert birth.count('State.SKIPPED if skipped or (trial and plan.kind == "results") else State.PENDING') == 1
+    assert birth.count("ended[0] if ended else State.WAITING") == 1
+    assert birth.count("ended[0] if ended else State.SKIPPED if passed else State.PENDING") == 1
     assert len(found["commands/birth.py"]) == 2
 
 

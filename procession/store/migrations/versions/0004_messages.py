@@ -17,6 +17,7 @@ def upgrade() -> None:
     _columns()
     _variable_sets()
     _causes()
+    _bridges()
 
 
 def _causes() -> None:
@@ -43,6 +44,7 @@ def _causes() -> None:
 
 
 def _columns() -> None:
+    op.add_column("event", sa.Column("alone", sa.Text()))
     op.add_column("attempt", sa.Column("cause", sa.Text()))
     op.add_column("processing", sa.Column("description", sa.Text()))
     op.add_column("processing", sa.Column("variables", sa.Text()))
@@ -79,3 +81,59 @@ def _variable_sets() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_variable_set_task", "variable_set", ["task", "id"])
+
+
+def _bridges() -> None:
+    op.create_table(
+        "bridge",
+        sa.Column("name", sa.Text(), nullable=False),
+        *(
+            sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+            for name in ("taken", "repeats", "cancels", "refused", "sent")
+        ),
+        sa.Column("last_in_at", sa.BigInteger()),
+        sa.Column("last_out_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bridge")),
+    )
+    op.create_table(
+        "bridge_link",
+        sa.Column("bridge", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text()),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("connected", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text()),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("way IN ('in', 'out')", name=op.f("ck_bridge_link_way")),
+        sa.PrimaryKeyConstraint("bridge", "way", "owner", name=op.f("pk_bridge_link")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("bridge", sa.Text(), nullable=False),
+        sa.Column("processing_id", ID, nullable=False),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text()),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger()),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("problem", sa.Text()),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_outbox_bridge", "outbox", ["bridge", "id"])
+    op.create_table(
+        "tombstone",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("event_id", ID),
+        sa.PrimaryKeyConstraint("name", "key", name=op.f("pk_tombstone")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_tombstone_until", "tombstone", ["until_at"])

@@ -1,0 +1,133 @@
+"""Sender: what the outbox holds is published, in its order, and goes when the broker has confirmed it.
+
+In: rows of the outbox. Out: messages, each with a receipt that is waited for. Always: sent at least once, under one
+name; of one processing in order; by one process at a time. What the broker refuses waits, and with it what comes after
+it of the same processing; after the last try it is given up, and people are told.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+from procession.bridges.connection import SEND_WITHIN, Connection, Lost
+from procession.bridges.frames import write
+from procession.bridges.line import LOOK, Line
+from procession.bridges.sole import Sole
+from procession.commands.messages import Notice, note
+from procession.errors import ProcessionError
+from procession.model.bridge import BridgePlan
+from procession.model.delivery import TRIES, next_try
+from procession.model.message import MAX_TEXT
+from procession.project import Project
+from procession.store import bridges
+from procession.store.bridges import Outgoing
+
+MOST = 200
+"""Messages that are on their way at a time."""
+READ = 2_000
+"""Messages that are looked through for such as may be sent now."""
+
+
+class Sender(Line):
+    """What goes out over one bridge."""
+
+    way = "out"
+
+    def __init__(self, project: Project, plan: BridgePlan) -> None:
+        super().__init__(project, plan)
+        self._sole = Sole(project, plan.name)
+
+    def may(self) -> bool:
+        """Only one publishes at a time; the others look now and then whether it has left."""
+        return self._sole.take()
+
+    def let_go(self) -> None:
+        """Another one may publish."""
+        self._sole.release()
+
+    def serve(self, connection: Connection) -> None:
+        """Publish what there is until it is enough."""
+        while not self.enough.is_set():
+            if not self._sole.take():
+                return
+            self.look()
+            found = self._next()
+            if found:
+                self.publish(connection, found)
+            elif connection.receive(LOOK) is not None:
+                continue
+
+    def _next(self) -> list[Outgoing]:
+        """What may be sent now: of a processing nothing behind what waits for another try."""
+        try:
+            with self.project.store.read() as tx:
+                found = bridges.pending(tx, self.plan.name, READ)
+        except ProcessionError as error:
+            self.standing.here()
+            raise Lost(f"the outbox cannot be read: {error}") from None
+        now, late, due = self.project.now(), set[int](), list[Outgoing]()
+        for each in found:
+            if each.processing_id in late or each.due_at is None or each.due_at > now:
+                late.add(each.processing_id)
+            else:
+                due.append(each)
+        return due[:MOST]
+
+    def publish(self, connection: Connection, found: Sequence[Outgoing]) -> None:
+        """Send these and wait for their receipts; those that come are believed, whatever happens to the others."""
+        names = {self._name(each): each for each in found}
+        confirmed: list[int] = []
+        try:
+            connection.send_all([self._written(name, each) for name, each in names.items()])
+            until = time.monotonic() + SEND_WITHIN
+            while len(confirmed) < len(found):
+                frame = connection.receive(until - time.monotonic())
+                if frame is not None and frame.command == "RECEIPT":
+                    if (each := names.get(frame.headers.get("receipt-id", ""))) is not None:
+                        confirmed.append(each.id)
+                elif time.monotonic() > until:
+                    raise Lost(f"the broker confirms nothing for {SEND_WITHIN:g} s")
+        except Lost as error:
+            self._refused(names.get(error.receipt or ""), str(error))
+            raise
+        finally:
+            self._confirmed(confirmed)
+
+    def _confirmed(self, ids: Sequence[int]) -> None:
+        if ids:
+            with self.project.store.begin() as tx:
+                bridges.sent(tx, ids)
+                bridges.count(tx, self.plan.name, self.project.now(), sent=len(ids))
+
+    def _refused(self, which: Outgoing | None, problem: str) -> None:
+        """The broker said which one it does not take; without that nothing is known of any."""
+        if which is None:
+            return
+        seconds = next_try(which.tries + 1, random.random)
+        due = None if seconds is None else self.project.now() + int(seconds * 1e6)
+        with self.project.store.begin() as tx:
+            bridges.refused(tx, which.id, problem, due)
+            if due is None:
+                said = f"a message to {which.destination} was refused {TRIES} times and is given up: {problem}"
+                told = Notice("bridge", self.plan.name, said[:MAX_TEXT], processing_id=which.processing_id)
+                note(self.project, tx, [told])
+
+    def _name(self, each: Outgoing) -> str:
+        """By which a receiver knows a message that comes again."""
+        return f"{self.project.installation.key}-{each.id}"
+
+    def _written(self, name: str, each: Outgoing) -> bytes:
+        """Without a content-length, so that brokers take it for text."""
+        headers = {
+            "destination": each.destination,
+            "receipt": name,
+            "persistent": "true",
+            "content-type": "application/json",
+            "procession-id": name,
+            "amqp-message-id": name,
+        }
+        if each.key is not None:
+            headers["correlation-id"] = each.key
+        return write("SEND", headers, each.body.encode())

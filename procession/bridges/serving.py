@@ -1,0 +1,71 @@
+"""All bridges of a project, beside a launcher or in a process of their own.
+
+In: a project. Out: for each bridge of its files the threads that serve it. Always: when the files change, so do the
+bridges: what is gone is stopped, what is new begins, what has changed begins anew, and what has not is left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from procession.bridges.line import FILES_EVERY, Line
+from procession.bridges.receiver import Receiver
+from procession.bridges.sender import Sender
+from procession.errors import ProcessionError
+from procession.model.bridge import BridgePlan
+from procession.project import Project
+
+log = logging.getLogger("procession")
+
+
+class Bridges:
+    """Threads from `start` to `stop`, with projects of their own; `only` is the one bridge that is served."""
+
+    def __init__(self, project: Project, only: str | None = None) -> None:
+        self._project = project
+        self._only = only
+        self._lines: dict[str, tuple[BridgePlan, list[Line]]] = {}
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="bridges")
+
+    def start(self) -> None:
+        """Serve, and go with the files."""
+        self.follow()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more; what is unacknowledged or unsent stays where it is."""
+        self._enough.set()
+        self._thread.join()
+        self._end(list(self._lines))
+        self._project.close()
+
+    def follow(self) -> None:
+        """Serve what the files say now."""
+        wanted = {p.name: p for p in self._project.settings.bridges if self._only in (None, p.name)}
+        self._end([name for name, (plan, _) in self._lines.items() if wanted.get(name) != plan])
+        for name, plan in wanted.items():
+            if name not in self._lines:
+                kinds = [kind for kind, is_wanted in ((Receiver, plan.subscribe), (Sender, plan.publish)) if is_wanted]
+                lines: list[Line] = [kind(self._project.beside(), plan) for kind in kinds]
+                self._lines[name] = plan, lines
+                for line in lines:
+                    line.start()
+
+    def _run(self) -> None:
+        while not self._enough.wait(FILES_EVERY):
+            try:
+                self._project.refresh(lenient=True)
+                self.follow()
+            except ProcessionError as error:
+                log.warning("the bridges stay as they are: %s", error)
+            except Exception:  # whatever it is: those that serve go on
+                log.exception("the bridges stay as they are")
+
+    def _end(self, names: list[str]) -> None:
+        ending = [line for name in names for line in self._lines.pop(name)[1]]
+        for line in ending:
+            line.stop()
+        for line in ending:
+            line.join()
