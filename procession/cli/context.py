@@ -43,12 +43,12 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
 
 LOOKING = frozenset(
     {"status", "tasks", "doctor", "messages", "causes", "settings", "locks", "launchers", "stats", "books", "events",
-     "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries"}
+     "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries", "bridges"}
 )  # fmt: skip
 """Commands that only look."""
 APART = frozenset(
-    {"up", "launcher", "web", "run", "check", "shell", "backup", "export", "import", "token", "user", "login", "audit",
-     "batches"}
+    {"up", "launcher", "web", "bridge", "run", "check", "shell", "backup", "export", "import", "token", "user", "login",
+     "audit", "batches"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
 THROUGH = frozenset({"drain", "maintenance", "undrain"})

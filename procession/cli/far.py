@@ -258,6 +258,13 @@ def _tasks(client: Client, values: Values) -> None:
         _say(values, client.tasks(), facts.rows("name", "group", "on", "at_once", "paused"))
 
 
+def _cancel_key(client: Client, values: Values) -> None:
+    found = client.cancel_key(values["event"], values["key"], values["reason"])
+    _say(values, found, facts.text)
+    if found["state"] == "too_late":
+        sys.exit(Refused.exit_code)
+
+
 ASK: dict[str, Callable[[Client, Values], None]] = {
     "retry": _act("retry", step="step_name"),
     "restart": _act("restart", step="step_name", code="code", priority="priority", fresh="fresh"),
@@ -305,6 +312,9 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "undrain": _ask("undrain", facts.rows("name", "host", "state"), name="name", reason="reason"),
     "give-up": _ask("give-up", facts.text, name="name", reason="reason"),
     "batches": _batches,
+    "bridges": _ask("bridges", facts.rows("name", "state", "taken", "refused", "sent", "waiting", "problem")),
+    "republish": _ask("republish", facts.fields, name="name"),
+    "cancel-key": _cancel_key,
     "refused": _ask("refused", facts.rows("id", "at", "source", "name", "reason", "raw"), limit="limit",
                     cursor="before"),
     "audit": _ask("audit", facts.rows("id", "at", "by", "via", "verb", "subject", "outcome", "problem"), by="by",

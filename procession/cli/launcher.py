@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from procession import present
+from procession.cli.bridges import bridging
 from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.serving import check_host, serve, told_left
 from procession.cli.table import age, bar, clean, many, state, table
@@ -21,8 +25,9 @@ from procession.project import Project
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
 @port_option
 @click.option("--no-web", is_flag=True, help="Without the HTTP API; programs and people then use this machine's files.")
+@click.option("--no-bridges", is_flag=True, help="Without the bridges to brokers; see: procession bridge.")
 @set_option
-def up_command(quiet: bool, port: int | None, no_web: bool, options: tuple[str, ...]) -> None:
+def up_command(quiet: bool, port: int | None, no_web: bool, no_bridges: bool, options: tuple[str, ...]) -> None:
     """Serve this project: discover, start, retry, settle, answer. Ctrl-C leaves scripts running; 'up' again takes them
     up."""
     check_host("up")
@@ -31,8 +36,15 @@ def up_command(quiet: bool, port: int | None, no_web: bool, options: tuple[str, 
             project,
             lambda: _greet(project),
             quiet=quiet,
-            beside=lambda: web(project, port, wanted=not no_web),
+            beside=lambda: _beside(project, port, no_web=no_web, no_bridges=no_bridges),
         )
+
+
+@contextmanager
+def _beside(project: Project, port: int | None, *, no_web: bool, no_bridges: bool) -> Iterator[None]:
+    """What runs along: the web server, and the bridges."""
+    with web(project, port, wanted=not no_web), bridging(project, wanted=not no_bridges):
+        yield
 
 
 def _greet(project: Project) -> None:

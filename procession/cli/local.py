@@ -15,6 +15,7 @@ LOCAL = {
     "export": "it writes a file on this machine",
     "import": "it fills the database from a file of this machine, while nobody uses it",
     "web": "it starts a server on this machine",
+    "bridge": "it starts a process on this machine",
     "launcher": "it starts a launcher on this machine",
     "acquire": "it is for scripts, which have the lock of their own attempt",
     "release-lock": "it is for scripts, which have the lock of their own attempt",

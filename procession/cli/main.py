@@ -28,6 +28,9 @@ COMMANDS = {
     "Serve": {
         "up": ("launcher", "Serve this project: discover, start, retry. Ctrl-C leaves scripts running."),
         "launcher": ("hosts", "Serve this project from another place or host: the launcher alone, for these queues."),
+        "bridges": ("bridges", "The bridges to brokers: how each stands, and what went over it."),
+        "bridge": ("bridges", "Serve one bridge in a process of its own; 'up' serves all of them."),
+        "republish": ("bridges", "Publish again what a broker has refused too often."),
         "web": ("web", "Only the HTTP API, in a process of its own; 'up' has one inside."),
         "launchers": ("hosts", "Who serves this project, on which hosts, and what each does."),
         "drain": ("hosts", "Let a launcher start nothing new, wherever it runs."),
@@ -105,6 +108,7 @@ COMMANDS = {
         "retry": ("acting", "Give the failed step of a processing another attempt."),
         "restart": ("acting", "Run again what has ended, from a step on or as a new version."),
         "cancel": ("acting", "Cancel a processing; what runs of it is ended."),
+        "cancel-key": ("bridges", "Cancel an event by its name and key, whether it has come or not."),
         "hold": ("acting", "Let nothing more of it start until it is released; it keeps its place."),
         "release": ("acting", "Let what is held go on."),
         "run-now": ("acting", "Wait for no moment: start as soon as there is room."),

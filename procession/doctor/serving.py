@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from procession.commands import bridges
 from procession.doctor.finding import Finding, ok, some, warning, wrong
 from procession.project import HEARD_WITHIN, Project
 from procession.store import launchers, processings
@@ -20,6 +21,7 @@ def examine(project: Project, full: bool) -> Iterator[Finding]:
         rows = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
         yield _launcher(project, tx, rows)
         yield _foreground(project, tx)
+    yield from _bridges(project)
 
 
 def _definitions(project: Project) -> Iterator[Finding]:
@@ -30,6 +32,22 @@ def _definitions(project: Project) -> Iterator[Finding]:
         yield warning("definitions", some(list(warnings)), "see: procession check")
     if not project.file_problem and not warnings:
         yield ok("definitions", "without a mistake, and in force")
+
+
+def _bridges(project: Project) -> Iterator[Finding]:
+    """A broker that is away, a bridge that nobody serves, messages that a broker does not take."""
+    found = bridges.list_all(project)
+    for each in found:
+        if each.state == "away":
+            yield warning(f"bridge {each.name}", f"not connected: {each.problem}", "it is tried again by itself")
+        elif each.state == "unserved":
+            advice = "start it: procession up, or procession bridge " + each.name
+            yield warning(f"bridge {each.name}", "no process serves it", advice)
+        if each.given_up:
+            advice = f"when its broker takes them: procession republish {each.name}"
+            yield warning(f"bridge {each.name}", f"{each.given_up} messages were given up", advice)
+    if found and all(each.state == "connected" and not each.given_up for each in found):
+        yield ok("bridges", f"{len(found)} connected")
 
 
 def _launcher(project: Project, tx: Tx, rows: list[Any]) -> Finding:

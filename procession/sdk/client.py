@@ -26,6 +26,7 @@ from procession.sdk import script
 from procession.sdk.access import Access
 from procession.sdk.acting import Acting
 from procession.sdk.asking import Json
+from procession.sdk.bridging import Bridging
 from procession.sdk.instances import Instances
 from procession.sdk.looking import Looking
 from procession.sdk.remote import Remote
@@ -37,7 +38,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between two looks at what is waited for, at first and at last."""
 
 
-class Client(Looking, Acting, Steering, Instances, Access):
+class Client(Looking, Acting, Steering, Bridging, Instances, Access):
     """A way to one project; close it, or use it in a ``with`` block."""
 
     def __init__(
