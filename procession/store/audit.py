@@ -18,6 +18,8 @@ from procession.store.dialect import Given, upsert
 
 _t, _a = schema.audit, schema.answer
 
+PIECE = 5_000
+"""Lines of the audit that are forgotten at once: the oldest by their ids, so that no index of moments is needed."""
 _ROW = {
     "at": BigInteger(), "by": Text(), "via": Text(), "origin": Text(), "token": Text(), "verb": Text(),
     "subject": Text(), "asked": Text(), "before": Text(), "after": Text(), "outcome": Text(), "problem": Text(),
@@ -96,6 +98,11 @@ def remove_answers(tx: Tx, before: int) -> int:
     return tx.run(_REMOVE, before=before).rowcount
 
 
+def remove_old(tx: Tx, before: int) -> bool:
+    """Forget the oldest lines, as far as they are from before this moment; True if there may be more of them."""
+    return tx.run(_FORGET, before=before, n=PIECE).rowcount == PIECE
+
+
 def _param(name: str, kind: Any = Text) -> Any:
     return bindparam(name, type_=kind())
 
@@ -111,4 +118,8 @@ _SAME = (_a.c.caller == _param("caller"), _a.c.key == _param("key"))
 _FIND = Statement(lambda _: select(_a).where(*_SAME))
 _TAKE = Statement(_take)
 _SET = Statement(lambda _: update(_a).values(status=_param("status", Integer), body=_param("body")).where(*_SAME))
+_OLDEST = select(_t.c.id, _t.c.at).order_by(_t.c.id).limit(_param("n", Integer)).subquery()
+_FORGET = Statement(
+    lambda _: delete(_t).where(_t.c.id.in_(select(_OLDEST.c.id).where(_OLDEST.c.at < _param("before", BigInteger))))
+)
 _REMOVE = Statement(lambda _: delete(_a).where(_a.c.at < _param("before", BigInteger)))

@@ -13,7 +13,7 @@ from procession.commands import debug, disk, messages, processings, reasons, ste
 from procession.commands.disk import preview
 from procession.errors import NotFound, Refused, StorageFull
 from procession.flow import cleaning
-from procession.store import settings, tallies
+from procession.store import audit, settings, tallies
 from procession.workdir import ENTERED, hold
 from tests.flow.driven import Driven
 
@@ -117,6 +117,22 @@ def test_it_cleans_and_forgets_on_postgresql_as_well(postgres_url: str, drive: D
     d.turn()
     assert reasons.why(d.project, waits).code == "too_much_disk"
     assert disk.look(d.project).standing.used > 100_000
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_old_lines_of_the_audit_go_with_old_rows_and_the_younger_stay(
+    drive: Drive, database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PIECE", 3)
+    d = drive(ONE, database=request.getfixturevalue("postgres_url") if database == "postgresql" else None)
+    line = {"by": "ann", "via": "cli", "verb": "retry", "asked": "{}", "outcome": "done"}
+    day = 86_400_000_000
+    with d.project.store.begin() as tx:
+        audit.add(tx, [{**line, "at": d.project.now() - days * day} for days in (9, 8, 7, 6, 5, 4, 3, 1, 0)])
+    d.after(6)
+    d.after(60)
+    with d.project.store.read() as tx:
+        assert len(audit.page(tx, before=None, limit=100)) == 2, "[work] keep.rows is two days"
 
 
 def test_a_key_outlives_its_event(drive: Drive) -> None:
