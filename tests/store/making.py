@@ -111,7 +111,7 @@ def born(
         tx,
         [
             {"id": i, "name": "e", "key": None, "title": "", "params": "{}", "source": "s", "created_at": NOW,
-             "last_seen_at": NOW, "origin_id": None, "depth": 0, "taken": 1}
+             "last_seen_at": NOW, "origin_id": None, "depth": 0, "taken": 1, "alone": None}
             for i in event_ids
         ],
     )  # fmt: skip

@@ -60,7 +60,7 @@ def test_text_is_stored_and_found_as_it_is(store: Store, value: str) -> None:
 
     key = value or "-"
     row = {"id": 0, "name": "e", "key": key, "title": value, "params": f"[{len(value)}]", "source": value,
-           "created_at": 1, "last_seen_at": 1, "origin_id": None, "depth": 0, "taken": 0}  # fmt: skip
+           "created_at": 1, "last_seen_at": 1, "origin_id": None, "depth": 0, "taken": 0, "alone": None}  # fmt: skip
     with store.begin() as tx:
         (row["id"],) = tx.reserve_ids("event", 1)
         events.add(tx, [row])
@@ -195,7 +195,7 @@ def test_a_row_that_the_database_refuses_is_a_store_error_and_changes_nothing(st
 
     before = dump(store)
     row = {"id": 1, "name": "e", "key": None, "title": "", "params": "{}", "source": "", "created_at": 1,
-           "last_seen_at": 1, "origin_id": None, "depth": 0, "taken": 0}  # fmt: skip
+           "last_seen_at": 1, "origin_id": None, "depth": 0, "taken": 0, "alone": None}  # fmt: skip
     with pytest.raises(StoreError) as refused, store.begin() as tx:
         events.add(tx, [row, row])
     assert "\n" not in str(refused.value)

@@ -10,7 +10,7 @@ from tests.store.making import NOW, born, dump
 
 def row(event_id: int, key: str | None = None, **fields: object) -> dict[str, object]:
     base = {"id": event_id, "name": "e", "key": key, "title": "", "params": "{}", "source": "s", "created_at": NOW,
-            "last_seen_at": NOW, "origin_id": None, "depth": 0, "taken": 0}  # fmt: skip
+            "last_seen_at": NOW, "origin_id": None, "depth": 0, "taken": 0, "alone": None}  # fmt: skip
     return {**base, **fields}
 
 
