@@ -196,13 +196,14 @@ def _logs(client: Client, values: Values) -> None:
         raise Invalid(f"{what[:60]!r} is no id of a processing; write its number, or a task and the key of an instance")
     else:
         pid, step = client.status(what, step)["id"], None
+    framework = values["framework"]
     if values["following"]:
-        for text in client.log(pid, step, attempt):
+        for text in client.log(pid, step, attempt, framework):
             tail.write(text.encode())
         return
     offset, size = 0, 1
     while offset < size:
-        found = client.logs(pid, step, attempt, offset, 1 << 20)
+        found = client.logs(pid, step, attempt, offset, 1 << 20, framework)
         step, attempt, size = found["step"], found["attempt"], found["size"]
         if found["next"] == offset:
             return

@@ -30,10 +30,12 @@ from procession.project import Project
     help="Go on until the step ends; without STEP, through all steps until the processing ends.",
 )
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
+@click.option("--framework", is_flag=True, help="What the driver of a reduction did, instead of its script's output.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(
-    what: str | None, step: str | None, attempt: int | None, following: bool, lines: int | None, system: bool
-) -> None:
+    what: str | None, step: str | None, attempt: int | None, following: bool, lines: int | None, framework: bool,
+    system: bool,
+) -> None:  # fmt: skip
     """What a script printed (standard output and standard error, in order), or with --system what Procession did.
 
     Of an instance: TASK KEY.
@@ -43,7 +45,7 @@ def logs_command(
         if what is not None and not system:
             key = None if what.isdecimal() else step
             processing_id, step = which(project, what, key), None if key is not None else step
-        if following and processing_id is not None and step is None and attempt is None and not system:
+        if following and processing_id is not None and step is None and attempt is None and not (system or framework):
             follow_all(lambda: processings.get(project, processing_id), project.var)
             return
         if system:
@@ -53,7 +55,7 @@ def logs_command(
                 "say which processing: procession logs ID [STEP], or --system for Procession's own log"
             )
         else:
-            path = logs.path_of(project, processing_id, step, attempt)
+            path = logs.path_of(project, processing_id, step, attempt, framework=framework)
             ended = _has_ended(project, processing_id, step)
         position = tail(path, lines)
         if following:

@@ -19,6 +19,8 @@ from procession.model.states import PROCESSING
 from procession.project import Project
 from procession.supervise import logs
 
+FRAMEWORK = "framework.log"
+"""Beside the log of an attempt of a reduction: what its driver did."""
 MOST = 1 << 20
 """Bytes of the largest slice."""
 
@@ -43,11 +45,26 @@ class Slice:
     text: str
 
 
-def path_of(project: Project, processing_id: int, step_name: str | None = None, attempt: int | None = None) -> Path:
-    """Where the log of an attempt is: the latest of the step that matters, if nothing else is said."""
+def path_of(
+    project: Project, processing_id: int, step_name: str | None = None, attempt: int | None = None,
+    *, framework: bool = False,
+) -> Path:  # fmt: skip
+    """Where the log of an attempt is: the latest of the step that matters, if nothing else is said. `framework`: what
+    the driver of a reduction did, instead of what its script printed."""
     found = processings.get(project, processing_id)
     step, number = _attempt(found, step_name, attempt)
-    return project.var.attempt(processing_id, step.ordinal, step.name, number) / "log"
+    return _path(project, found, step, number, framework=framework)
+
+
+def _path(project: Project, found: Processing, step: Step, number: int, *, framework: bool) -> Path:
+    directory = project.var.attempt(found.id, step.ordinal, step.name, number)
+    path = directory / (FRAMEWORK if framework else "log")
+    if framework and not path.exists() and (directory / "log").exists():
+        raise NotFound(
+            f"step {step.name} of processing {found.id} has no framework log: it is no reduction, or did not begin; "
+            f"see: procession logs {found.id} {step.name}"
+        )
+    return path
 
 
 def has_ended(found: Processing, step: Step) -> bool:
@@ -56,13 +73,14 @@ def has_ended(found: Processing, step: Step) -> bool:
 
 
 def read(
-    project: Project, processing_id: int, step_name: str | None, attempt: int | None, offset: int, limit: int
-) -> Slice:
-    """A slice of the log of an attempt; a negative offset counts from its end."""
+    project: Project, processing_id: int, step_name: str | None, attempt: int | None, offset: int, limit: int,
+    *, framework: bool = False,
+) -> Slice:  # fmt: skip
+    """A slice of the log of an attempt; a negative offset counts from its end. `framework`: as in `path_of`."""
     found = processings.get(project, processing_id)
     step, number = _attempt(found, step_name, attempt)
     ended = has_ended(found, step) or number < step.attempts[-1].number
-    path = project.var.attempt(processing_id, step.ordinal, step.name, number) / "log"
+    path = _path(project, found, step, number, framework=framework)
     return _slice(path, offset, limit, (processing_id, step.name, number), ended=ended)
 
 

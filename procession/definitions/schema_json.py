@@ -37,6 +37,8 @@ _MODELS: dict[str, type[schema.Table]] = {
     "results": schema.ResultsTable,
 }
 """Heading in toml.md → what reads the keys under it."""
+SHARED = ("Options of a step", "reduce")
+"""Headings under which keys of several tables are explained."""
 _QUANTITY = {"type": ["string", "number"]}
 _COMMAND = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
@@ -45,6 +47,8 @@ _SHAPES: dict[str, Any] = {
     "uses": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object"}]},
     "when": {"type": ["string", "object"]},
     "where": {"type": ["string", "object"]},
+    "skip_when": {"type": ["string", "object"]},
+    "input": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]},
     "steps": {"type": "array", "minItems": 1, "items": {"anyOf": [*_COMMAND["anyOf"], {"$ref": "#/$defs/StepTable"}]}},
     "defaults": {"$ref": "#/$defs/Options"},
     "variables": {"type": "object", "additionalProperties": {"anyOf": [{"$ref": "#/$defs/VariableTable"}, {}]}},
@@ -66,7 +70,7 @@ def make(reference: str) -> dict[str, Any]:
             defs.setdefault(name, inner)
         defs[model.__name__] = made
         for key, shape in made["properties"].items():
-            said = meanings.get(heading, {}).get(key) or meanings["Options of a step"].get(key)
+            said = next((found for h in (heading, *SHARED) if (found := meanings.get(h, {}).get(key))), None)
             made["properties"][key] = _plain(key, shape, model)
             if said:
                 made["properties"][key]["description"] = said

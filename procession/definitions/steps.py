@@ -93,16 +93,16 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
     more: dict[str, Any] = {"needs": table.needs, "when": table.when, "on_error": table.on_error or "fail"}
     if "wait" in table.written():
         return _waiting(table, place, options, more)
-    if "function" in table.written():
-        return _calling(table, place, options, more, around)
     if "reduce" in table.written():
         return _reducing(table, place, options, more, around)
+    if "function" in table.written():
+        return _calling(table, place, options, more, around)
     for key in NOT_WITHOUT_REDUCE:
         if key in table.written():
             place.at(key).error('is for a reduction: { reduce = "reduce.py", input = "{path}", ... }')
     if "on_error" in table.written():
         place.at("on_error").error('is for a step that waits: { wait = "children", on_error = "ignore" }')
-    if not short and "run" not in raw:
+    if not short and not {"run", "wait", "reduce"} & raw.keys():
         place.error('has no command; write run = "...", function = "module.name" or reduce = "reduce.py"')
     python = _python(options, at_run, around)
     if "python" in options:

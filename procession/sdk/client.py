@@ -123,11 +123,14 @@ class Client(Looking, Acting, Steering, Bridging, Instances, Access):
             if cursor is None:
                 return
 
-    def log(self, id: int, step: str | None = None, attempt: int | None = None) -> Iterator[str]:
-        """What a script prints, from its beginning until its attempt has ended, as it comes."""
+    def log(
+        self, id: int, step: str | None = None, attempt: int | None = None, framework: bool = False
+    ) -> Iterator[str]:
+        """What a script prints, from its beginning until its attempt has ended, as it comes. With `framework` what the
+        driver of a reduction does."""
         offset, pause = 0, FIRST_LOOK
         while True:
-            found = self.logs(id, step, attempt, offset)
+            found = self.logs(id, step, attempt, offset, framework=framework)
             step, attempt, offset = found["step"], found["attempt"], found["next"]
             if found["text"]:
                 pause = FIRST_LOOK

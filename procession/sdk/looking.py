@@ -32,14 +32,17 @@ class Looking(Asking):
         return self._ask("changes", id=id, step=step)
 
     def logs(
-        self, id: int, step: str | None = None, attempt: int | None = None, offset: int = 0, limit: int = 65536
-    ) -> Json:
+        self, id: int, step: str | None = None, attempt: int | None = None, offset: int = 0, limit: int = 65536,
+        framework: bool = False,
+    ) -> Json:  # fmt: skip
         """A slice of what a script printed: ``text``, ``next`` (the offset to go on at), ``size``, ``ended``.
 
         Without a step it is the one that matters: failed, else running, else the latest. A negative `offset` counts
-        from the end. `limit` is in bytes.
+        from the end. `limit` is in bytes. With `framework` it is what the driver of a reduction did.
         """
-        return self._ask("logs", id=id, step=step, attempt=attempt, offset=offset, limit=limit)
+        return self._ask(
+            "logs", id=id, step=step, attempt=attempt, offset=offset, limit=limit, framework=framework
+        )  # fmt: skip
 
     def system_log(self, offset: int = 0, limit: int = 65536) -> Json:
         """A slice of what Procession itself did."""

@@ -85,7 +85,8 @@ def publish(options: argparse.Namespace, step_dir: str, own: deliver.Mark, extra
         with asking("the archive cannot be written"):
             carry(options.output, plan, own, options.overwrite, published, told)
     size = sum(file.size for file in plan.files.values())
-    left = {"output_dir": options.into, "files": len(plan.files), "bytes": size, "extra": reached}
+    left = {"inputs": options.inputs, "output_dir": options.into, "files": len(plan.files), "bytes": size}
+    left["extra"] = reached
     if options.output:
         left["archive"] = options.output
     deliver.append("OUTPUT", json.dumps(left))

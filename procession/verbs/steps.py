@@ -17,11 +17,13 @@ SLICE = 64 << 10
 @verb("logs", "read", "GET /processings/{id}/logs")
 def logs_(
     project: Project, caller: Caller, id: int, step: str | None = None, attempt: int | None = None,
-    offset: int = 0, limit: int = SLICE,
+    offset: int = 0, limit: int = SLICE, framework: bool = False,
 ) -> Any:  # fmt: skip
-    """What a script printed, from an offset on (negative: from the end); go on at 'next' until it has ended."""
+    """What a script printed, from an offset on (negative: from the end); go on at 'next' until it has ended. With
+    'framework' what the driver of a reduction did."""
     up_to("offset", offset, LARGEST, -LARGEST)
-    return present.log(logs.read(project, identity("id", id), step, attempt, offset, limit))
+    found = logs.read(project, identity("id", id), step, attempt, offset, limit, framework=framework)
+    return present.log(found)
 
 
 @verb("system-log", "operate", "GET /log")

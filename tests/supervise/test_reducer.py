@@ -32,6 +32,7 @@ def test_main_is_called_and_what_it_makes_lies_in_the_archive(reduction: Reducti
     assert reduction.log == f"reducing {reduction.params['path']}\n"
     outputs = contract.read_left(reduction.attempt, frozenset({"output"}), "", "").outputs
     archive = str(reduction.archive / "version-1")
+    assert outputs.pop("inputs") == [reduction.params["path"]]
     assert outputs == {"output_dir": str(reduction.into), "files": 1, "bytes": 10, "extra": [], "archive": archive}
 
 
