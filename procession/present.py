@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.logs import Slice
     from procession.commands.processings import Cancelled
     from procession.commands.settings import Held
+    from procession.commands.sources import Source
     from procession.commands.statistics import Durations, OfTask
     from procession.commands.tasks import Standing as OfOneTask
     from procession.commands.work import Beat, Claim
@@ -65,6 +66,8 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "errors": found.errors,
         "version": found.version,
         "priority": found.priority,
+        "source": found.source,
+        "experiment": found.experiment,
         "params": dict(found.params),
         "outputs": {name: dict(values) for name, values in (found.outputs or {}).items()},
         "result": None if found.result is None else {"mime": found.result[0], "size": found.result[1]},
@@ -438,6 +441,20 @@ def cause(found: Known, now: int) -> dict[str, Any]:
         "muted_until": _at(found.muted_until),
         "muted_by": found.muted_by,
         "note": found.note,
+    }
+
+
+def source(found: Source) -> dict[str, Any]:
+    """A source or an experiment, and what there is of it."""
+    return {
+        "kind": found.known.kind,
+        "name": found.known.name,
+        "parent": found.known.parent,
+        "first_at": _at(found.known.first_at),
+        "last_at": _at(found.known.last_at),
+        "processings": found.known.processings,
+        "waiting": found.known.waiting,
+        "paused": None if found.pause is None else pause(found.pause),
     }
 
 

@@ -46,6 +46,8 @@ class Project:
         """Where many threads submit events: what stores those that come at the same time together."""
         self.file_problem: str | None = None
         """Why the definition files could not be read when they changed last; the older ones stay in force."""
+        self.known_sources: dict[tuple[str, str], str | None] = {}
+        """Kind and name of sources and experiments that the database is known to have."""
         self._fingerprint: str | None = None
         self._options: tuple[str, ...] = ()
         self._own: Definitions | None = None

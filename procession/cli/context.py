@@ -42,8 +42,9 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
 
 
 LOOKING = frozenset(
-    {"status", "tasks", "doctor", "messages", "causes", "settings", "locks", "launchers", "stats", "books", "events",
-     "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries", "bridges"}
+    {"status", "tasks", "doctor", "messages", "causes", "sources", "settings", "locks", "launchers", "stats", "books",
+     "events", "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries",
+     "bridges"}
 )  # fmt: skip
 """Commands that only look."""
 APART = frozenset(

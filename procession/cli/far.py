@@ -221,9 +221,14 @@ def _disk(client: Client, values: Values) -> None:
 def _scope(client: Client, values: Values, verb: str) -> None:
     from procession.cli.settings import scope_of  # noqa: PLC0415
 
-    scope = scope_of(values["task"], values["group"], values["everything"])
+    scope = scope_of(values["task"], values["group"], values["everything"], values["source"])
     given: dict[str, Any] = {"reason": values["reason"], "mode": values.get("mode")}
-    given |= {"task": scope.task, "group": scope.group, "everything": values["everything"] or None}
+    given |= {
+        "task": scope.task,
+        "group": scope.group,
+        "source": scope.source,
+        "everything": values["everything"] or None,
+    }
     found = client.call(verb, {name: value for name, value in given.items() if value is not None})
     said = f"is paused ({found['value']})" if found["value"] else "goes on"
     _say(values, found, lambda _: click.echo(f"{scope.text} {said}"))
@@ -295,6 +300,8 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "mute": _ask("mute", facts.fields, signature="signature", span="span", reason="reason"),
     "unmute": _ask("unmute", facts.fields, signature="signature", reason="reason"),
     "tasks": _tasks,
+    "sources": _ask("sources", facts.rows("name", "parent", "processings", "waiting", "last_at", "paused"),
+                    kind="kind", limit="limit"),
     "pause": lambda client, values: _scope(client, values, "pause"),
     "resume": lambda client, values: _scope(client, values, "resume"),
     "set": lambda client, values: _set(client, values, valued=True),

@@ -48,6 +48,7 @@ COMMANDS = {
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
         "messages": ("messages", "What people should know: errors, failures, silence."),
         "read": ("messages", "Say that messages have been read."),
+        "sources": ("sources", "Where data come from, and which sources are paused."),
         "causes": ("causes", "Why processings have failed, one line for each cause."),
         "mute": ("causes", "Tell nobody of a cause."),
         "unmute": ("causes", "Tell people of a cause again."),

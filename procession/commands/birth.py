@@ -13,11 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 from procession.clock import moment
+from procession.commands import sources
 from procession.commands.choosing import Chooser, check_brought, first_run_of, group_of, run_of
 from procession.commands.endings import Ended, note_ends
 from procession.errors import Invalid
 from procession.model.chosen import Chosen
 from procession.model.command import Command
+from procession.model.origin import NOWHERE, Origin
 from procession.model.processing import unfold
 from procession.model.setting import Settings
 from procession.model.states import State
@@ -56,6 +58,7 @@ class Newborn:
     """A limit of one that it takes besides."""
     cancelled: str | None = None
     """Why it is born cancelled: its cancel came before it did."""
+    origin: Origin = NOWHERE
     id: int = 0
 
 
@@ -66,6 +69,9 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
     now = project.now()
     for each, new_id in zip(born, tx.reserve_ids("processing", len(born)), strict=True):
         each.id = new_id
+        if each.task.source or each.task.experiment:
+            each.origin = sources.origin(each.task, each.params, _given(project, each, now))
+    sources.note(project, tx, [each.origin for each in born])
     _choose(tx, born)
     set_now = settings.all_of(tx)
     ends = {each.id: end for each in born if (end := _ended(each, set_now))}
@@ -112,6 +118,8 @@ def _ended(born: Newborn, set_now: Settings) -> tuple[State, str] | None:
 def _skipped(born: Newborn, set_now: Settings) -> str | None:
     """Why it is born skipped, if it is."""
     pause = set_now.skipping(born.task.name, born.task.group)
+    if pause is None and (of_source := set_now.pause_of_source(born.origin.source)) and of_source.mode == "skip":
+        pause = of_source
     if pause is not None and born.launcher_id is None:
         return pause.sentence
     if born.task.skips(born.params):
@@ -133,14 +141,15 @@ def _rows(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     own, of_steps = _wants(project, born, now)
     first = {plan.ordinal: of_steps[plan.ordinal] for plan in born.task.steps if not plan.needs}
-    entry = Opening(own, {ordinal: text for ordinal, text in first.items() if text is not None})
+    entry = Opening(own, born.origin.source, {ordinal: text for ordinal, text in first.items() if text is not None})
     row = {
         "id": born.id, "event_id": born.event_id, "task": born.task.name, "definition_id": born.definition_id,
         "version": born.version, "state": str(ended[0] if ended else State.WAITING), "priority": born.rank,
         "launcher_id": born.launcher_id, "created_at": now, "due_at": None if ended else born.due_at,
         "finished_at": now if ended else None, "reason": ended[1] if ended else None, "origin_id": born.origin_id,
         "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
-        "callback": born.callback, "description": born.description or None,
+        "callback": born.callback, "source": born.origin.source, "experiment": born.origin.experiment,
+        "description": born.description or None,
         "variables": born.values.to_json() if born.values else None, "run_number": born.run, "run_group": born.group,
     }  # fmt: skip
     trial = born.values is not None and born.values.trial
@@ -160,6 +169,10 @@ def _rows(
     return row, steps
 
 
+def _given(project: Project, born: Newborn, now: int) -> Mapping[str, Any]:
+    return project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
+
+
 def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, str | None]]:
     """What the processing takes, and by ordinal what each step takes beside; Invalid where a name comes out unfit."""
     task = born.task
@@ -169,7 +182,7 @@ def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, s
         and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps)
     ):
         return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
-    given = project.given(born.id, str(project.var.files(born.id)), moment(now).date().isoformat(), born.key)
+    given = _given(project, born, now)
     values = _values(born)
 
     def name(template: str) -> str:
@@ -224,5 +237,6 @@ def check_parameters(
             raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None
     try:
         _wants(project, Newborn(0, key, params, 0, task, 0, alone=alone), now)
+        sources.origin(task, params, given)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None

@@ -21,6 +21,7 @@ from procession.model import wants
 from procession.model.admission import Capacity, Obstacle
 from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Processing, Step
+from procession.model.setting import Settings
 from procession.model.states import PROCESSING, State
 from procession.project import Project
 from procession.store import journal, launchers, locks, messages, processings, settings, tasks
@@ -213,6 +214,15 @@ class _Admission:
         self._project = project
         self._tx = tx
 
+    @cached_property
+    def _set_now(self) -> Settings:
+        return settings.all_of(self._tx)
+
+    def _of_source(self, processing: Processing) -> Obstacle | None:
+        """What keeps everything new of its source from beginning."""
+        pause = self._set_now.pause_of_source(processing.source) if processing.state is State.WAITING else None
+        return None if pause is None else Obstacle("paused", f"{pause.sentence}; to go on: {pause.resume}")
+
     def elsewhere(self, processing: Processing) -> Obstacle | None:
         """Where only a program elsewhere does what is next: what stands in its way, or that none has asked yet."""
         following = next((s for s in processing.steps if s.state in (State.READY, State.PENDING)), None)
@@ -221,7 +231,7 @@ class _Admission:
         choice = self._outside
         mine = [c for c in choice.found if c.processing_id == processing.id]
         found = next((o for c in mine if (o := choice.obstacles.get((c.processing_id, c.ordinal)))), None)
-        if found := found or (None if mine else room_pause(choice, processing)):
+        if found := found or (None if mine else self._of_source(processing) or room_pause(choice, processing)):
             return found
         last = following.attempts[-1] if following.attempts else None
         if last is not None and last.outcome == Outcome.VOID and last.worker is not None:
@@ -279,6 +289,8 @@ class _Admission:
                 return obstacle
         if any(c.processing_id == processing.id for c in choice.found):
             return Obstacle("starting", "nothing stands in its way; it starts with the launcher's next turn")
+        if of_source := self._of_source(processing):
+            return of_source
         if pause := room_pause(choice, processing):
             return pause
         earlier = processings.before(self._tx, processing.task, processing.id, processings.rank(processing))

@@ -83,8 +83,9 @@ def restart_anew(project: Project, tx: Tx, processing_id: int, who: Asked, how: 
 def bear_again(project: Project, tx: Tx, processing: Processing, standing: Standing, who: Asked, how: Anew) -> int:
     """Bear the next version; Refused or Invalid where it cannot be."""
     definition_id, task = _definition(tx, processing, standing, how)
-    pause = settings.all_of(tx).pause(task.name, task.group)
-    if pause is not None and pause.mode == "skip":
+    set_now = settings.all_of(tx)
+    pauses = (set_now.pause(task.name, task.group), set_now.pause_of_source(processing.source))
+    if pause := next((each for each in pauses if each is not None and each.mode == "skip"), None):
         raise Refused(f"{pause.sentence}, and what is born meanwhile is skipped; resume first")
     check_parameters(project, task, processing.params, processing.key, project.now())
     if how.recorded:

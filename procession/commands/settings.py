@@ -17,9 +17,9 @@ from procession.commands.events import unknown_task
 from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
 from procession.model.limits import limit_of
-from procession.model.setting import MODES, Setting, read_value, split_launcher_row
+from procession.model.setting import HOLD, MODES, Setting, read_value, split_launcher_row
 from procession.project import Project
-from procession.store import launchers, moves, settings, tasks
+from procession.store import launchers, moves, settings, sources, tasks
 from procession.store.database import Tx
 from procession.units import size
 
@@ -29,19 +29,24 @@ WHOLE = ("cpus", "memory", "gpus", "keep_free", "max_total")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is paused: a task, a group, or (with neither) the project."""
+    """What is paused: a task, a group, a source, or (with none of them) the project."""
 
     task: str | None = None
     group: str | None = None
+    source: str | None = None
 
     @property
     def row(self) -> str:
         """Name of the setting."""
+        if self.source:
+            return f"pause:source:{self.source}"
         return f"pause:task:{self.task}" if self.task else f"pause:group:{self.group}" if self.group else "pause"
 
     @property
     def text(self) -> str:
         """For people."""
+        if self.source:
+            return f"source {self.source}"
         return f"task {self.task}" if self.task else f"group {self.group}" if self.group else "the project"
 
 
@@ -49,6 +54,8 @@ def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
     """Let it start nothing; `mode` is one of `MODES`. Once more changes the mode and the reason."""
     if mode not in MODES:
         raise Invalid(f"{mode!r} is no way to pause; there are {', '.join(MODES)}")
+    if scope.source and mode != "skip":
+        mode = HOLD
     with project.store.begin() as tx:
         _check_scope(project, tx, scope)
         settings.put(tx, scope.row, mode, who.by, project.now(), who.reason)
@@ -140,6 +147,8 @@ def _check_scope(project: Project, tx: Tx, scope: Scope) -> None:
     if scope.task and scope.task not in names:
         raise NotFound(unknown_task(scope.task, sorted(set(names))))
     groups = sorted({*(t.group for t in tasks.current(tx).values()), *(plan.group for plan in watches)} - {""})
+    if scope.source and scope.source not in (known := sources.names(tx, "source")):
+        raise NotFound(_unknown("source", scope.source, known[:20]))
     if scope.group and scope.group not in groups:
         raise NotFound(_unknown("group", scope.group, groups))
 

@@ -425,6 +425,8 @@ class TaskTable(Options):
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     delay: Duration | None = None
     group: Name | None = None
+    source: Template | None = None
+    experiment: Template | None = None
     max_failures: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     expect: ExpectTable | None = None
     disk: Size | None = None

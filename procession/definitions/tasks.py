@@ -84,7 +84,8 @@ def _task(
     said = {
         key: value
         for key in ("every", "cron", "timezone", "catch_up", "where", "at_once", "uses", "priority", "delay", "group",
-                    "max_failures", "disk", "retention", "max_waiting", "inputs", "accept_scripts", "skip_when")
+                    "max_failures", "disk", "retention", "max_waiting", "inputs", "accept_scripts", "skip_when",
+                    "source", "experiment")
         if (value := getattr(table, key)) is not None
     }  # fmt: skip
     expect = None if table.expect is None else Expect(table.expect.at_least, table.expect.per)

@@ -182,7 +182,7 @@ def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:
         len(task.steps) == 1
         and bool(plan.function)
         and (plan.cpus, plan.memory, plan.gpus, plan.queue, plan.when) == (1.0, 0, 0, "", None)
-        and not (plan.labels or plan.uses or task.uses)
+        and not (plan.labels or plan.uses or task.uses or task.source)
         and "" in room.capacity.queues
         and not room.settings.at_once(task.name, task.at_once)
         and room.settings.pause(task.name, task.group) is None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from procession.flow.room import Room
 from procession.model import wants
 from procession.model.admission import Candidate, Obstacle, admit
+from procession.model.origin import beginning
 from procession.model.processing import Values, unfold
 from procession.model.sharing import charge, in_turn
 from procession.model.states import State
@@ -141,6 +142,7 @@ class _Reading:
         self._owned = owned
         self._only = only
         self._chosen: set[tuple[int, int]] = set()
+        self._paused = [beginning(name) for name in room.settings.paused_sources]
         self._limits: dict[str, int] = {}
         """Task → how many of its waiting processings are read at a time."""
         self._leaving = dict.fromkeys(leaving)
@@ -229,7 +231,10 @@ class _Reading:
 
     def _read(self, name: str, n: int, passing: Sequence[str]) -> list[processings.Waiting]:
         place, common = self._room.place, self._room.serves_common
-        return processings.waiting(self._tx, name, self._owned, n, passing, self._leaving, place, common=common)
+        paused = [] if self._owned is not None else self._paused
+        return processings.waiting(
+            self._tx, name, self._owned, n, passing, self._leaving, place, common=common, paused=paused
+        )
 
     def _is_elsewhere(self, name: str, definition_id: int) -> bool:
         """Do only programs elsewhere do what these processings begin with, and all that come after?"""

@@ -158,6 +158,10 @@ class Processing:
     """What its run is grouped by, such as the experiment."""
     cause: str | None = None
     """Failed: the signature of why."""
+    source: str | None = None
+    """Where its data come from."""
+    experiment: str | None = None
+    """What they belong to."""
 
     @property
     def values(self) -> Chosen:

@@ -25,7 +25,7 @@ MAX_VERSION = 2**31 - 1
 YEARS = range(1970, 3000)
 
 FIELDS = (
-    *("id", "task", "state", "step", "event", "key", "group", "version", "cause"),
+    *("id", "task", "state", "step", "event", "key", "group", "version", "cause", "source", "experiment"),
     *("after", "before", "ended-after", "ended-before", "reason", "param.NAME"),
 )
 
@@ -122,7 +122,7 @@ def _read_since(field: str, raw: str, negated: bool, now: datetime) -> Term:
 
 
 _READERS: dict[str, _Reader] = {
-    **dict.fromkeys(("task", "step", "event", "group", "cause"), _read_names),
+    **dict.fromkeys(("task", "step", "event", "group", "cause", "source", "experiment"), _read_names),
     **dict.fromkeys(("after", "before", "ended-after", "ended-before"), _read_since),
     "state": _read_states,
     "key": lambda field, raw, negated, now: Names(field, (_one(field, raw),), negated),

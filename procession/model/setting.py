@@ -1,6 +1,7 @@
 """Settings: what a person changes while it runs. They hold over the file until they are reset.
 
 A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
+``pause:source:LRMECS``,
 ``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``, ``gpus``, ``keep_free``,
 ``max_total``, and of one launcher ``launcher:NAME:cpus``, ``:workers``, ``:queues``, ``:mode`` and ``:stop``. A
 suspension after too many failures is a pause that Procession itself has set.
@@ -21,6 +22,8 @@ MODES = ("stop", "drain", "skip")
 """What a pause does: no step starts; begun processings go on and nothing new begins; new events are skipped."""
 
 
+HOLD = "hold"
+"""What a pause of a source does, if it does not skip: nothing new of it begins; what has begun goes on."""
 LAUNCHER_MODES = ("drain", "maintenance")
 """What a person may make of a launcher: nothing new starts; only the queue ``maintenance`` is served."""
 MAINTENANCE = "maintenance"
@@ -54,7 +57,8 @@ class Pause:
     def resume(self) -> str:
         """The command that ends it."""
         what, _, name = self.scope.partition(" ")
-        return "procession resume " + {"task": name, "group": f"--group {name}"}.get(what, "--all")
+        named = {"task": name, "group": f"--group {name}", "source": f"--source {name}"}
+        return "procession resume " + named.get(what, "--all")
 
     @property
     def sentence(self) -> str:
@@ -89,6 +93,16 @@ class Settings:
             for name, scope in scopes
             if (row := self.rows.get(name)) is not None and (group or not name.startswith("pause:group"))
         ]
+
+    def pause_of_source(self, source: str | None) -> Pause | None:
+        """What holds or skips what is new of this source, if anything does."""
+        row = None if source is None else self.rows.get(f"pause:source:{source}")
+        return None if row is None else Pause(f"source {source}", str(row.value), row.by, row.reason, row.at)
+
+    @property
+    def paused_sources(self) -> tuple[str, ...]:
+        """Names of the sources of which nothing new begins, held or skipped."""
+        return tuple(name.removeprefix("pause:source:") for name in self.rows if name.startswith("pause:source:"))
 
     @property
     def pauses(self) -> tuple[Pause, ...]:

@@ -201,6 +201,11 @@ class Task:
     skip_when: str | None = None
     """Condition on the event's parameters: where it holds, the processing is born skipped."""
 
+    source: str = ""
+    """Template: where the data of a processing come from."""
+    experiment: str = ""
+    """Template: what they belong to."""
+
     def accepts(self, event_name: str, params: Mapping[str, Any]) -> bool:
         """Is this event one for this task?"""
         return self.on == event_name and (self._where is None or self._where.holds(params, {}))

@@ -38,8 +38,8 @@ class Names:
 
     field: str
     """``task``, ``step`` (where it stands: a step that is ready, running, failed or cancelled), ``event``, ``key``,
-    ``group``, ``cause`` (the signature of why it has failed), or ``param.NAME`` (a text as it is, any other value as
-    JSON)."""
+    ``group``, ``source``, ``experiment``, ``cause`` (the signature of why it has failed), or ``param.NAME`` (a text as
+    it is, any other value as JSON)."""
     patterns: tuple[str, ...]
     negated: bool = False
 

@@ -66,12 +66,16 @@ class Opening:
     """What a waiting processing wants: from its first step to its last, and for the steps that it begins with."""
 
     uses: Uses = ()
+    source: str | None = None
+    """Where its data come from; with it the text begins (`model/origin.py`), for its name comes first."""
     steps: Mapping[int, str] | None = None
     """Ordinal → wants of a first step, as text; those that want nothing are left out."""
 
     def to_json(self) -> str | None:
         """As it is kept with the processing."""
         said: dict[str, object] = {}
+        if self.source is not None:
+            said["source"] = self.source
         if self.uses:
             said["uses"] = self.uses
         if self.steps:
@@ -96,7 +100,9 @@ def read_opening(text: str | None) -> Opening:
     if text is None:
         return Opening()
     raw = json.loads(text)
-    return Opening(_uses(raw.get("uses", ())), {int(o): each for o, each in raw.get("steps", {}).items()})
+    return Opening(
+        _uses(raw.get("uses", ())), raw.get("source"), {int(o): each for o, each in raw.get("steps", {}).items()}
+    )
 
 
 def together(*parts: Uses) -> Uses:

@@ -6,6 +6,8 @@ Denied; StoreBusy where the database is held by somebody else, and HostError whe
 
 from __future__ import annotations
 
+from typing import Literal
+
 from procession.sdk.asking import Asking, Json
 
 
@@ -69,6 +71,10 @@ class Looking(Asking):
     def messages(self, ended: bool = False, unread: bool = False, limit: int = 50) -> Json:
         """What people should know: one for each cause that still occurs; with `ended` also what no longer does."""
         return self._ask("messages", ended=ended, unread=unread, limit=limit)
+
+    def sources(self, kind: Literal["source", "experiment"] = "source", limit: int = 100) -> Json:
+        """Where data come from, or what experiments they belong to: what there is of each, and what is paused."""
+        return self._ask("sources", kind=kind, limit=limit)
 
     def causes(
         self, task: str | None = None, since: str | None = None, everything: bool = False, limit: int = 50

@@ -43,6 +43,7 @@ _NEW = {
         "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
         "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback",
         "description", "variables", "run_number", "run_group",
+        "source", "experiment",
     )
 }  # fmt: skip
 _NEW_STEP = {
@@ -107,15 +108,16 @@ class Waiting(NamedTuple):
 
 def waiting(
     tx: Tx, task: str, launcher_id: int | None, limit: int, passing: Sequence[str] = (), leaving: Iterable[int] = (),
-    place: str | None = None, *, common: bool = True,
+    place: str | None = None, *, common: bool = True, paused: Sequence[str] = (),
 ) -> list[Waiting]:  # fmt: skip
     """The next waiting processings of a task, in claiming order, but for those that want exactly one of `passing`,
     those whose ids are in `leaving`, those whose directory is elsewhere than at this place (None: at any), and without
-    `common` those that want nothing, not even a queue of a name."""
+    `common` those that want nothing, not even a queue of a name; nor those whose wants begin with one of `paused`."""
     left = [str(pid) for pid in leaving]
     rows = tx.tuples(
-        (_WAITING_BUT if left else _WAITING)[launcher_id is not None, bool(passing)],
+        (_WAITING_BUT if left else _WAITING)[launcher_id is not None, bool(passing or paused)],
         task=task, launcher_id=launcher_id, n=limit, passing=json.dumps(list(passing)), leaving=json.dumps(left),
+        paused=json.dumps(list(paused)),
         place=place, common=int(common),
     )  # fmt: skip
     return [Waiting(*row) for row in rows]
@@ -334,6 +336,7 @@ def picture(row: Row[Any]) -> Processing:
         bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place, callback=row.callback,
         retire_at=at(row.retire_at), description=row.description, variables=row.variables, run=row.run_number,
         group=row.run_group, cause=row.cause if row.state == State.FAILED else None,
+        source=row.source, experiment=row.experiment,
     )  # fmt: skip
 
 
@@ -441,7 +444,9 @@ def _waiting(owned: bool, passing: bool, leaving: bool) -> Statement:
             .limit(_param("n", Integer))
         )
         if passing:
-            query = query.where(or_(p.wants.is_(None), p.wants.not_in(given_texts(dialect, "passing"))))
+            paused = given_texts(dialect, "paused").subquery("paused").c[0]
+            held = exists(select(paused).where(func.substr(p.wants, 1, func.length(paused)) == paused))
+            query = query.where(or_(p.wants.is_(None), and_(p.wants.not_in(given_texts(dialect, "passing")), ~held)))
         return query.where(cast(p.id, Text).not_in(given_texts(dialect, "leaving"))) if leaving else query
 
     return Statement(build)

@@ -124,6 +124,10 @@ def _names(dialect: str, term: Names) -> Condition:
             return among(event.c.key)
         case "cause":
             return and_(FAILED_NOW, among(p.cause))
+        case "source":
+            return and_(p.source.is_not(None), among(p.source))
+        case "experiment":
+            return and_(p.experiment.is_not(None), among(p.experiment))
         case "step":
             there = step.c.state.in_(("ready", "running", "failed", "cancelled"))
             return exists().where(step.c.processing_id == p.id, there, among(step.c.name))

@@ -184,6 +184,8 @@ processing = Table(
     Column("run_number", BigInteger),  # as ``run_by`` of its task names it
     Column("run_group", Text),  # what its runs are grouped by, as ``group_by`` names it
     Column("cause", Text),  # failed: the signature of why
+    Column("source", Text),  # where its data come from, as its task says it
+    Column("experiment", Text),  # what they belong to
     UniqueConstraint("event_id", "task", "version"),
     _states(MACHINES["processing"]),
     # which of a task's processings is next; `wants` is read along, to pass over what cannot start
@@ -271,6 +273,20 @@ processing = Table(
         "state",
         "id",
         sqlite_where=text("state IN ('failed', 'cancelled', 'skipped')"),
+    ),
+    # what there is of a source
+    Index(
+        "ix_processing_source",
+        "source",
+        "id",
+        sqlite_where=text("source IS NOT NULL"),
+    ),
+    # what there is of an experiment
+    Index(
+        "ix_processing_experiment",
+        "experiment",
+        "id",
+        sqlite_where=text("experiment IS NOT NULL"),
     ),
     # failures by their cause
     Index(
@@ -536,6 +552,18 @@ cause = Table(  # why attempts failed: one row for each reason of a step, by its
     Column("muted_by", Text),
     Column("note", Text),
     Index("ix_cause_last", "last_at"),  # those that occurred last, and those that have not for long
+)
+
+source = Table(  # sources and experiments, known from the first processing on that names them
+    "source",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("parent", Text),  # of an experiment: the source that first named it
+    Column("first_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+    CheckConstraint("kind IN ('source', 'experiment')", name="kind"),
+    sqlite_with_rowid=False,
 )
 
 watch = Table(  # how each watched pattern stood at its last look

@@ -28,6 +28,7 @@ PROVES = {
     DOCS / "tutorial.md": ("M34", "M83", "M99", "N1"),
     DOCS / "guides/disk.md": (),
     DOCS / "guides/discovery.md": ("P7", "N9"),
+    DOCS / "guides/sources.md": ("M31", "M58"),
     DOCS / "guides/alt_proc.md": ("M34", "M35", "M82", "M83", "M93", "M94", "M99"),
     DOCS / "guides/failures.md": ("P24",),
     DOCS / "guides/functions.md": ("M3", "M4", "M39", "M79", "M80", "M124"),

@@ -224,6 +224,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("children", present.children),
         ("message", present.message),
         ("cause", present.cause),
+        ("source", present.source),
         ("slot", present.slot),
         ("watch", present.watch),
         ("status", present.status),

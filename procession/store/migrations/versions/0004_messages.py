@@ -18,6 +18,25 @@ def upgrade() -> None:
     _variable_sets()
     _causes()
     _bridges()
+    _sources()
+
+
+def _sources() -> None:
+    op.add_column("processing", sa.Column("source", sa.Text()))
+    op.add_column("processing", sa.Column("experiment", sa.Text()))
+    for name in ("source", "experiment"):
+        there = sa.text(f"{name} IS NOT NULL")
+        op.create_index(f"ix_processing_{name}", "processing", [name, "id"], sqlite_where=there, postgresql_where=there)
+    op.create_table(
+        "source",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("parent", sa.Text()),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("kind IN ('source', 'experiment')", name=op.f("ck_source_kind")),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_source")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _causes() -> None:
