@@ -35,11 +35,6 @@ ACTIVEMQ_XML = """<beans xmlns="http://www.springframework.org/schema/beans"
    <simpleAuthenticationPlugin anonymousAccessAllowed="false"><users>
     <authenticationUser username="{login}" password="{passcode}" groups="users"/>
    </users></simpleAuthenticationPlugin>
-   <authorizationPlugin><map><authorizationMap><authorizationEntries>
-    <authorizationEntry queue="&gt;" read="users" write="users" admin="users"/>
-    <authorizationEntry queue="forbidden.&gt;" read="nobody" write="nobody" admin="nobody"/>
-    <authorizationEntry topic="&gt;" read="users" write="users" admin="users"/>
-   </authorizationEntries></authorizationMap></map></authorizationPlugin>
   </plugins>
   <systemUsage><systemUsage>
    <memoryUsage><memoryUsage limit="64 mb"/></memoryUsage>
@@ -139,7 +134,7 @@ class Broker(ABC):
 
 
 class ActiveMQ(Broker):
-    """Apache ActiveMQ, of the Debian package `activemq`. Destinations below ``/queue/forbidden.`` are forbidden."""
+    """Apache ActiveMQ, of the Debian package `activemq`."""
 
     def __init__(self) -> None:
         if not ACTIVEMQ.is_dir() or shutil.which("java") is None:

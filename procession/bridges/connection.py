@@ -36,10 +36,12 @@ CHUNK = 1 << 18
 class Lost(Exception):
     """The connection is no more, or could not be made; the text says why, in one line."""
 
-    def __init__(self, text: str, receipt: str | None = None) -> None:
+    def __init__(self, text: str, *, told: bool = False, receipt: str | None = None) -> None:
         super().__init__(text)
+        self.told = told
+        """The broker itself has said so, because it did not like what it was sent."""
         self.receipt = receipt
-        """Of the frame that the broker did not like, if it says so."""
+        """Of the frame that it did not like, if it says which."""
 
 
 class Connection:
@@ -123,7 +125,7 @@ class Connection:
         frame = self._ready.popleft()
         self._bytes -= len(frame.body)
         if frame.command == "ERROR":
-            raise Lost(_told(frame), frame.headers.get("receipt-id"))
+            raise Lost(_told(frame), told=True, receipt=frame.headers.get("receipt-id"))
         if frame.command == "RECEIPT" and frame.headers.get("receipt-id") == _ASKING:
             return None
         return frame

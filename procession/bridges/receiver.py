@@ -18,7 +18,7 @@ from procession.bridges.frames import Frame, write
 from procession.bridges.line import LOOK, Line
 from procession.commands import events, keys, refusals
 from procession.commands.asked import Asked
-from procession.errors import Invalid, ProcessionError, Refused, StaleState, StoreError
+from procession.errors import Invalid, ProcessionError, StoreError
 from procession.flow.budget import refuse_if_full
 from procession.model.bridge import Cancel, read_message
 from procession.model.event import NewEvent
@@ -80,7 +80,7 @@ class Receiver(Line):
         try:
             if frame.problem:
                 raise Invalid(frame.problem)
-            if frame.size > len(frame.body):
+            if frame.size > self.plan.max_size:
                 raise Invalid(f"it is {frame.size} bytes long; the longest that is read is {self.plan.max_size}")
             found.asks = read_message(self.plan, frame.body, self.project.clock.now())
         except Invalid as error:
@@ -97,11 +97,11 @@ class Receiver(Line):
         try:
             done = [each for each in unfit if self._refuse(each)]
             self._commit(fit)
-        except (Invalid, Refused, StaleState) as error:
-            log.debug("bridge %s: %d messages are stored one by one: %s", self.plan.name, len(fit), error)
         except StoreError as error:
             self._cannot(error)
             return done
+        except ProcessionError as error:
+            log.debug("bridge %s: %d messages are stored one by one: %s", self.plan.name, len(fit), error)
         else:
             return [*done, *fit]
         return done + [each for each in fit if self._store_one(each)]

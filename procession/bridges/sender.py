@@ -26,6 +26,8 @@ from procession.store.bridges import Outgoing
 
 MOST = 200
 """Messages that are on their way at a time."""
+HANGS_UP = 5
+"""So often in a row it hangs up on the same message before that is to blame."""
 READ = 2_000
 """Messages that are looked through for such as may be sent now."""
 
@@ -38,6 +40,12 @@ class Sender(Line):
     def __init__(self, project: Project, plan: BridgePlan) -> None:
         super().__init__(project, plan)
         self._sole = Sole(project, plan.name)
+        self._singly = 0
+        """The broker did not like one of several and did not say which: so many are sent one by one."""
+        self._in_vain = 0
+        """So often in a row the connection was lost before anything was confirmed."""
+        self._hung_up: list[int] = []
+        """Of which message alone it has hung up without a word, each time."""
 
     def may(self) -> bool:
         """Only one publishes at a time; the others look now and then whether it has left."""
@@ -73,7 +81,7 @@ class Sender(Line):
                 late.add(each.processing_id)
             else:
                 due.append(each)
-        return due[:MOST]
+        return due[: 1 if self._singly else MOST]
 
     def publish(self, connection: Connection, found: Sequence[Outgoing]) -> None:
         """Send these and wait for their receipts; those that come are believed, whatever happens to the others."""
@@ -90,13 +98,28 @@ class Sender(Line):
                 elif time.monotonic() > until:
                     raise Lost(f"the broker confirms nothing for {SEND_WITHIN:g} s")
         except Lost as error:
-            self._refused(names.get(error.receipt or ""), str(error))
+            self._refused(names.get(error.receipt or "") or self._suspect(found, confirmed, error), str(error))
             raise
         finally:
             self._confirmed(confirmed)
 
+    def _suspect(self, found: Sequence[Outgoing], confirmed: Sequence[int], error: Lost) -> Outgoing | None:
+        """Which one it may have been, where the broker does not say: one that came alone, and that it has told of, or
+        has hung up on again and again, as no broker does that is only started anew."""
+        self._in_vain = 0 if confirmed else self._in_vain + 1
+        if confirmed or len(found) > 1:
+            self._singly = MOST if error.told or self._in_vain > 1 else self._singly
+            return None
+        (one,) = found
+        self._hung_up = [*self._hung_up, one.id] if one.id in self._hung_up else [one.id]
+        if not error.told and len(self._hung_up) < HANGS_UP:
+            return None
+        self._hung_up.clear()
+        return one
+
     def _confirmed(self, ids: Sequence[int]) -> None:
         if ids:
+            self._singly, self._in_vain = max(0, self._singly - len(ids)), 0
             with self.project.store.begin() as tx:
                 bridges.sent(tx, ids)
                 bridges.count(tx, self.plan.name, self.project.now(), sent=len(ids))

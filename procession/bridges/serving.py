@@ -37,7 +37,8 @@ class Bridges:
     def stop(self) -> None:
         """Serve no more; what is unacknowledged or unsent stays where it is."""
         self._enough.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._end(list(self._lines))
         self._project.close()
 

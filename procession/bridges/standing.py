@@ -86,6 +86,7 @@ class Standing:
 
     def _say(self, *, back: bool = False) -> None:
         now = self._project.now()
+        self._said_at = time.monotonic()
         self._link = self._link._replace(seen_at=now)
         tell = self._tells and self._is_long()
         try:
@@ -101,4 +102,3 @@ class Standing:
             log.warning("bridge %s: how it stands cannot be said: %s", self._plan.name, error)
             return
         self._told = (self._told or tell) and not back
-        self._said_at = time.monotonic()
