@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import LOGIN, PASSCODE, Broker
 from tests.docs.reading import DOCS, ROOT, Block, blocks, name
 
 PROVES = {
@@ -35,6 +36,7 @@ PROVES = {
     DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/http.md": ("M102",),
     DOCS / "guides/locks.md": ("M45", "M46", "M47"),
+    DOCS / "guides/messages.md": ("M52", "M53", "M50", "M90", "P9"),
     DOCS / "guides/operating.md": ("M28", "M122"),
     DOCS / "guides/postgresql.md": (),
     DOCS / "guides/production.md": ("P1", "P2"),
@@ -136,6 +138,10 @@ def test_the_page_runs_as_pasted(page: Path, away: Path, request: pytest.Fixture
     variables = {}
     if page.name in ("postgresql.md", "several_hosts.md"):
         variables["DATABASE"] = request.getfixturevalue("postgres_url")
+    if page.name == "messages.md":
+        broker: Broker = request.getfixturevalue("activemq")
+        broker.start()
+        variables = {"BROKER_PORT": str(broker.port), "BROKER_LOGIN": LOGIN, "BROKER_PASSCODE": PASSCODE}
     printed = run(page, away, **variables)
     for command, expected in pairs(page):
         line = missing(expected.text, printed[command.line])
