@@ -18,7 +18,10 @@ from procession.errors import HostError, ProcessionError
 
 COMMANDS = {
     "Make and check": {
-        "init": ("tasks", "Make a new project here; 'init demo', 'init mosaic' and 'init sum' make working examples."),
+        "init": (
+            "tasks",
+            "Make a new project here; 'init demo', 'mosaic', 'sum' and 'reduction' make working examples.",
+        ),
         "adopt": ("adopt", "Put scripts, or the lines of a crontab, into production as they are."),
         "check": ("tasks", "Say everything that is wrong in the files, and what each command becomes."),
         "run": ("tasks", "Run one processing of a task here, output as by hand."),

@@ -27,18 +27,20 @@ EXAMPLES = {
     "demo": "on real Landsat 8 scenes",
     "mosaic": "on real Landsat 8 scenes",
     "sum": "of functions and programs that ask for them",
+    "reduction": "on a real neutron measurement",
 }
 """What `init` can write, and on what it works."""
 
 
 @click.command("init")
-@click.argument("where", required=False, metavar="[demo | mosaic | sum | DIR]")
+@click.argument("where", required=False, metavar="[demo | mosaic | sum | reduction | DIR]")
 @click.argument("target", required=False, metavar="[DIR]")
 def init_command(where: str | None, target: str | None) -> None:
     """Make a new project: a small one in DIR (or here), or a working example.
 
     'demo' is a chain on real Landsat 8 scenes with a failure to mend; 'mosaic' has a watch, a set, a graph and keyed
-    limits; 'sum' has functions, and programs that submit work and do it.
+    limits; 'sum' has functions, and programs that submit work and do it; 'reduction' is a facility whose runs are reduced
+    by a script of the instrument, on a real neutron measurement.
     """
     if where in EXAMPLES:
         from procession import examples  # noqa: PLC0415

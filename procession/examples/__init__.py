@@ -1,6 +1,6 @@
 """Examples that come with Procession, and how they get to where somebody can play with them.
 
-*In:* the files of `landsat/`, `mosaic/` and `sum/`, as they were installed. *Out:* a project of one's own. *Always:*
+*In:* the files of `landsat/`, `mosaic/`, `sum/` and `reduction/`, as they were installed. *Out:* a project of one's own. *Always:*
 nothing that is there already is touched, and no network is needed.
 """
 
@@ -14,6 +14,7 @@ from procession.errors import Refused
 LANDSAT = Path(__file__).parent / "landsat"
 MOSAIC = Path(__file__).parent / "mosaic"
 SUM = Path(__file__).parent / "sum"
+REDUCTION = Path(__file__).parent / "reduction"
 SCENES = "outbox"
 """The directory of real scenes, which the first two share."""
 
@@ -37,6 +38,12 @@ def write_mosaic(directory: Path) -> None:
 def write_sum(directory: Path) -> None:
     """Copy the example of asynchronous tasks, in the same way: functions, a program that asks, a program that works."""
     _write(SUM, directory)
+
+
+def write_reduction(directory: Path) -> None:
+    """Copy the example of a neutron facility, in the same way: messages, a reduction script, a real measurement."""
+    _write(REDUCTION, directory)
+    (directory / "messages").mkdir()
 
 
 def _write(example: Path, directory: Path) -> None:
