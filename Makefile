@@ -1,4 +1,5 @@
 # make demo       the example, from nothing to pictures in half a minute: an engine, real data, a failure to mend
+# make demo-reduction  a neutron facility: runs arrive, a script reduces them, on a real measurement
 # make test       all tests (needs nothing; uses PostgreSQL where there is one, see services)
 # make check      style, types, and that imports run downwards
 # make services   see that PostgreSQL, ActiveMQ and RabbitMQ are there for the tests; starts nothing
@@ -9,7 +10,7 @@
 # Needed: make and Python 3.11 or newer with venv. The rest goes into .venv, as constraints.txt pins it.
 # PYTHON=… chooses the interpreter for .venv; TESTS="tests/model -k retry" chooses tests; DEMO="--again" goes to the demo.
 
-.PHONY: demo test check services bench features clean constraints
+.PHONY: demo demo-reduction test check services bench features clean constraints
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -25,6 +26,9 @@ USABLE = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 demo: $(VENV)/demo
 	@$(BIN)/python -m procession.examples.demo $(DEMO)
+
+demo-reduction: $(VENV)/demo-reduction
+	@$(BIN)/python -m procession.examples.demo_reduction $(DEMO)
 
 test: $(VENV)/ready
 	@$(if $(filter-out tests,$(TESTS)),,rm -f .features.json)
@@ -79,8 +83,14 @@ $(VENV)/demo: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m compileall -q procession
 	@touch $@
 
+$(VENV)/demo-reduction: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing Procession, h5py, numpy and Pillow"
+	@$(PIP_INSTALL) -e '.[reduction]'
+	@$(BIN)/python -m compileall -q procession
+	@touch $@
+
 $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Procession and its tools"
 	@$(PIP_INSTALL) -e '.[dev]'
 	@$(BIN)/python -m compileall -q procession
-	@touch $@ $(VENV)/demo
+	@touch $@ $(VENV)/demo $(VENV)/demo-reduction

@@ -20,7 +20,7 @@ COMMANDS = {
     "Make and check": {
         "init": (
             "tasks",
-            "Make a new project here; 'init demo', 'mosaic', 'sum' and 'reduction' make working examples.",
+            "Make a new project; 'init demo', 'mosaic', 'sum' and 'reduction' make working examples.",
         ),
         "adopt": ("adopt", "Put scripts, or the lines of a crontab, into production as they are."),
         "check": ("tasks", "Say everything that is wrong in the files, and what each command becomes."),

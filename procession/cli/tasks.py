@@ -39,8 +39,8 @@ def init_command(where: str | None, target: str | None) -> None:
     """Make a new project: a small one in DIR (or here), or a working example.
 
     'demo' is a chain on real Landsat 8 scenes with a failure to mend; 'mosaic' has a watch, a set, a graph and keyed
-    limits; 'sum' has functions, and programs that submit work and do it; 'reduction' is a facility whose runs are reduced
-    by a script of the instrument, on a real neutron measurement.
+    limits; 'sum' has functions, and programs that submit work and do it; 'reduction' is a facility whose script reduces
+    the runs of an instrument, on a real neutron measurement.
     """
     if where in EXAMPLES:
         from procession import examples  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """Examples that come with Procession, and how they get to where somebody can play with them.
 
-*In:* the files of `landsat/`, `mosaic/`, `sum/` and `reduction/`, as they were installed. *Out:* a project of one's own. *Always:*
-nothing that is there already is touched, and no network is needed.
+*In:* the files of `landsat/`, `mosaic/`, `sum/` and `reduction/`, as they were installed. *Out:* a project of one's
+own. *Always:* nothing that is there already is touched, and no network is needed.
 """
 
 import json

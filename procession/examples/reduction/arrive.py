@@ -3,9 +3,9 @@
 
     python arrive.py [--pace SECONDS] [--late SECONDS] [--no-mishaps]
 
-The runs are six parts of one real measurement, LRMECS run 3701 (source/README.md): the detectors in order of their angle, about 25
-to a part, counts as they were measured. Their numbers 37011 to 37016, and the numbers of the two experiments that they are said to
-belong to, are made up. Two things go otherwise than usual:
+The runs are six parts of one real measurement, LRMECS run 3701 (source/README.md): the detectors in order of their
+angle, about 25 to a part, counts as they were measured. Their numbers 37011 to 37016, and the numbers of the two
+experiments that they are said to belong to, are made up. Two things go otherwise than usual:
 
 * run 37014 is withdrawn before it arrives: its message is never reduced;
 * the file of run 37015 is late: its message comes first, and the reduction tries again until the file is there.

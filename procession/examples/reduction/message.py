@@ -3,8 +3,8 @@
 
     python message.py MESSAGE.json
 
-A message names the run and its file. One with "cancel": true withdraws a run, before it has arrived: that is noted beside the
-messages, and the run, when it comes, is told to be withdrawn. By hand it only prints what it would submit.
+A message names the run and its file. One with "cancel": true withdraws a run before it has arrived: that is noted
+beside the messages, and the run, when it comes, is told to be withdrawn. By hand it only prints what it would submit.
 """
 
 import json

@@ -25,7 +25,7 @@ def peak(monitor, window):
 
 
 def incident(entry, advanced):
-    """Incident energy in meV, and the moment when the pulse is at the sample, from the monitors before and behind it."""
+    """Incident energy in meV, the moment when the pulse is at the sample, and its counts: from the two monitors."""
     first, counts = peak(entry["monitor1"], advanced["monitor_window"])
     second, _ = peak(entry["monitor2"], advanced["monitor_window"])
     before, behind = (float(entry[name]["distance"][0]) for name in ("monitor1", "monitor2"))
@@ -63,7 +63,7 @@ def draw_spectrum(counts, bins, title, path):
     x = margin + (width - 2 * margin) * numpy.arange(len(counts)) / max(len(counts) - 1, 1)
     y = height - margin - (height - 2 * margin) * (level - low) / (high - low)
     draw.rectangle((margin, margin, width - margin, height - margin), outline="grey")
-    draw.line(list(zip(x.tolist(), y.tolist())), fill="navy", width=2)
+    draw.line(numpy.stack([x, y], axis=1).ravel().tolist(), fill="navy", width=2)
     draw.text((margin, 12), title, fill="black")
     draw.text((margin, height - 30), f"{bins[0]:g} meV", fill="black")
     draw.text((width - margin - 60, height - 30), f"{bins[-1]:g} meV", fill="black")
