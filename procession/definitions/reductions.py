@@ -87,8 +87,11 @@ def _place(template: str, root: Path, place: Place) -> tuple[str, str] | None:
     if template.startswith("/"):
         head = first if isinstance(first, str) else "/"
         fixed = os.path.normpath(head if head == template else head.rpartition("/")[0] or "/")
-        ours = Path(fixed) == root or root in Path(fixed).parents
-        return os.path.normpath(template), "" if ours else fixed
+        if Path(fixed) == root or root in Path(fixed).parents:
+            return os.path.normpath(template), ""
+        if not Path(fixed).is_dir():
+            place.warning(f"{fixed} is not there now, and is not made: reductions wait until it is; is it mounted?")
+        return os.path.normpath(template), fixed
     below = template.removeprefix("{project}/")
     return os.path.normpath(f"{_plain(str(root))}/{below}"), ""
 

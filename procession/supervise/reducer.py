@@ -259,7 +259,7 @@ def main() -> None:
     told(f"{sys.executable} (Python {sys.version.split()[0]}) runs the script")
     pid = os.fork()
     if pid == 0:
-        del sys.path[0]  # the directory of this file
+        sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
         order = reducing.Order(script, defaults, variables, options.given, options.into, mine.returned)
         reducing.reduce(order)
         return

@@ -80,6 +80,12 @@ def test_what_is_wrong_with_it_is_said(tmp_path: Path, step: str, mistake: str) 
     assert [line for line in found if mistake in line], found
 
 
+@pytest.mark.feature("M70")
+def test_a_mount_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    found = read(project(tmp_path, f'{STEP}, output = "/nowhere/{{run}}"'))
+    assert [line for line in found.warnings if "/nowhere is not there now, and is not made" in line]
+
+
 @pytest.mark.feature("M7", "M69")
 def test_what_a_task_says_of_its_reductions(tmp_path: Path) -> None:
     found = read(project(tmp_path / "a", STEP, 'accept_scripts = true\nskip_when = "run == 3"')).tasks[0]

@@ -117,6 +117,7 @@ def test_a_script_skips_its_run_with_a_reason(site: Site) -> None:
 
 @pytest.mark.feature("M7", "M53")
 def test_the_script_of_a_message_is_refused_unless_the_task_accepts_scripts(site: Site) -> None:
+    """B30."""
     text = "def main(input_file, output_dir): print('from the message')\n"
     given = ("run", f"path={site.path('run.nxs')}", "run:=7", f"reduction_script={text}")
     write(site)

@@ -5,7 +5,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from textwrap import indent
 
@@ -279,7 +278,29 @@ def test_killed_while_copying_the_next_attempt_completes_the_archive(reduction: 
     assert code != 0 or call == "rename"
 
 
-def test_the_interpreter_is_that_of_the_step(reduction: Reduction) -> None:
-    reduction.write("reduce.py", main("print(sys.executable, __name__, __file__, sys.path[0])"))
-    assert reduction.run() == 0
-    assert reduction.log == f"{sys.executable} reduce {reduction.root}/reduce.py {reduction.root}\n"
+@pytest.mark.feature("M6")
+@pytest.mark.parametrize("before", [(), ("env", "PYTHONSAFEPATH=1"), ("env", "PYTHONUTF8=0", "LC_ALL=C")])
+def test_the_script_finds_what_it_finds_by_hand(reduction: Reduction, before: tuple[str, ...]) -> None:
+    reduction.write("beside.py", "found = 'beside it'")
+    reduction.write("log.py", "found = 'this one, not ours'")
+    reduction.write("reduce.py", "import beside, log\n" + main("print(beside.found, log.found, __name__, __file__)"))
+    assert reduction.run(*before) == 0, reduction.log
+    assert reduction.log == f"beside it this one, not ours reduce {reduction.root}/reduce.py\n"
+
+
+@pytest.mark.feature("M6")
+def test_the_script_may_use_processes_of_its_own(reduction: Reduction) -> None:
+    text = """\
+        import multiprocessing, os
+        def square(n): return n * n
+        def main(input_file, output_dir):
+            with multiprocessing.get_context("KIND").Pool(2) as pool:
+                print(pool.map(square, range(4)))
+            if os.fork() == 0:  # a child that goes on for itself, and holds all that it has inherited
+                os.setsid()
+                os.execvp("sleep", ["sleep", "3"])
+    """
+    for reduction.number, kind in enumerate(("fork", "spawn"), 1):
+        reduction.write("reduce.py", text.replace("KIND", kind))
+        assert reduction.run() == 0, reduction.log
+        assert reduction.log == "[0, 1, 4, 9]\n"
