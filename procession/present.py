@@ -41,14 +41,19 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.locks import Granted, Taken, Waiting
     from procession.commands.logs import Slice
     from procession.commands.processings import Cancelled
+    from procession.commands.runs import OfRun
     from procession.commands.settings import Held
     from procession.commands.sources import Source
     from procession.commands.statistics import Durations, OfTask
     from procession.commands.tasks import Standing as OfOneTask
+    from procession.commands.variable_sets import Listed
+    from procession.commands.variables import Declared, Preview
+    from procession.commands.versions import Difference, Version
     from procession.commands.work import Beat, Claim
     from procession.doctor import Finding
     from procession.model.locks import Hold
     from procession.model.retention import Kept
+    from procession.model.variable import Variable
 
 
 def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:
@@ -80,6 +85,10 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "pinned_at": iso(found.pinned_at),
         "retire_at": iso(found.retire_at),
         "callback": found.callback,
+        "description": found.description,
+        "run": found.run,
+        "run_group": found.group,
+        "variables": variables_of(found),
         "cleaned_at": iso(found.cleaned_at),
         "bytes": found.bytes,
         "marks": marks(found),
@@ -92,6 +101,120 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "definition": found.definition,
         "work": str(var.files(found.id)),
         "steps": [step(found, each, var) for each in found.steps],
+    }
+
+
+def variables_of(found: Processing) -> dict[str, Any] | None:
+    """What replaces the defaults of its variables; null where nothing does."""
+    values = found.values
+    if not values:
+        return None
+    return {
+        "standard_vars": dict(values.standard_vars),
+        "advanced_vars": dict(values.advanced_vars),
+        "origin": dict(values.origin),
+        "set": values.set_id,
+        "trial": values.trial,
+    }
+
+
+def variable(found: Variable) -> dict[str, Any]:
+    """A variable as its task declares it."""
+    return {
+        "name": found.name,
+        "type": found.type,
+        "default": found.default,
+        "help": found.help,
+        "choices": list(found.choices),
+        "min": found.minimum,
+        "max": found.maximum,
+        "advanced": found.advanced,
+    }
+
+
+def declared(found: Declared) -> dict[str, Any]:
+    """The variables of a task."""
+    return {
+        "task": found.task.name,
+        "file": found.task.variables_from or None,
+        "script": found.digest,
+        "problem": found.problem,
+        "items": [variable(each) for each in found.variables],
+        "next": None,
+    }
+
+
+def variable_set(found: Listed) -> dict[str, Any]:
+    """A set of variables as it stands."""
+    one = found.found
+    return {
+        "id": one.id,
+        "task": one.task,
+        "kind": one.kind,
+        "scope": one.scope,
+        "first_run": one.first_run,
+        "last_run": one.last_run,
+        "made_for": one.made_for,
+        "group": one.group,
+        "where": one.where,
+        "standard_vars": dict(one.standard_vars),
+        "advanced_vars": dict(one.advanced_vars),
+        "follows": list(found.follows),
+        "standing": found.standing,
+        "unfit": list(found.unfit),
+        "script_changed": found.script_changed,
+        "description": one.description,
+        "by": one.by,
+        "at": iso(moment(one.at)),
+    }
+
+
+def preview(found: Preview) -> dict[str, Any]:
+    """What a run would get, and why."""
+    return {
+        "task": found.declared.task.name,
+        "run": found.run,
+        "group": found.group,
+        "set": None if found.chosen is None else found.chosen.id,
+        "variables": [{**variable(v), "value": value, "origin": origin} for v, value, origin in found.effective()],
+        "sets": [{"id": each.id, "scope": each.scope, "why": why} for each, why in found.looks],
+        "unfit": found.unfit(),
+        "problem": found.declared.problem,
+    }
+
+
+def of_run(found: OfRun) -> dict[str, Any]:
+    """What became of one run of a list."""
+    return {"run": found.run, "id": found.id, "now": found.now, "done": found.now is not None, "text": found.text}
+
+
+def version(found: Version) -> dict[str, Any]:
+    """One version of a processing."""
+    one = found.processing
+    return {
+        "id": one.id,
+        "version": one.version,
+        "state": str(one.state),
+        "reason": one.reason,
+        "description": one.description,
+        "by": found.by,
+        "variables": variables_of(one),
+        "code": dict(found.code),
+        "code_of": one.code_of,
+        "replaced_by": one.replaced_by,
+        "definition": one.definition,
+        "created_at": iso(one.created_at),
+        "started_at": iso(one.started_at),
+        "finished_at": iso(one.finished_at),
+    }
+
+
+def difference(found: Difference) -> dict[str, Any]:
+    """Two versions, and what is different."""
+    return {
+        "before": version(found.before),
+        "after": version(found.after),
+        "changes": [change(each) for each in found.changes],
     }
 
 

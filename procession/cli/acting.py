@@ -203,6 +203,18 @@ def run_now_command(words: tuple[str, ...], **options: Any) -> None:
 @for_many
 @click.option("--children", is_flag=True, help="Also all that came of it.")
 @click.option("--again", is_flag=True, help="Process its event anew at once.")
-def delete_command(words: tuple[str, ...], children: bool, again: bool, **options: Any) -> None:
+@click.option("--versions", metavar="LIST", help="These versions of it: all, or their numbers, as 1,3-4.")
+def delete_command(words: tuple[str, ...], children: bool, again: bool, versions: str | None, **options: Any) -> None:
     """Delete what has ended: its rows and its directory. Its event stays known, its journal stays."""
-    act_on(words, partial(deletions.delete_one, children=children, again=again), "delete", options)
+    if versions is not None and not (options["yes"] or options["dry_run"]):
+        confirm_versions(words, versions)
+    act = partial(deletions.delete_one, children=children, again=again, versions=versions)
+    act_on(words, act, "delete", options)
+
+
+def confirm_versions(words: Sequence[str], versions: str) -> None:
+    """Ask before several versions go at once."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused("versions are meant; nothing was done: say --yes for them, or --dry-run to see what would go")
+    if not click.confirm(f"delete versions {versions} of {' '.join(words)}?", err=True):
+        raise Refused("you said no; nothing was done")

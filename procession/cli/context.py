@@ -49,7 +49,7 @@ LOOKING = frozenset(
 """Commands that only look."""
 APART = frozenset(
     {"up", "launcher", "web", "bridge", "run", "check", "shell", "backup", "export", "import", "token", "user", "login",
-     "audit", "batches"}
+     "audit", "batches", "variables", "rerun", "trial", "versions", "diff"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
 THROUGH = frozenset({"drain", "maintenance", "undrain"})

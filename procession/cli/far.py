@@ -51,6 +51,8 @@ def instead(name: str, command: click.Command, url: str, token_file: str | None)
         raise click.UsageError(f"{name} works here, not over --url: {LOCAL[name]}")
     if name not in ASK:
         raise click.UsageError(f"{name} works on a project here, not over --url; log in there, or use the HTTP API")
+    if ASK[name] is _itself:
+        return command
     other = copy.copy(command)
 
     def act(**values: Any) -> None:
@@ -59,6 +61,10 @@ def instead(name: str, command: click.Command, url: str, token_file: str | None)
 
     other.callback = act
     return other
+
+
+def _itself(client: Client, values: Values) -> None:
+    """A command that asks for verbs alone asks a server by itself (`cli.door`)."""
 
 
 def _say(values: Values, found: Any, text: Callable[[Any], None]) -> None:
@@ -278,7 +284,8 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "hold": _act("hold", step="step_name"),
     "release": _act("release", step="step_name"),
     "run-now": _act("run-now"),
-    "delete": _act("delete", children="children", again="again"),
+    "delete": _act("delete", children="children", again="again", versions="versions"),
+    **dict.fromkeys(("variables", "rerun", "trial", "versions", "diff"), _itself),
     "pin": _pin("pin"),
     "unpin": _pin("unpin"),
     "accept": _ask("accept", facts.fields, id="processing_id", step="step", note="note"),

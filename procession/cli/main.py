@@ -76,6 +76,8 @@ COMMANDS = {
         "show": ("processings", "Everything about one processing."),
         "why": ("processings", "Why a processing waits, runs or failed, in one sentence."),
         "changes": ("changes", "What is different from the last time that a step went well."),
+        "versions": ("versions", "All versions of a processing: variables, scripts, outcome, who asked."),
+        "diff": ("versions", "What is different between two versions of a processing."),
         "sets": ("sets", "Sets that are being collected: which pieces are there, which are missing."),
         "logs": ("steps", "What a script printed; -f follows it."),
         "disk": ("disk", "How full the disk is, who takes it, and what goes next."),
@@ -111,6 +113,9 @@ COMMANDS = {
     "Act": {
         "retry": ("acting", "Give the failed step of a processing another attempt."),
         "restart": ("acting", "Run again what has ended, from a step on or as a new version."),
+        "rerun": ("versions", "Process anew with other variables: one, the runs of a list, or several as one."),
+        "trial": ("versions", "Try other variables; what comes of it stays in its directory."),
+        "variables": ("variables", "Variables of a task, and the sets that change them for runs to come."),
         "cancel": ("acting", "Cancel a processing; what runs of it is ended."),
         "cancel-key": ("bridges", "Cancel an event by its name and key, whether it has come or not."),
         "hold": ("acting", "Let nothing more of it start until it is released; it keeps its place."),

@@ -134,6 +134,14 @@ def _show(
         ("origin", f"processing {found.origin_id}" if found.origin_id else ""),
         ("children", _children(children)),
         ("replaced by", f"processing {found.replaced_by}" if found.replaced_by else ""),
+        ("description", found.description or ""),
+        ("run", found.run if found.run is not None else ""),
+        ("group", found.group or ""),
+        ("trial", "nothing of it leaves its directory" if found.values.trial else ""),
+        *(
+            (f"variable {name}", f"{plain(value)} ({found.values.origin.get(name, 'set')})")
+            for name, value in found.values.flat().items()
+        ),
         ("code", f"as processing {found.code_of} ran it" if found.code_of else ""),
         ("created", age(found.created_at, now)),
         ("directory", project.var.files(found.id)),

@@ -136,24 +136,25 @@ def _side(project: Project, tx: Tx, found: Processing, step: Step, attempt: Atte
 
 
 def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Change]:
-    yield from _code(project, before.attempt.code, after.attempt.code)
-    parameters = list(_each("parameter", _texts(before.processing.params), _texts(after.processing.params)))
+    yield from of_code(project, before.attempt.code, after.attempt.code)
+    parameters = list(of_texts("parameter", _texts(before.processing.params), _texts(after.processing.params)))
     yield from parameters
     if before.spec and after.spec:
         if not parameters:  # else the arguments follow from them
             yield from _arguments(before, after)
-        yield from _each("environment", _environment(before), _environment(after))
+        yield from of_texts("environment", _environment(before), _environment(after))
     one, other = before.attempt.surroundings or {}, after.attempt.surroundings or {}
     yield from _inputs(one.get("inputs", {}), other.get("inputs", {}))
     yield from _interpreter(project, one, other)
     yield from _pair("commit", "", one.get("commit"), other.get("commit"))
     yield from _pair("host", "", before.attempt.host, after.attempt.host)
-    yield from _each("limit", before.limits, after.limits)
+    yield from of_texts("limit", before.limits, after.limits)
     yield from _measured(before.attempt, after.attempt)
 
 
-def _code(project: Project, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    for change in _each("code", before, after):
+def of_code(project: Project, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """What is different in scripts: path to hash of the text."""
+    for change in of_texts("code", before, after):
         diff = None
         if change.before and change.after:
             one, other = (code.text_of(project.var.code, digest) for digest in (change.before, change.after))
@@ -180,7 +181,7 @@ def _inputs(before: Mapping[str, list[int]], after: Mapping[str, list[int]]) -> 
     def said(found: Mapping[str, list[int]]) -> dict[str, str]:
         return {name: size(each[0]) for name, each in found.items()}
 
-    sizes = list(_each("input", said(before), said(after)))
+    sizes = list(of_texts("input", said(before), said(after)))
     yield from sizes
     known = {change.name for change in sizes}
     for name in sorted(before.keys() & after.keys()):
@@ -197,7 +198,7 @@ def _interpreter(project: Project, before: Mapping[str, Any], after: Mapping[str
     if one != other and one and other:
         texts = [code.text_of(project.var.code, digest) or "" for digest in (one, other)]
         listed = (dict(line.rsplit(" ", 1) for line in text.splitlines()) for text in texts)
-        yield from _each("package", *listed)
+        yield from of_texts("package", *listed)
 
 
 def _measured(before: Attempt, after: Attempt) -> Iterator[Change]:
@@ -210,7 +211,8 @@ def _measured(before: Attempt, after: Attempt) -> Iterator[Change]:
         yield Change("memory", "", size(used[0]), size(used[1]))
 
 
-def _each(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+def of_texts(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """What is different in values by name."""
     for name in sorted(before.keys() | after.keys()):
         yield from _pair(kind, name, before.get(name), after.get(name))
 

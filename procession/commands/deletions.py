@@ -14,13 +14,14 @@ import logging
 from procession.commands.asked import Asked, Done
 from procession.commands.processings import look, standing_of, uncount
 from procession.commands.restarts import Anew, bear_again
-from procession.errors import Refused
+from procession.errors import Invalid, NotFound, Refused
 from procession.flow.cleaning import entered
 from procession.model.processing import Processing
+from procession.model.runs import read_runs
 from procession.model.states import PROCESSING
 from procession.model.task import CALL
 from procession.project import Project
-from procession.store import disk, moves, tallies, wishes
+from procession.store import disk, moves, processings, tallies, variable_sets, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -33,9 +34,15 @@ MOST_CHILDREN = 100_000
 
 
 def delete_one(
-    project: Project, tx: Tx, processing_id: int, who: Asked, *, children: bool = False, again: bool = False
-) -> Done:
-    """Delete one; with its children (and theirs), or so that its event gets a new processing at once."""
+    project: Project, tx: Tx, processing_id: int, who: Asked, *, children: bool = False, again: bool = False,
+    versions: str | None = None,
+) -> Done:  # fmt: skip
+    """Delete one; with its children (and theirs), or so that its event gets a new processing at once; or these versions
+    of it: ``all``, or their numbers, ``1,3-4``."""
+    if versions is not None:
+        if children or again:
+            raise Invalid("versions are deleted without their children, and nothing is processed anew; leave these out")
+        return _delete_versions(project, tx, processing_id, who, versions)
     processing = _deletable(project, tx, processing_id)
     below = _descendants(project, tx, processing) if children else []
     if again and processing.replaced_by is not None:
@@ -54,6 +61,22 @@ def delete_one(
     if again:
         return Done(new_id, f"{said}; its event is processed anew as processing {new_id}")
     return Done(processing_id, said)
+
+
+def _delete_versions(project: Project, tx: Tx, processing_id: int, who: Asked, versions: str) -> Done:
+    """All of these or none, the newest first, since a version may run the scripts of an older one."""
+    named = look(tx, processing_id)
+    ids = variable_sets.versions_of(tx, named.event_id, named.task)
+    there = {each.version: each.id for each in processings.find_all(tx, ids)}
+    wanted = sorted(there) if versions == "all" else read_runs(versions, MOST_CHILDREN, "version")
+    if missing := [n for n in wanted if n not in there]:
+        shown = ", ".join(map(str, sorted(there)))
+        raise NotFound(f"processing {processing_id} has no version {missing[0]}; it has: {shown}")
+    for version in reversed(wanted):
+        _deletable(project, tx, there[version])
+        _remove(project, tx, there[version], who)
+    said = ", ".join(f"version {version} (processing {there[version]})" for version in wanted)
+    return Done(processing_id, f"deleted: {said}")
 
 
 def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:

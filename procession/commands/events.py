@@ -17,6 +17,7 @@ from procession.commands import refusals, sets
 from procession.commands.birth import Newborn, bear, check_parameters
 from procession.errors import Invalid, NotFound, StaleState
 from procession.flow.budget import refuse_if_full
+from procession.model.chosen import Chosen
 from procession.model.event import MAX_DEPTH_OF_EVENTS, Event, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
@@ -43,6 +44,15 @@ class Submitted:
     processings: tuple[int, ...]
     stored: Event | None = None
     """The event as it was stored just now; None where it was known before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the processings of an event have that no event brings: a person has asked for it."""
+
+    values: Chosen | None = None
+    """Of their variables; None: as their sets say."""
+    description: str | None = None
 
 
 @dataclass(slots=True)
@@ -124,10 +134,12 @@ def submit_all(
     *,
     only: tuple[tuple[int, Task], ...] | None = None,
     launcher_id: int | None = None,
+    own: Own | None = None,
 ) -> list[Submitted]:
     """Store checked events in the open transaction; answers come in the order of the events.
 
     `only` names definitions that take them, whatever they are called; otherwise every task decides by the event's name.
+    `own`: what their processings have of their own.
     """
     now = project.now()
     births = check(project, tx, events, only)
@@ -140,7 +152,7 @@ def submit_all(
     known = processings.of_events(tx, {birth.known[0] for birth in births if birth.known})
     late = _untaken(tx, births, known)
     _cancel_late(tx, late, now)
-    made = _bear(project, tx, [*fresh, *late], now, launcher_id)
+    made = _bear(project, tx, [*fresh, *late], now, launcher_id, own or Own())
     tallies.add(tx, now, _counts(births))
     if only is None:
         sets.collect(project, tx, [(b.event_id, b.event) for b in fresh], partial(submit_one, project, tx))
@@ -278,11 +290,15 @@ def _write_events(tx: Tx, births: list[_Birth], now: int) -> None:
         )  # fmt: skip
 
 
-def _bear(project: Project, tx: Tx, births: list[_Birth], now: int, launcher_id: int | None) -> dict[int, list[int]]:
+def _bear(
+    project: Project, tx: Tx, births: list[_Birth], now: int, launcher_id: int | None, own: Own
+) -> dict[int, list[int]]:
     """Let the tasks that take these events have their processings; return event id → processing ids."""
     if not births:
         return {}
     born = [_newborn(b, i, task, now, launcher_id) for b in births for i, task in b.matches]
+    for each in born:
+        each.values, each.description = own.values, own.description
     made: dict[int, list[int]] = {birth.event_id: [] for birth in births}
     for each, new_id in zip(born, bear(project, tx, born, births[0].event.source), strict=True):
         made[each.event_id].append(new_id)

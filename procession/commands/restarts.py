@@ -8,12 +8,16 @@ again, unless a person says otherwise. What a restarted script emits is known by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from procession.commands.asked import Asked, Done
 from procession.commands.birth import Newborn, bear, check_parameters
+from procession.commands.choosing import Chooser, first_run_of, group_of
 from procession.commands.processings import find_step, keep_held, look, refuse_unfit, reopen, standing_of, uncount
 from procession.errors import Refused
+from procession.model.chosen import Chosen
 from procession.model.event import ranked
 from procession.model.processing import Processing, needing
 from procession.model.states import PROCESSING, STEP
@@ -35,6 +39,15 @@ class Anew:
     """Larger first; None: that of the old one."""
     fresh: bool = False
     """It stands among new data, not behind them."""
+    recorded_of: int | None = None
+    """The version whose definition and scripts are meant by `recorded`; None: the one that runs again."""
+    values: Chosen | None = None
+    """Of its variables; None: those that the old version had."""
+    choose: bool = False
+    """Its values are chosen anew, as those of a new run."""
+    changed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Section → name → value, over all others."""
+    description: str | None = None
 
 
 def restart_from(project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str) -> Done:
@@ -88,23 +101,36 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
     if pause := next((each for each in pauses if each is not None and each.mode == "skip"), None):
         raise Refused(f"{pause.sentence}, and what is born meanwhile is skipped; resume first")
     check_parameters(project, task, processing.params, processing.key, project.now())
+    recorded = processing if how.recorded_of is None else look(tx, how.recorded_of)
     if how.recorded:
-        _check_kept(project, tx, processing)
+        _check_kept(project, tx, recorded)
     priority = processing.priority if how.priority is None else how.priority
     born = Newborn(
         processing.event_id, processing.key, processing.params, definition_id, task,
         ranked(priority, backfill=not how.fresh), origin_id=processing.origin_id,
         version=processing.version + 1, first_id=processing.root,
-        code_of=processing.id if how.recorded else None, callback=standing.callback,
+        code_of=recorded.id if how.recorded else None, callback=standing.callback,
         alone=events.alone(tx, processing.event_id),
+        description=how.description, values=_values(tx, processing, task, how, who),
     )  # fmt: skip
     (new_id,) = bear(project, tx, [born], who.by)
     return new_id
 
 
+def _values(tx: Tx, processing: Processing, task: Task, how: Anew, who: Asked) -> Chosen:
+    """The values of the new version."""
+    if how.choose:
+        run, group = first_run_of(task, processing.params), group_of(task, processing.params)
+        found = Chooser(tx).choose(task, processing.params, run, group)
+    else:
+        found = processing.values if how.values is None else how.values
+    return found.over(how.changed, f"changed by {who.by}") if how.changed else found
+
+
 def _definition(tx: Tx, processing: Processing, standing: Standing, how: Anew) -> tuple[int, Task]:
     if how.recorded:
-        return standing.definition_id, tasks.get(tx, standing.definition_id)
+        old = standing if how.recorded_of is None else standing_of(tx, how.recorded_of)
+        return old.definition_id, tasks.get(tx, old.definition_id)
     found = next((pair for pair in tasks.current(tx).items() if pair[1].name == processing.task), None)
     if found is None:
         raise Refused(

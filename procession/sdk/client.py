@@ -25,6 +25,7 @@ from procession.errors import HostError, Invalid
 from procession.sdk import script
 from procession.sdk.access import Access
 from procession.sdk.acting import Acting
+from procession.sdk.adjusting import Adjusting
 from procession.sdk.asking import Json
 from procession.sdk.bridging import Bridging
 from procession.sdk.instances import Instances
@@ -38,7 +39,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between two looks at what is waited for, at first and at last."""
 
 
-class Client(Looking, Acting, Steering, Bridging, Instances, Access):
+class Client(Looking, Acting, Steering, Bridging, Instances, Adjusting, Access):
     """A way to one project; close it, or use it in a ``with`` block."""
 
     def __init__(
@@ -85,16 +86,17 @@ class Client(Looking, Acting, Steering, Bridging, Instances, Access):
 
     def delete(
         self, which: int | str, key: str | None = None, children: bool = False, again: bool = False,
-        reason: str | None = None, cancel: bool = False,
+        reason: str | None = None, cancel: bool = False, versions: str | None = None,
     ) -> Json:  # fmt: skip
         """Delete what has ended: a processing by its id, or an instance by its task and key, which is then free again.
 
-        Of a processing `children` are all that came of it, and `again` processes its event anew at once. Of an instance
-        `cancel` says to cancel it first, where it has not ended.
+        Of a processing `children` are all that came of it, `again` processes its event anew at once, and `versions` are
+        those that go: ``"all"`` or their numbers, ``"1,3-4"``. Of an instance `cancel` says to cancel it first, where
+        it has not ended.
         """
         if isinstance(which, str):
             return self._ask("delete-instance", task=which, key=key, cancel=cancel)
-        return self._ask("delete", id=which, children=children, again=again, reason=reason)
+        return self._ask("delete", id=which, children=children, again=again, versions=versions, reason=reason)
 
     def wait(self, which: int | str, key: str | None = None, timeout: float | None = None) -> Json:
         """Wait until a processing (by its id) or an instance (by its task and key) has ended; return how it stands.

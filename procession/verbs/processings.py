@@ -123,10 +123,12 @@ def run_now(project: Project, caller: Caller, id: int, reason: str | None = None
 
 @verb("delete", "operate", "DELETE /processings/{id}")
 def delete(
-    project: Project, caller: Caller, id: int, children: bool = False, again: bool = False, reason: str | None = None
-) -> Any:
+    project: Project, caller: Caller, id: int, children: bool = False, again: bool = False,
+    versions: str | None = None, reason: str | None = None,
+) -> Any:  # fmt: skip
     """Delete what has ended: its rows and its directory. Its event stays known, its journal stays."""
-    return act_on(project, caller, partial(deletions.delete_one, children=children, again=again), id, reason)
+    act = partial(deletions.delete_one, children=children, again=again, versions=versions)
+    return act_on(project, caller, act, id, reason)
 
 
 @verb("pin", "operate", "POST /processings/{id}/pin")

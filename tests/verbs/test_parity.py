@@ -22,6 +22,8 @@ COMMAND_OF = {
     "lock": "locks", "token-add": "token", "token-list": "token", "token-revoke": "token", "login-link": "login",
     "batch": "batches",
     "batch-cancel": "batches", "stop-launcher": "stop",
+    "variables-preview": "variables", "variables-script": "variables", "variable-sets": "variables",
+    "variable-set-add": "variables", "variable-set-remove": "variables", "rerun-runs": "rerun",
     "user-add": "user", "user-list": "user", "user-set": "user", "user-remove": "user",
 }  # fmt: skip
 """Verb → the command that does it, where its name is another: an option of a command is a verb of its own."""
