@@ -86,8 +86,12 @@ def _changes(project: Project, known: Declared | None, before: Version, after: V
         *of_code(project, before.code, after.code),
         *of_texts("definition", {"": one.definition}, {"": two.definition}),
         *of_texts("parameter", _plain(one.params), _plain(two.params)),
-        *of_texts("description", {"": one.description or ""}, {"": two.description or ""}),
+        *of_texts("description", _described(one), _described(two)),
     ]
+
+
+def _described(found: Processing) -> dict[str, str]:
+    return {"": found.description} if found.description else {}
 
 
 def _outcome(found: Processing) -> str:

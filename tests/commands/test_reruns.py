@@ -165,7 +165,7 @@ def test_the_history_of_versions_and_what_is_different_between_two(d: Driven) ->
     told = {(c.kind, c.name): (c.before, c.after) for c in versions.difference(d.project, second).changes}
     assert told["variable", "threshold"] == ("0.5 (default)", "3")
     assert told["outcome", ""][0] == "succeeded"
-    assert told["description", ""] == ("", "again")
+    assert told["description", ""] == (None, "again")
     assert versions.difference(d.project, third, 1).before.processing.id == first
     with pytest.raises(NotFound, match="has no version 9; it has: 1, 2, 3"):
         versions.difference(d.project, third, 9)

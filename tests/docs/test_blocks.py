@@ -46,6 +46,7 @@ PROVES = {
     DOCS / "guides/scripts.md": ("P4", "P5"),
     DOCS / "guides/sdk.md": ("P4", "P5"),
     DOCS / "guides/time.md": ("P6", "M34"),
+    DOCS / "guides/variables.md": ("M57", "M59", "M60", "M62", "M63", "M67", "M68"),
 }
 """The features that a page proves where it runs as pasted."""
 RUN = tuple(PROVES)

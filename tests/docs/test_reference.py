@@ -207,6 +207,13 @@ def keys_of(function: types.FunctionType) -> list[str]:
     [
         ("processing", present.processing),
         ("step", present.step),
+        ("variables", present.variables_of),
+        ("variable", present.variable),
+        ("set", present.variable_set),
+        ("preview", present.preview),
+        ("run", present.of_run),
+        ("version", present.version),
+        ("difference", present.difference),
         ("progress", present.progress),
         ("attempt", present.attempt),
         ("event", present.event),
