@@ -173,7 +173,7 @@ def _claims(
         found.append(
             Claim(
                 project.attempt_key(c.processing_id, c.ordinal, c.attempt + 1), c.processing_id, task.name, plan.name,
-                c.attempt + 1, order.key, order.title, task.values(json.loads(order.params)), given,
+                c.attempt + 1, order.key, order.title, task.values(json.loads(order.params), order.variables), given,
                 kept.kind if kept else "json", outputs.get(c.processing_id, {}), plan.function or None, plan.timeout,
                 until,
             )

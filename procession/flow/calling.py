@@ -79,17 +79,25 @@ def call(
         waits = [each for each in task.steps[: c.ordinal - 1] if each.kind == "wait"]
         if waits:
             extra["children"] = str(project.var.children(c.processing_id, waits[-1].ordinal, waits[-1].name))
-        sent[plan].append((which, _text(which, order, extra)))
+        sent[plan].append((which, _text(which, order, extra, _params(task, order))))
     if unfit:
         conclude(project, tx, unfit)
     for plan, some in sent.items():
         tx.after(partial(pool.submit, plan, some))
 
 
-def _text(which: tuple[int, int, int], order: steps.Order, extra: Mapping[str, Any]) -> str:
+def _params(task: Task, order: steps.Order) -> str:
+    """The parameters of a call as JSON, with the variables that its task declares."""
+    if not task.declared:
+        return order.params
+    defaults = {variable.name: variable.default for variable in task.declared if not variable.needs_default}
+    return json.dumps({**defaults, **task.brought(json.loads(order.params), order.variables)}, ensure_ascii=False)
+
+
+def _text(which: tuple[int, int, int], order: steps.Order, extra: Mapping[str, Any], params: str) -> str:
     """What the worker is told of one call: the rest of a JSON array."""
     key = "null" if order.key is None else quoted(order.key)
-    text = f"{which[0]},{which[2]},{order.event_id},{key},{quoted(order.title)},{order.params}"
+    text = f"{which[0]},{which[2]},{order.event_id},{key},{quoted(order.title)},{params}"
     return f"{text},{json.dumps(extra)}" if extra else text
 
 
@@ -180,6 +188,7 @@ def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:
     plan = task.steps[0]
     return (
         len(task.steps) == 1
+        and not task.declared
         and bool(plan.function)
         and (plan.cpus, plan.memory, plan.gpus, plan.queue, plan.when) == (1.0, 0, 0, "", None)
         and not (plan.labels or plan.uses or task.uses or task.source)

@@ -26,6 +26,7 @@ from procession.flow.candidates import Definitions, values_of
 from procession.flow.causes import causes_of, count_causes
 from procession.flow.notice import Concluded, notice, suspend
 from procession.model.cause import Cause
+from procession.model.chosen import Chosen
 from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, soften
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
@@ -87,7 +88,13 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         steps.end_attempts(tx, [_row(e, now, why.get(e.which)) for e in live])
         count_causes(project, tx, live, why, rows, standing)
         _apply(project, tx, live, standing, rows, why, now)
-        events.submit_all(project, tx, [event for e in live for event in e.left.events])
+        said = [e for e in live if not (e.left.events and _is_trial(standing[e.which[0]]))]
+        events.submit_all(project, tx, [event for e in said for event in e.left.events])
+
+
+def _is_trial(standing: processings.Standing) -> bool:
+    """What a trial leaves is only to be looked at: nothing follows from its events."""
+    return standing.variables is not None and Chosen.from_json(standing.variables).trial
 
 
 def _is_live(rows: Rows, which: Which) -> bool:

@@ -228,10 +228,14 @@ class Task:
         """The parameters of an event, over the variables of the project and of the task; over them what is `changed`
         for this processing (`Chosen`, as JSON)."""
         found = {**self.variables, **params} if self.variables else params
+        return self.brought(found, changed)
+
+    def brought(self, params: Mapping[str, Any], changed: str | None) -> Mapping[str, Any]:
+        """These parameters, and over them what is changed of the variables that the task file declares."""
         if changed is None or not self.declared:
-            return found
+            return params
         names = {variable.name for variable in self.declared if not variable.needs_default}
-        return {**found, **{name: value for name, value in Chosen.from_json(changed).flat().items() if name in names}}
+        return {**params, **{name: value for name, value in Chosen.from_json(changed).flat().items() if name in names}}
 
     @cached_property
     def _where(self) -> condition.Condition | None:

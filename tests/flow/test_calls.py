@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from procession.commands import debug, holds, processings, restarts, steps
+from procession.commands import debug, holds, processings, restarts, steps, variable_sets
 from procession.commands.asked import asked
 from procession.errors import Refused
 from procession.flow import calling
 from procession.model.body import keep
 from procession.model.locks import Owner
+from procession.model.variable_set import VariableSet
 from procession.store import bodies, calls, journal, locks
 from procession.store.bodies import Input
 from procession.supervise import pickled
@@ -451,3 +452,14 @@ def test_a_lock_acquired_while_a_set_is_settled_falls_with_its_owner(postgres_ur
         assert driven.rows("SELECT name FROM lock_hold") == []
     finally:
         driven.close()
+
+
+@pytest.mark.feature("M59", "M62")
+def test_a_function_gets_the_variables_of_its_task_as_the_set_has_them(drive: Drive) -> None:
+    driven = drive(ONE.replace("retry", 'run_by = "{run}"\nvariables = { x = 1, y = 2 }\nretry'))
+    handlers(driven, "def work(inputs): return [inputs['x'], inputs['y'], inputs['run']]")
+    variable_sets.add(driven.project, VariableSet("one", first_run=5), {"x": 9}, asked())
+    ids = [driven.born(run=4), driven.born(run=5), driven.born(run=6, x=3)]
+    assert [finished(driven, pid) for pid in ids] == ["succeeded"] * 3
+    found = [json.loads((result(driven, pid) or ("", b"null"))[1]) for pid in ids]
+    assert found == [[1, 2, 4], [9, 2, 5], [3, 2, 6]]
