@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from procession.cli import facts, table
+from procession.cli.acting import confirm_versions
 from procession.cli.context import answer
 from procession.cli.events import parameters
 from procession.cli.far_work import WORK
@@ -79,6 +80,8 @@ def _act(verb: str, **given: str) -> Callable[[Client, Values], None]:
 
     def act(client: Client, values: Values) -> None:
         words, arguments = _meant(values, given)
+        if arguments.get("versions") and not (values["yes"] or values["dry_run"]):
+            confirm_versions(words, arguments["versions"])
         if values["dry_run"]:
             raise Invalid("--dry-run is for a project here; over --url ask: procession list QUERY, procession show ID")
         if len(words) == 1 and words[0].isdigit():

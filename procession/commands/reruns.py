@@ -149,7 +149,7 @@ def anew(project: Project, old: Processing, wish: Wish, known: Declared, over: M
     original = wish.script == ORIGINAL
     return Anew(
         recorded=original, priority=wish.priority, fresh=wish.fresh, recorded_of=old.root if original else None,
-        values=_original(project, old, known) if wish.variables == ORIGINAL else replace(old.values, trial=False),
+        values=_original(project, old, known) if wish.variables == ORIGINAL else old.values,
         choose=wish.variables == CURRENT, changed=over, description=wish.description,
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _original(project: Project, old: Processing, known: Declared) -> Chosen:
     with project.store.read() as tx:
         first = _first(tx, old)
         kept = [steps.code_of(tx, first.id, step.ordinal).get(known.task.variables_from) for step in first.steps]
-    found = replace(first.values, trial=False, origin=dict.fromkeys(first.values.flat(), "version 1"))
+    found = replace(first.values, origin=dict.fromkeys(first.values.flat(), "version 1"))
     digest = next(filter(None, kept), None)
     text = None if digest is None else code.text_of(project.var.code, digest)
     if text is None or digest == known.digest:

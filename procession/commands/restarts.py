@@ -9,7 +9,7 @@ again, unless a person says otherwise. What a restarted script emits is known by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from procession.commands.asked import Asked, Done
@@ -124,6 +124,7 @@ def _values(tx: Tx, processing: Processing, task: Task, how: Anew, who: Asked) -
         found = Chooser(tx).choose(task, processing.params, run, group)
     else:
         found = processing.values if how.values is None else how.values
+    found = replace(found, trial=processing.values.trial)  # a trial stays one
     return found.over(how.changed, f"changed by {who.by}") if how.changed else found
 
 

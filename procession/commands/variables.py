@@ -75,8 +75,8 @@ def declared(project: Project, name: str) -> Declared:
 
 def declared_by(task: Task) -> Declared:
     """The same of a task that was found."""
-    if not task.variables_from:
-        return Declared(task, task.declared)
+    if not task.variables_from or not Path(task.variables_from).exists():  # a reduction need not have one
+        return Declared(task, tuple(v for v in task.declared if not v.needs_default))
     try:
         file = read_file(task.variables_from, task.variables_python)
     except Invalid as error:

@@ -24,12 +24,12 @@ FILE = "reduce_vars.py"
 
 def read_variables(raw: dict[str, Any], table: TaskTable, place: Place, around: Surroundings) -> dict[str, Any]:
     """The fields of a `Task` that tell of its variables."""
-    source = _source(raw, table, place, around)
+    step = _reduction(raw)
+    source = _source(step, table, place, around)
     found: dict[str, Any] = {key: value for key in ("run_by", "group_by", "input_by") if (value := getattr(table, key))}
     if source is not None:
-        choice = table.python or around.python
-        where = place.at("python") if table.python else around.python_place if around.python else place
-        found |= {"variables_from": str(source), "variables_python": str(around.find_python(choice, where))}
+        choice = next((c for c in (step.get("python"), table.python, around.python) if isinstance(c, str)), None)
+        found |= {"variables_from": str(source), "variables_python": str(around.find_python(choice, place))}
     inner = place.at("variables")
     declared = [_variable(name, each, inner.at(name), source) for name, each in (table.variables or {}).items()]
     return {**found, "declared": tuple(variable for variable in declared if variable is not None)}
@@ -45,20 +45,25 @@ def _named(table: TaskTable) -> Any:
     return (table.variables or {}).items()
 
 
-def _source(raw: dict[str, Any], table: TaskTable, place: Place, around: Surroundings) -> Path | None:
-    """The file of the defaults: as it is named, or the one beside the first reduction script."""
+def _reduction(raw: dict[str, Any]) -> dict[str, Any]:
+    """The first step that is a reduction; empty if none is."""
+    steps = raw.get("steps")
+    found = [step for step in (steps if isinstance(steps, list) else ()) if isinstance(step, dict)]
+    return next((step for step in found if isinstance(step.get("reduce"), str) and step["reduce"].strip()), {})
+
+
+def _source(step: dict[str, Any], table: TaskTable, place: Place, around: Surroundings) -> Path | None:
+    """The file of the defaults: as it is named, or the one beside the script of a reduction, which need not exist."""
     if table.variables_from is not None:
-        path = around.root / os.path.expanduser(table.variables_from)  # noqa: PTH111
+        path = Path(os.path.normpath(around.root / table.variables_from))
         if not path.is_file():
             place.at("variables_from").error(f"there is no file {path}; name the one with standard_vars")
-        return Path(os.path.normpath(path))
-    steps = raw.get("steps")
-    for step in [raw, *(steps if isinstance(steps, list) else ())]:
-        script = step.get("reduce") if isinstance(step, dict) else None
-        if isinstance(script, str) and script.strip():
-            beside = (around.root / script).parent / FILE
-            return beside if beside.is_file() else None
-    return None
+        return path
+    if not step:
+        return None
+    named = step.get("vars")
+    beside = around.root / named if isinstance(named, str) else (around.root / step["reduce"]).parent / FILE
+    return Path(os.path.normpath(beside))
 
 
 def _variable(name: str, raw: Any, place: Place, source: Path | None) -> Variable | None:

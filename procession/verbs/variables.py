@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from procession import present
 from procession.commands import variable_sets, variables
@@ -13,7 +11,7 @@ from procession.contract import strict_json
 from procession.errors import Invalid
 from procession.model.variable_set import VariableSet
 from procession.project import Project
-from procession.verbs.bounds import LARGEST, identity
+from procession.verbs.bounds import LARGEST, identity, up_to
 from procession.verbs.verb import Caller, verb
 
 
@@ -30,8 +28,9 @@ def _object(text: str | None) -> dict[str, Any] | None:
     return found
 
 
-Run = Annotated[int, Field(ge=0, le=LARGEST)]
-"""A run number."""
+def _run(name: str, value: int | None) -> int | None:
+    """A run number, or none."""
+    return None if value is None else up_to(name, value, LARGEST, 0)
 
 
 @verb("variables", "read", "GET /tasks/{task}/variables")
@@ -49,7 +48,7 @@ def variable_sets_(project: Project, caller: Caller, task: str) -> Any:
 @verb("variable-set-add", "operate", "POST /tasks/{task}/variable-sets", status=201)
 def variable_set_add(
     project: Project, caller: Caller, task: str, values: dict[str, Any] | None = None,
-    texts: dict[str, str] | None = None, first_run: Run | None = None, last_run: Run | None = None,
+    texts: dict[str, str] | None = None, first_run: int | None = None, last_run: int | None = None,
     group: str | None = None, where: str | None = None, fix_all: bool = False, replace: bool = False,
     description: str = "",
 ) -> Any:  # fmt: skip
@@ -60,7 +59,8 @@ def variable_set_add(
             raise Invalid(f"variable {twice[0]}: it is given twice")
         given |= read_words(variables.declared(project, task).need().variables, texts)
     new = VariableSet(
-        task, group=group, first_run=first_run, last_run=last_run, where=where, description=description
+        task, group=group, first_run=_run("first_run", first_run), last_run=_run("last_run", last_run), where=where,
+        description=description,
     )  # fmt: skip
     made = variable_sets.add(project, new, given, caller.asked(), fix_all=fix_all, replacing=replace)
     return {**present.variable_set(made.listed), "removed": list(made.removed), "cut": list(made.cut)}
@@ -75,17 +75,19 @@ def variable_set_remove(project: Project, caller: Caller, task: str, id: int) ->
 
 @verb("variables-preview", "read", "GET /tasks/{task}/variables/preview")
 def variables_preview(
-    project: Project, caller: Caller, task: str, run: Run | None = None, group: str | None = None,
+    project: Project, caller: Caller, task: str, run: int | None = None, group: str | None = None,
     params: str | None = None,
 ) -> Any:  # fmt: skip
     """What a run would get now, and why: the set that applies, each value. 'params' is an object, as JSON."""
-    return present.preview(variables.preview(project, task, run, group, _object(params)))
+    return present.preview(variables.preview(project, task, _run("run", run), group, _object(params)))
 
 
 @verb("variables-script", "read", "GET /tasks/{task}/variables/script")
 def variables_script(
-    project: Project, caller: Caller, task: str, run: Run | None = None, group: str | None = None,
+    project: Project, caller: Caller, task: str, run: int | None = None, group: str | None = None,
     params: str | None = None,
 ) -> Any:  # fmt: skip
     """The script with the values that a run would get, as files that run by hand."""
-    return {"files": variables.script(project, variables.preview(project, task, run, group, _object(params)))}
+    return {
+        "files": variables.script(project, variables.preview(project, task, _run("run", run), group, _object(params)))
+    }

@@ -198,3 +198,33 @@ def test_a_token_without_an_address_is_a_mistake(site: Site) -> None:
 
 def test_no_command_is_both_here_and_there() -> None:
     assert not ASK.keys() & LOCAL.keys()
+
+
+@pytest.mark.feature("M63", "M57", "M67", "M101")
+def test_variables_and_versions_are_the_same_here_and_elsewhere(d: Driven, site: Site) -> None:
+    d.write(
+        '[tasks.t]\non = "e"\nrun = "./one.sh"\nrun_by = "{run}"\ngroup = "g"\nvariables = { x = 1, live = false }\n'
+    )
+    d.crash()
+    site.project.refresh() if hasattr(site.project, "refresh") else None
+    made = told(far(site, "variables", "add", "t", "x=2", "live=yes", "--from", "5", "--json"))
+    assert (made["standard_vars"], made["by"]) == ({"x": 2, "live": True}, "far")
+    for words in (["variables", "list", "t"], ["variables", "show", "t"], ["variables", "preview", "t", "--run", "5"]):
+        assert told(far(site, *words, "--json")) == told(here(site, *words, "--json"))
+        assert far(site, *words).output == here(site, *words).output
+    pid = d.born(run=5)
+    d.turn()
+    d.end(pid)
+    second = told(far(site, "rerun", str(pid), "--set", "x=7", "--description", "again", "--json"))
+    assert second["variables"]["standard_vars"] == {"x": 7, "live": True}
+    for words in (["versions", str(pid)], ["diff", str(second["id"])]):
+        assert told(far(site, *words, "--json")) == told(here(site, *words, "--json"))
+    refused = far(site, "rerun", "--task", "t", "--runs", "5")
+    assert isinstance(refused.exception, Refused)
+    assert "is waiting" in str(refused.exception)
+    wrong = here(site, "variables", "add", "t", "x=a", "--from", "9")
+    assert isinstance(wrong.exception, Invalid)
+    assert str(wrong.exception) == "variable x: must be a number, not 'a'"
+    assert isinstance(far(site, "delete", str(pid), "--versions", "all").exception, Refused)
+    assert "deleted: version 1" in far(site, "delete", str(pid), "--versions", "1", "--yes").output
+    assert far(site, "rerun").exit_code == 2

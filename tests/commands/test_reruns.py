@@ -144,6 +144,11 @@ def test_a_trial_is_no_version_and_nothing_leaves_its_directory(drive: Drive) ->
     d.end(tried, left={"events": '{"event": "e", "params": {"run": 77}}\n'})
     assert (d.state(tried), d.states(tried)) == ("succeeded", ["succeeded", "skipped"])
     assert d.rows("SELECT id FROM processing WHERE run_number = 77") == []
+    for how in ("kept", "original", "current"):
+        tried = rerun(d, tried, {"variables": how})
+        assert chosen(d, tried).trial  # a trial stays one, and publishes nothing
+        d.turn()
+        d.end(tried)
     again = runs.rerun_runs(d.project, "t", "5", wish(), WHO, 10)  # the run is that of the version, not of the trial
     assert [each.id for each in again] == [pid]
     assert balanced(d)
