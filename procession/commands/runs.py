@@ -13,19 +13,18 @@ from typing import Any
 from procession.commands.asked import Asked
 from procession.commands.choosing import INPUTS, RUNS, Chooser, first_run_of, group_of
 from procession.commands.events import Own
-from procession.commands.processings import look
 from procession.commands.reruns import CURRENT, KEPT, Wish, anew, changed, in_force, submit_one_of
 from procession.commands.restarts import Anew, restart_anew
-from procession.commands.variables import Declared, declared_by, find_task
+from procession.commands.variables import declared_by, find_task
 from procession.errors import Invalid, Refused
 from procession.model.command import Command, placeholders
 from procession.model.event import check_params
 from procession.model.processing import Processing
-from procession.model.runs import read_runs
+from procession.model.runs import read_runs, write_runs
 from procession.model.states import PROCESSING
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import variable_sets
+from procession.store import processings, variable_sets
 from procession.store.database import Tx
 
 MOST_TOLD = 20
@@ -62,9 +61,10 @@ def rerun_runs(
     with project.store.read() as tx:
         task = find_task(tx, task_name)
         found = variable_sets.newest_of_runs(tx, task_name, numbers)
+        there = processings.find_all(tx, found.values())
     known = declared_by(task)
     over = changed(known, wish)
-    hows = {pid: _how_of_many(project, pid, wish, known, over) for pid in found.values()}
+    hows = {each.id: anew(project, each, wish, known, over) for each in there}
     answers: list[OfRun] = []
     try:
         with project.store.begin() as tx:
@@ -81,17 +81,11 @@ def rerun_runs(
     return answers
 
 
-def _how_of_many(
-    project: Project, processing_id: int, wish: Wish, known: Declared, over: Mapping[str, Mapping[str, Any]]
-) -> Anew:
-    with project.store.read() as tx:
-        old = look(tx, processing_id)
-    return anew(project, old, wish, known, over)
-
-
 def _unfit(tx: Tx, task: str, numbers: list[int], found: Mapping[int, int]) -> list[OfRun]:
     """The runs that stand in the way, each with its reason."""
-    there = {run: look(tx, pid) for run, pid in found.items()}
+    processings.standings(tx, found.values())  # all locks at once, in the order of everybody
+    by_id = {each.id: each for each in processings.find_all(tx, found.values())}
+    there = {run: by_id[pid] for run, pid in found.items() if pid in by_id}
     usual = there[next(run for run in numbers if run in there)].group if there else None
     unfit = []
     for run in numbers:
@@ -132,20 +126,20 @@ def _together(
             "several runs as one have the values of a new run, and the script as it is now; change single ones"
         )
     definition_id, now = in_force(tx, task.name)
-    old = [look(tx, found[run]) for run in numbers]
+    by_id = {each.id: each for each in processings.find_all(tx, found.values())}
+    old = [by_id[found[run]] for run in numbers]
     params = _common(now, numbers, old)
     check_params(params)
     values = Chooser(tx).choose(now, params, first_run_of(now, params), group_of(now, params))
     over = next(iter(hows.values())).changed
     own = Own(values.over(over, f"changed by {who.by}") if over else values, wish.description)
-    title = f"{len(numbers)} runs from {numbers[0]} to {numbers[-1]}"
+    title = f"runs {write_runs(numbers)}"
     new_id = submit_one_of(project, tx, (definition_id, now), now.on, params, title, wish, who, own)
     return [OfRun(run, found[run], new_id, f"run {run}: it is in processing {new_id}") for run in numbers]
 
 
 def _common(task: Task, numbers: list[int], old: list[Processing]) -> dict[str, Any]:
     template = task.input_by or "{path}"
-    names = [p.name for p in placeholders(template)]
     files = []
     for run, each in zip(numbers, old, strict=True):
         try:
@@ -156,5 +150,10 @@ def _common(task: Task, numbers: list[int], old: list[Processing]) -> dict[str, 
     same_everywhere = {
         name: value for name, value in first.items() if all(name in o.params and o.params[name] == value for o in old)
     }
-    listed = {names[0]: files} if template == f"{{{names[0] if names else ''}}}" else {}
+    listed = dict.fromkeys(_alone(template), files) | {name: write_runs(numbers) for name in _alone(task.run_by)}
     return {**same_everywhere, **listed, RUNS: numbers, INPUTS: files}
+
+
+def _alone(template: str) -> list[str]:
+    """The parameter that is all of a template."""
+    return [p.name for p in placeholders(template) if template == f"{{{p.name}}}"]

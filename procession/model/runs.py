@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 from procession.errors import Invalid
@@ -37,3 +38,19 @@ def _range(part: str, what: str) -> tuple[int, int]:
     if end >= LARGEST_RUN:
         raise Invalid(f"{what} {end} is too large")
     return start, end
+
+
+MAX_WRITTEN = 60
+"""Characters; a longer list is named by its ends."""
+
+
+def write_runs(runs: Sequence[int]) -> str:
+    """The same as text, for titles and paths: ``1,4-6``; of many that lie apart ``1..99``."""
+    parts: list[str] = []
+    start = 0
+    for n, run in enumerate(runs):
+        if n + 1 == len(runs) or runs[n + 1] != run + 1:
+            parts.append(str(run) if n == start else f"{runs[start]}-{run}")
+            start = n + 1
+    text = ",".join(parts)
+    return text if len(text) <= MAX_WRITTEN else f"{runs[0]}..{runs[-1]}"

@@ -62,7 +62,7 @@ def latest_run(tx: Tx, task: str) -> int | None:
 def newest_of_runs(tx: Tx, task: str, runs: Iterable[int]) -> dict[int, int]:
     """Run → the newest processing of this task and run, whatever its event; runs that there are not are left out."""
     rows = tx.run(_NEWEST_OF_RUNS, task=task, rows=json.dumps([{"run": run} for run in runs])).fetchall()
-    return {row.run_number: row.id for row in rows}
+    return {row.run_number: row.id for row in rows if row.id is not None}
 
 
 def versions_of(tx: Tx, event_id: int, task: str) -> list[int]:
@@ -92,13 +92,20 @@ def _hold_task(dialect: str) -> Executable:
 
 
 def _newest_of_runs(dialect: str) -> Executable:
+    """One look into the index for each run; joined, SQLite would read all runs of the task."""
     given = given_rows(dialect, {"run": BigInteger()})
-    return (
-        select(_p.c.run_number, func.max(_p.c.id).label("id"))
-        .select_from(given.join(_p, _p.c.run_number == given.c.run))
-        .where(_p.c.task == _param("task", Text), _p.c.replaced_by.is_(None), _p.c.run_number.is_not(None))
-        .group_by(_p.c.run_number)
+    newest = (
+        select(func.max(_p.c.id))
+        .where(
+            _p.c.task == _param("task", Text),
+            _p.c.run_number == given.c.run,
+            _p.c.run_number.is_not(None),
+            _p.c.replaced_by.is_(None),
+        )
+        .correlate(given)
+        .scalar_subquery()
     )
+    return select(given.c.run.label("run_number"), newest.label("id"))
 
 
 _OF_TASK = Statement(lambda _: select(_t).where(_t.c.task == _param("task", Text)).order_by(_t.c.id))

@@ -262,7 +262,9 @@ def test_several_runs_are_one_processing_that_knows_all_their_files(d: Driven) -
     assert pid is not None
     found = d.get(pid)
     files = ["/data/1.nxs", "/data/4.nxs", "/data/5.nxs"]
-    assert found.params == {"rb": "RB1", "inst": "gem", "runs": [1, 4, 5], "inputs": files, "path": files}
+    assert found.params == {
+        "rb": "RB1", "inst": "gem", "run": "1,4-5", "runs": [1, 4, 5], "inputs": files, "path": files,
+    }  # fmt: skip
     assert (found.run, found.group, found.version, found.description) == (None, "RB1", 1, "all")
     assert chosen(d, pid).set_id == made.id
     assert chosen(d, pid).flat() == {"threshold": 7, "method": "exact"}

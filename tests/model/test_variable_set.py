@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from procession.model.runs import read_runs, write_runs
 from procession.model.variable_set import VariableSet, choose, conflicts, displaced, explain
 
 RUNS = range(30)
@@ -96,3 +97,15 @@ def test_group_goes_before_run_and_run_before_filter(
     told = explain(sets, run, group, {"x": x})
     assert sorted(each.id for each, _ in told) == [each.id for each in sets]
     assert [each.id for each, why in told if why == "it applies"] == ([] if found is None else [found.id])
+
+
+@pytest.mark.feature("M67")
+@given(st.sets(st.integers(0, 10**6), min_size=1, max_size=8))
+def test_runs_are_read_as_they_are_written(runs: set[int]) -> None:
+    assert read_runs(write_runs(sorted(runs)), 100) == sorted(runs)
+
+
+@pytest.mark.feature("M68")
+def test_many_runs_that_lie_apart_are_named_by_their_ends() -> None:
+    assert write_runs([1, 4, 5, 6]) == "1,4-6"
+    assert write_runs(range(0, 1000, 2)) == "0..998"
