@@ -13,10 +13,12 @@ from procession.courier import Courier
 from procession.executor import Executor, Job, Notices
 from procession.executors.calls import Calls
 from procession.model.admission import Capacity
+from procession.model.counting import CounterPlan
 from procession.model.watching import WatchPlan
 from procession.supervise.errand import Errands
 from procession.sweeper import Sweeper
 from procession.watch import Looks, Watch
+from procession.watch.counter import Glances
 
 SHORT = 0.05
 """Seconds; while scripts are shorter than this on average, some are queued ahead at the shims."""
@@ -35,6 +37,18 @@ class Watching:
     """When it is looked at next (monotonic seconds)."""
     refused: dict[str, str] = field(default_factory=dict)
     """Path of each file that cannot be an event, and why."""
+
+
+@dataclass(slots=True)
+class Counting:
+    """One counter: what is remembered between two looks."""
+
+    plan: CounterPlan
+    glances: Glances
+    at: float = 0.0
+    """When it is looked at next (monotonic seconds)."""
+    doubted: bool = False
+    """The last look saw something wrong: a file that is just being written is no reason to tell anybody."""
 
 
 @dataclass(slots=True)
@@ -129,6 +143,8 @@ class Post:
     looks: Looks = field(default_factory=Looks)
     watching: dict[str, Watching] = field(default_factory=dict)
     """Name of each watch that the files say → what is remembered of it."""
+    counting: dict[str, Counting] = field(default_factory=dict)
+    """Name of each counter that the files say → what is remembered of it."""
     watches_kept: int = -1
     """How many rows of watches there are; below 0: nobody has looked."""
     serving_since: int | None = None

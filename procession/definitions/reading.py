@@ -14,6 +14,7 @@ from typing import Any
 
 from procession.definitions import overrides
 from procession.definitions.bridges import read_bridges
+from procession.definitions.counters import build_counter
 from procession.definitions.files import FILE, fingerprint, name_for, names
 from procession.definitions.machine import available_cpus, available_memory
 from procession.definitions.overrides import Override
@@ -41,6 +42,7 @@ from procession.definitions.telling import read_alerts, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.bridge import BridgePlan
+from procession.model.counting import CounterPlan
 from procession.model.retention import Keep
 from procession.model.serving import QueuePlan, Reruns, WebPlan
 from procession.model.task import Task
@@ -85,7 +87,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     )
     if project.python:
         around.find_python(project.python, around.python_place)
-    tasks, watches = _tasks(sources, around)
+    tasks, watches, counters = _tasks(sources, around)
     sets = read_sets(top, Place(main, ("sets",)))
     alerts = read_alerts(top, Place(main, ("alerts",)), around)
     rules = read_rules(top, Place(main, ("rules",)))
@@ -119,6 +121,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         environment_drop=tuple(environment.drop or ()),
         tasks=tuple(tasks),
         watches=tuple(watches),
+        counters=tuple(counters),
         sets=sets,
         alerts=alerts,
         rules=rules,
@@ -209,10 +212,12 @@ def _check_web(web: WebTable, place: Place) -> None:
         )
 
 
-def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan]]:
-    """The tasks and watches of all files, in the order in which they are written; a name in two files is a mistake."""
+def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan], list[CounterPlan]]:
+    """The tasks, watches and counters of all files, in the order in which they are written; a name in two files is a
+    mistake."""
     tasks: list[Task] = []
     watches: list[WatchPlan] = []
+    counters: list[CounterPlan] = []
     places: dict[str, Place] = {}
     for source in sources:
         tables: Any = source.tables.get("tasks", {})
@@ -224,8 +229,10 @@ def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], lis
             places.setdefault(name, place)
             if watch := build_watch(name, raw, place, around):
                 watches.append(watch)
-            if isinstance(raw, dict) and "watch" in raw and "emit" in raw:
-                continue  # it only makes events of files
+            if counter := build_counter(name, raw, place, around):
+                counters.append(counter)
+            if isinstance(raw, dict) and raw.keys() & {"watch", "counter"} and "emit" in raw:
+                continue  # it only makes events of files, or of runs
             task = build_task(name, raw, place, around)
             assert task or source.problems.errors, f"task {name} would be lost without a word"
             if task:
@@ -233,7 +240,7 @@ def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], lis
     check_circles(tasks, places)
     if not places and not sources[0].problems.errors:
         Place(sources[0]).warning("defines no task yet; write one as [tasks.NAME]")
-    return tasks, watches
+    return tasks, watches, counters
 
 
 def _error(root: Path, problems: Problems) -> ConfigError:

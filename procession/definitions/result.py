@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from procession.model.bridge import BridgePlan
+from procession.model.counting import CounterPlan
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
@@ -49,6 +50,8 @@ class Definitions:
     """Name or template of each limit, and how much there is of it."""
     watches: tuple[WatchPlan, ...] = ()
     """Patterns whose new files become events: of tasks with steps, and of those that only emit."""
+    counters: tuple[CounterPlan, ...] = ()
+    """Files with the number of the last run, whose new runs become events."""
     sets: tuple[SetPlan, ...] = ()
     alerts: tuple[str, ...] = ()
     """The command by which a person is told, as words; empty: nobody is."""
@@ -105,6 +108,7 @@ class Definitions:
                 "patience": self.patience,
                 "limits": dict(self.limits),
                 "watches": [asdict(each) for each in self.watches],
+                "counters": [asdict(each) for each in self.counters],
                 "sets": [asdict(each) for each in self.sets],
                 "alerts": self.alerts,
                 "rules": [asdict(each) for each in self.rules],
@@ -149,6 +153,7 @@ class Definitions:
             patience=raw.get("patience", 60.0),
             limits=tuple(raw.get("limits", {}).items()),
             watches=tuple(_watch(each) for each in raw.get("watches", ())),
+            counters=tuple(CounterPlan(**each) for each in raw.get("counters", ())),
             sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
             alerts=tuple(raw.get("alerts", ())),
             rules=tuple(Rule(**each) for each in raw.get("rules", ())),

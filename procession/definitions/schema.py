@@ -415,6 +415,12 @@ class TaskTable(Options):
     catch_up: Literal["one", "all", "skip"] | None = None
     on: Name | None = None
     watch: FilePath | None = None
+    counter: FilePath | None = None
+    number: Pattern | None = None
+    expect_path: FilePath | None = None
+    expect_within: Duration | None = None
+    params: Variables | None = None
+    gap: Annotated[int, Field(ge=1, le=100_000)] | None = None
     emit: Name | None = None
     key: Template | None = None
     title: Template | None = None

@@ -33,7 +33,7 @@ from procession.model.timetable import Cron
 from procession.model.wants import Uses
 from procession.model.watching import WATCH
 
-STARTS = ("every", "cron", "on", "watch")
+STARTS = ("every", "cron", "on", "watch", "counter")
 """What a task may start by; it says exactly one."""
 NOT_SHARED = ("uses",)
 """Of a task itself, not of each of its steps."""
@@ -51,10 +51,7 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     _exactly_one(raw, place, ("run", "steps", "function", "outside"), "what it runs")
     _check_call(raw, place)
     _check_time(raw, table, place)
-    if "watch" not in raw:
-        for key in ("emit", "key", "title", "quiet", "ignore", "empty"):
-            if key in raw:
-                place.at(key).error('says nothing without watch; remove it, or write watch = "..."')
+    _check_starts(raw, place)
     shared = _shared_options(raw, table, place)
     if called:
         steps = [call(table.function or "", None, shared, place, around)]
@@ -66,7 +63,7 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
     told = read_variables(raw, table, place, around)
-    periodic = ("every" in raw or "cron" in raw) and "on" not in raw and "watch" not in raw
+    periodic = ("every" in raw or "cron" in raw) and not raw.keys() & {"on", "watch", "counter"}
     known = around.variables.keys() | defaults_of(table).keys()
     _check_placeholders(steps, known, periodic=periodic)
     check_uses(table.uses or (), place.at("uses"), around)
@@ -76,6 +73,19 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
     if not all(step.name and step.command is not None for step in steps):
         return None
     return _task(name, table, tuple(_plans(steps)), around, told)
+
+
+def _check_starts(raw: dict[str, Any], place: Place) -> None:
+    """Keys that say more of a watch or of a counter stand beside one."""
+    for keys, starts in (
+        (("ignore", "empty"), ("watch",)),
+        (("emit", "key", "title", "quiet"), ("watch", "counter")),
+        (("number", "expect_path", "expect_within", "params", "gap"), ("counter",)),
+    ):
+        for key in keys:
+            if key in raw and not any(start in raw for start in starts):
+                which = starts[0]
+                place.at(key).error(f'says nothing without {which}; remove it, or write {which} = "..."')
 
 
 def _task(
@@ -103,7 +113,7 @@ def _task(
 
 
 def _own_event(table: TaskTable) -> str:
-    if table.watch:
+    if table.watch or table.counter:
         return WATCH
     return TIMETABLE if table.every is not None or table.cron is not None else CALL
 

@@ -2,7 +2,7 @@
 
 *In:* a path, an interpreter. *Out:* the three dictionaries as JSON has them, and the hash of the text. *Always:* the
 file is never executed in this process. Where all three are literals, which is nearly always, its text is parsed and
-that is all (`docs/decisions/0026-variables-are-read.md`). Where one is computed, the task's own interpreter executes
+that is all (`docs/decisions/0029-variables-are-read.md`). Where one is computed, the task's own interpreter executes
 the file in a child, with a limit of time and of what it may print.
 """
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from procession.errors import ProcessionError, StoreError
 from procession.flow.batches import batches
+from procession.flow.count import count
 from procession.flow.deliver import deliver
 from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
@@ -45,6 +46,7 @@ Chapter = Callable[[Project, Tx], datetime | None]
 CHAPTERS: tuple[Chapter, ...] = (
     intake,
     discover,
+    count,
     batches,
     rescue,
     hosts,

@@ -576,6 +576,14 @@ watch = Table(  # how each watched pattern stood at its last look
     Column("problem", Text),  # what could not be looked at
 )
 
+counter = Table(  # where each counter of runs stands: it moves in the transaction of its events
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last", BigInteger),  # everything up to it is an event, or pending
+    Column("pending", Text, nullable=False),  # JSON: [run, since when it is waited for] of those without data yet
+)
+
 slot = Table(  # one set that is being collected, or was
     "slot",
     metadata,

@@ -19,6 +19,13 @@ def upgrade() -> None:
     _causes()
     _bridges()
     _sources()
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("last", sa.BigInteger()),
+        sa.Column("pending", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
+    )
 
 
 def _sources() -> None:
