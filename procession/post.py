@@ -56,12 +56,16 @@ class Telling:
     """How often it was tried to tell a person of a message."""
 
     message_id: int
+    way: str
+    """Command or addresses."""
     tries: int = 0
     at: float = 0.0
     """Not before (monotonic seconds)."""
     at_moment: int = 0
     """When the latest try began (microseconds UTC)."""
     told: bool = False
+    reached: tuple[int, ...] = ()
+    """Addresses that have it."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,8 @@ class Heard:
     looked: float = 0.0
     """When we looked last: what we could not hear says nothing."""
     lost: bool = False
+    grew: bool = False
+    """It was heard of while we looked."""
 
 
 @dataclass(slots=True)

@@ -542,6 +542,7 @@ def message(found: Message) -> dict[str, Any]:
         "read_by": found.read_by,
         "needs_person_at": _at(found.needs_person_at),
         "told_at": _at(found.told_at),
+        "problem": found.problem,
     }
 
 

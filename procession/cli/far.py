@@ -305,6 +305,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "messages": _ask("messages", facts.rows("id", "kind", "task", "step", "count", "last_at", "text"), ended="ended",
                      unread="unread", limit="limit"),
     "read": _read,
+    "alerts": _ask("alerts-test", facts.rows("way", "told", "reached", "problem")),
     "causes": _ask("causes", facts.rows("signature", "failed", "attempts", "task", "step", "last_at", "text"),
                    task="task", since="since", everything="everything", limit="limit"),
     "mute": _ask("mute", facts.fields, signature="signature", span="span", reason="reason"),

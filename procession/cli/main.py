@@ -50,6 +50,7 @@ COMMANDS = {
         "tasks": ("standing", "The tasks, and how each stands."),
         "doctor": ("doctor", "Look whether all is well, and say what to do where it is not."),
         "messages": ("messages", "What people should know: errors, failures, silence."),
+        "alerts": ("alerts", "Tell everybody whom [alerts] names a test message."),
         "read": ("messages", "Say that messages have been read."),
         "sources": ("sources", "Where data come from, and which sources are paused."),
         "causes": ("causes", "Why processings have failed, one line for each cause."),

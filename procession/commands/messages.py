@@ -58,9 +58,25 @@ def note(project: Project, tx: Tx, noticed: Iterable[Notice]) -> None:
 
 def stand(project: Project, tx: Tx, notice: Notice, standing: Sequence[Message]) -> None:
     """Something holds on: it is noted once, and again only when its text changes."""
-    known = next((m for m in standing if m.kind == notice.kind and m.task == notice.task), None)
+    known = next((m for m in standing if (m.kind, m.task, m.step, m.signature) == notice.where), None)
     if known is None or known.text != notice.text[:MAX_TEXT]:
         note(project, tx, [notice])
+
+
+def here(project: Project) -> str:
+    """Signature of what is wrong at this launcher's place, where others have theirs: each tells of its own, and ends
+    only that."""
+    return project.serving.place if project.store.shared else ""
+
+
+def own(project: Project, tx: Tx, kind: str) -> list[Message]:
+    """Messages of this kind about this launcher's place that still occur."""
+    return [message for message in store.of_kind(tx, kind) if message.signature == here(project)]
+
+
+def said_here(project: Project, text: str) -> str:
+    """A text about this place: where there are others, with the name of its host."""
+    return f"{project.serving.host}: {text}" if project.store.shared else text
 
 
 def newest(project: Project, *, unread: bool = False, ended: bool = False, limit: int = 100) -> list[Message]:

@@ -38,7 +38,7 @@ from procession.definitions.schema import (
 from procession.definitions.sources import Place, Problems, Source, open_source
 from procession.definitions.steps import Surroundings
 from procession.definitions.tasks import build_task, check_circles
-from procession.definitions.telling import read_alerts, read_rules, read_sets
+from procession.definitions.telling import read_alerts, read_recipients, read_rules, read_sets
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.bridge import BridgePlan
@@ -124,6 +124,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         counters=tuple(counters),
         sets=sets,
         alerts=alerts,
+        recipients=read_recipients(top, Place(main, ("alerts",)), around),
         rules=rules,
         bridges=bridges,
         warnings=_lines(problems.warnings),

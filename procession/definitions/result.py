@@ -10,7 +10,7 @@ from typing import Any
 
 from procession.model.bridge import BridgePlan
 from procession.model.counting import CounterPlan
-from procession.model.message import Rule
+from procession.model.message import Recipients, Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
 from procession.model.serving import QueuePlan, Reruns, WebPlan
@@ -55,6 +55,8 @@ class Definitions:
     sets: tuple[SetPlan, ...] = ()
     alerts: tuple[str, ...] = ()
     """The command by which a person is told, as words; empty: nobody is."""
+    recipients: Recipients = field(default_factory=Recipients)
+    """The addresses at which a person is told."""
     rules: tuple[Rule, ...] = ()
     bridges: tuple[BridgePlan, ...] = ()
     """Brokers from which messages come, and to which it is told what became of them."""
@@ -111,6 +113,7 @@ class Definitions:
                 "counters": [asdict(each) for each in self.counters],
                 "sets": [asdict(each) for each in self.sets],
                 "alerts": self.alerts,
+                "recipients": asdict(self.recipients),
                 "rules": [asdict(each) for each in self.rules],
                 "bridges": [asdict(each) for each in self.bridges],
                 "keep_free": self.keep_free,
@@ -156,6 +159,7 @@ class Definitions:
             counters=tuple(CounterPlan(**each) for each in raw.get("counters", ())),
             sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
             alerts=tuple(raw.get("alerts", ())),
+            recipients=_recipients(raw.get("recipients", {})),
             rules=tuple(Rule(**each) for each in raw.get("rules", ())),
             bridges=tuple(BridgePlan.from_raw(each) for each in raw.get("bridges", ())),
             keep_free=raw.get("keep_free"),
@@ -179,6 +183,10 @@ class Definitions:
 def _web(raw: dict[str, Any]) -> WebPlan:
     lists: dict[str, Any] = {key: tuple(raw[key]) for key in ("hosts", "callbacks") if key in raw}
     return WebPlan(**{**raw, **lists})
+
+
+def _recipients(raw: dict[str, Any]) -> Recipients:
+    return Recipients(tuple(raw.get("to", ())), raw.get("file", ""))
 
 
 def _watch(raw: dict[str, Any]) -> WatchPlan:

@@ -223,6 +223,16 @@ def _path(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    """Where a person is told; Invalid if it can be none, or has a password in it."""
+    kind, colon, rest = value.partition("://")
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]*", kind, re.IGNORECASE) or not rest or not value.isprintable():
+        raise Invalid('is no address; write it as "mailto://mail.example.org?from=me@example.org&to=you@example.org"')
+    if ":" in re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]:
+        raise Invalid("has a password in it; write this address into a file of its own, and name that in to_file")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_told(check_name))]
 Queue = Annotated[str, AfterValidator(_told(lambda value: queue_named(check_name(value))))]
 Duration = Annotated[float, BeforeValidator(_told(to_seconds))]
@@ -247,6 +257,7 @@ Wanted = Annotated[Any, BeforeValidator(_told(_wanted))]
 Piece = Annotated[str, AfterValidator(_told(_piece))]
 Condition = Annotated[Any, BeforeValidator(_told(_condition))]
 Pattern = Annotated[str, AfterValidator(_told(_pattern))]
+Address = Annotated[str, AfterValidator(_told(_address))]
 Variables = Annotated[Any, BeforeValidator(_told(_scalars))]
 Label = Annotated[str, AfterValidator(_told(check_name))]
 Cpus = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
@@ -367,7 +378,9 @@ class SetTable(Table):
 class AlertsTable(Table):
     """``[alerts]``: how a person is told."""
 
-    command: Run
+    command: Run | None = None
+    to: Annotated[list[Address], Field(min_length=1, max_length=100)] | None = None
+    to_file: FilePath | None = None
 
 
 class RuleTable(Table):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from procession.definitions.commands import resolve
 from procession.definitions.schema import (
     NAME,
@@ -18,7 +20,7 @@ from procession.definitions.steps import Surroundings
 from procession.errors import Invalid
 from procession.model.command import placeholders
 from procession.model.event import OWN
-from procession.model.message import Rule
+from procession.model.message import Recipients, Rule
 from procession.model.pieces import SetPlan, expand
 
 
@@ -92,7 +94,10 @@ def read_alerts(top: MainFile, place: Place, around: Surroundings) -> tuple[str,
     """The command that tells a person: words, the program absolute; empty if there is none."""
     if top.alerts is None:
         return ()
-    run = read_table(AlertsTable, top.alerts, place).written().get("command")
+    table = read_table(AlertsTable, top.alerts, place).written()
+    if not table and not top.alerts:
+        place.error("says neither command nor to; write one of them, or remove it")
+    run = table.get("command")
     if run is None:
         return ()
     at = place.at("command")
@@ -110,6 +115,29 @@ def read_alerts(top: MainFile, place: Place, around: Surroundings) -> tuple[str,
     except Invalid as error:
         at.error(str(error))
         return ()
+
+
+def read_recipients(top: MainFile, place: Place, around: Surroundings) -> Recipients:
+    """The addresses at which people are told; what is wrong with them is told by `read_alerts`."""
+    if not isinstance(top.alerts, dict):
+        return Recipients()
+    said = {key: value for key, value in top.alerts.items() if key in ("to", "to_file")}
+    table = AlertsTable.model_validate(said) if not _wrong(said) else AlertsTable()
+    file = table.to_file or ""
+    path = around.root / file.replace("{project}", str(around.root)) if file else None
+    if path is not None and not path.is_file():
+        place.at("to_file").warning(f"there is no file {path} yet; nobody is told at its addresses before it is there")
+    elif path is not None and path.stat().st_mode & 0o077:
+        place.at("to_file").warning(f"others can read {path}, and perhaps passwords in it; chmod 600 it")
+    return Recipients(tuple(table.to or ()), "" if path is None else str(path))
+
+
+def _wrong(said: dict[str, Any]) -> bool:
+    try:
+        AlertsTable.model_validate(said)
+    except ValidationError:
+        return True
+    return False
 
 
 def read_rules(top: MainFile, place: Place) -> tuple[Rule, ...]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from procession.commands import events
-from procession.commands.messages import Notice, stand
+from procession.commands.messages import Notice, here, own, said_here, stand
 from procession.errors import Invalid, StaleState
 from procession.flow.budget import full
 from procession.model.counting import CounterPlan, Position, advance
@@ -42,7 +42,7 @@ def count(project: Project, tx: Tx) -> datetime | None:
     if not post.counting:
         return None
     now, kept, set_now = project.clock.monotonic(), counters.all_of(tx), settings.all_of(tx)
-    told = messages.of_kind(tx, "watch")
+    told = own(project, tx, "watch")
     for name, each in post.counting.items():
         seen, before = each.glances.take(), kept.get(name)
         pause = set_now.pause(name, each.plan.group)
@@ -55,7 +55,7 @@ def count(project: Project, tx: Tx) -> datetime | None:
         elif each.glances.since is not None:
             if now - each.glances.since > ANSWERS_WITHIN:
                 text = f"{each.plan.file} has not answered for {duration(ANSWERS_WITHIN)}; is its file system there?"
-                stand(project, tx, Notice("watch", name, text, signature=""), told)
+                stand(project, tx, Notice("watch", name, said_here(project, text), signature=here(project)), told)
             each.at = now + EVERY
         elif each.at <= now:
             where = before or Position()
@@ -97,9 +97,9 @@ def _take(
         raise StaleState(f"counter {each.plan.name} was moved by another launcher; it is looked at again")
     wrong = seen.problem or follows.problem or refused
     if wrong is not None and (each.doubted or seen.problem is None):
-        stand(project, tx, Notice("watch", each.plan.name, wrong, signature=""), told)
-    elif wrong is None and any(message.task == each.plan.name for message in told):
-        messages.end_kind(tx, "watch", each.plan.name, project.now())
+        stand(project, tx, Notice("watch", each.plan.name, said_here(project, wrong), signature=here(project)), told)
+    elif wrong is None:
+        messages.end(tx, [message.id for message in told if message.task == each.plan.name], project.now())
     each.doubted = wrong is not None
 
 

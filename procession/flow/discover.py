@@ -15,7 +15,7 @@ from functools import partial
 
 from procession.clock import moment
 from procession.commands import events, sets
-from procession.commands.messages import Notice, stand
+from procession.commands.messages import Notice, here, own, said_here, stand
 from procession.definitions.patterns import pattern_of
 from procession.errors import Invalid
 from procession.flow.budget import full
@@ -65,7 +65,7 @@ def _watch(project: Project, tx: Tx) -> float | None:
     _follow_definitions(project)
     if not post.watching and post.watches_kept == 0:
         return None
-    kept, told = watches.all_of(tx), messages.of_kind(tx, "watch")
+    kept, told = watches.all_of(tx), own(project, tx, "watch")
     post.watches_kept = len(post.watching)
     _forget(project, tx, kept, told)
     set_now = settings.all_of(tx)
@@ -110,7 +110,8 @@ def _forget(project: Project, tx: Tx, kept: dict[str, Stand], told: Sequence[Mes
     watching = project.serving.watching
     for name in kept.keys() - watching.keys():
         watches.remove(tx, name)
-    messages.end(tx, [each.id for each in told if each.task not in watching], project.now())
+    known = {*watching, *(plan.name for plan in project.settings.counters)}
+    messages.end(tx, [each.id for each in told if each.task not in known], project.now())
 
 
 def _again_at(look: Look, now: float) -> float:
@@ -176,9 +177,10 @@ def _keep(
     if now != before or name not in kept:
         watches.put(tx, now)
     if now.problem:
-        stand(project, tx, Notice("watch", name, now.problem, signature=""), told)
-    elif any(message.task == name for message in told):
-        messages.end_kind(tx, "watch", name, project.now())
+        said = said_here(project, now.problem)
+        stand(project, tx, Notice("watch", name, said, signature=here(project)), told)
+    else:
+        messages.end(tx, [message.id for message in told if message.task == name], project.now())
 
 
 def _forget_refused(each: Watching) -> None:

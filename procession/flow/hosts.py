@@ -61,6 +61,7 @@ def hosts(project: Project, tx: Tx) -> datetime | None:
     for place in post.heard.keys() - rows.keys():
         del post.heard[place]
     left: set[str] = set()
+    """Names of launchers of which people are to know, or of which nothing can be said yet."""
     for place, group in rows.items():
         newest = group[-1] if group else launchers.newest_of(tx, place)
         if newest is None:
@@ -68,9 +69,12 @@ def hosts(project: Project, tx: Tx) -> datetime | None:
         heard = _listen(project, place, group)
         if group and (var := _closed(post, newest)) is not None:
             _settle_for(project, tx, group, var)
-        if heard.lost and (waiting := _take_over(project, tx, place, group)):
+        waiting = _take_over(project, tx, place, group) if heard.lost else 0
+        if heard.lost and (group or waiting):
             left.add(newest.name)
-            stand(project, tx, Notice("host", newest.name, _text(newest, heard, waiting), signature=""), told)
+            stand(project, tx, Notice("host", newest.name, _text(newest, waiting), signature=""), told)
+        elif group and not heard.grew:
+            left.add(newest.name)  # who has just begun to listen does not know whether it is back
     messages.end(tx, [m.id for m in told if m.task not in left], project.now())
     tx.after(partial(_reopen, post))
     return project.clock.now() + EVERY if rows else None
@@ -98,7 +102,7 @@ def _listen(project: Project, place: str, group: Sequence[Any]) -> Heard:
     heard = post.heard.get(place)
     patience = max([project.settings.lost_after, *(row.lost_after or 0.0 for row in group)])
     if heard is None or heard.beats != beats or now - heard.looked > max(UNSEEN, patience / 2):
-        heard = post.heard[place] = Heard(beats, now)
+        heard = post.heard[place] = Heard(beats, now, grew=heard is not None and heard.beats != beats)
     heard.looked, heard.lost = now, now - heard.at >= patience
     return heard
 
@@ -231,7 +235,12 @@ def _is_movable(plan: StepPlan) -> bool:
     return plan.kind == "call" or plan.on_lost == "retry"
 
 
-def _text(row: Any, heard: Heard, waiting: int) -> str:
+def _text(row: Any, waiting: int) -> str:
+    if not waiting:
+        return (
+            f"the launcher {row.name} on {row.host} has not been heard of; nothing waits for it; start it again, or, "
+            f"if it never comes back: procession give-up {row.name}"
+        )
     some = "1 processing waits" if waiting == 1 else f"{waiting} processings wait"
     return (
         f"the launcher {row.name} on {row.host} has not been heard of, and {some} for it; start it again, or, if it "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from procession import disk
-from procession.commands.messages import Notice, stand
+from procession.commands.messages import Notice, here, own, said_here, stand
 from procession.flow.budget import budget_of, full
 from procession.project import Project
 from procession.store import messages, settings
@@ -23,9 +23,9 @@ def warn(project: Project, tx: Tx) -> datetime | None:
     """Tell of a full disk, or that it is full no more; say when to look again."""
     if project.serving.kind != "up":
         return None
-    told = messages.of_kind(tx, "disk")
+    told = own(project, tx, "disk")
     if why := full(project.var, project.settings) or _impossible(project, tx):
-        stand(project, tx, Notice("disk", "", why, signature=""), told)
+        stand(project, tx, Notice("disk", "", said_here(project, why), signature=here(project)), told)
     elif told:
         messages.end(tx, [message.id for message in told], project.now())
     return project.clock.now() + EVERY

@@ -73,13 +73,31 @@ class Message:
     needs_person_at: int | None
     """When a person is told, if it still occurs then; None: never."""
     told_at: int | None
-    """When the alert command was last run for it."""
+    """When people were last told of it."""
+    signature: str = ""
+    """What makes two of them the same."""
+    problem: str | None = None
+    """Why they could not be told last."""
 
     @property
     def sentence(self) -> str:
         """For people: where, and what."""
         where = self.task + (f", step {self.step}" if self.step else "")
         return f"{where}: {self.text}" if where else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who is told, by addresses such as ``mailto://…``."""
+
+    to: tuple[str, ...] = ()
+    file: str = ""
+    """A file with more of them, one on each line: those with a password or token."""
+
+    @property
+    def any(self) -> bool:
+        """Is there somebody?"""
+        return bool(self.to or self.file)
 
 
 @dataclass(frozen=True, slots=True)

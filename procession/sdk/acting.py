@@ -79,6 +79,10 @@ class Acting(Asking):
         """Say that messages have been read; ``read`` is how many nobody had read before."""
         return self._ask("read", ids=ids, everything=everything)
 
+    def alerts_test(self) -> Json:
+        """Tell everybody whom ``[alerts]`` names a test message, now; ``items`` say who was reached."""
+        return self._ask("alerts-test")
+
     def mute(self, signature: str, span: str | None = None, reason: str | None = None) -> Json:
         """Tell nobody of a cause, for a span (``"2d"``) or until `unmute`; it is counted all the same."""
         return self._ask("mute", signature=signature, span=span, reason=reason)

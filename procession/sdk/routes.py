@@ -29,6 +29,7 @@ ROUTES = {
     "sets": "GET /sets",
     "messages": "GET /messages",
     "read": "POST /messages/read",
+    "alerts-test": "POST /alerts/test",
     "sources": "GET /sources",
     "causes": "GET /causes",
     "mute": "POST /causes/{signature}/mute",

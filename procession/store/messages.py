@@ -114,13 +114,18 @@ def told(tx: Tx, message_id: int, at: int) -> None:
     tx.write(_TOLD, [{"id": message_id, "at": at}])
 
 
+def set_problem(tx: Tx, message_id: int, problem: str) -> None:
+    """Remember why people could not be told of it."""
+    tx.run(_SET_PROBLEM, id=message_id, problem=problem[:1000])
+
+
 def _picture(row: Sequence[Any]) -> Message:
     return Message(*row)
 
 
 _COLUMNS = (
     "id", "kind", "task", "step", "text", "processing_id", "n", "first_at", "last_at", "ended_at", "read_at", "read_by",
-    "needs_person_at", "told_at",
+    "needs_person_at", "told_at", "signature", "problem",
 )  # fmt: skip
 _PICTURE: Select[Any] = select(*(_t.c[name] for name in _COLUMNS))
 
@@ -168,7 +173,7 @@ def _told(dialect: str) -> Executable:
     given, _ = _by_id(dialect, at=(BigInteger(), "told_at"))
     ended = func.coalesce(_t.c.ended_at, 0)
     later = case((ended > given["at"], ended), else_=given["at"])
-    return update(_t).values(told_at=later).where(_t.c.id == given["id"])
+    return update(_t).values(told_at=later, problem=None).where(_t.c.id == given["id"])
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:
@@ -183,6 +188,7 @@ _END_KIND = Statement(
         .where(_t.c.kind == _param("kind", Text), _t.c.task == _param("task", Text), _ACTIVE)
     )
 )
+_SET_PROBLEM = Statement(lambda _: update(_t).values(problem=_param("problem", Text)).where(_t.c.id == _param("id")))
 _REMOVE_ENDED = Statement(lambda _: delete(_t).where(_t.c.ended_at < _param("before")))
 _OF_KIND = Statement(lambda _: _PICTURE.where(_t.c.kind == _param("kind", Text), _ACTIVE).order_by(_t.c.id))
 _GET = Statement(lambda _: _PICTURE.where(_t.c.id == _param("id")))

@@ -505,7 +505,8 @@ message = Table(  # what people should know: one row for each cause, however oft
     Column("read_at", BigInteger),
     Column("read_by", Text),
     Column("needs_person_at", BigInteger),  # when a person is told, if it still occurs then; null: never
-    Column("told_at", BigInteger),  # when the alert command was run for it
+    Column("told_at", BigInteger),  # when people were told of it
+    Column("problem", Text),  # why they could not be told last
     CheckConstraint(
         "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch', "
         "'delivery', 'host', 'bridge')",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-_LINE = 500
+_LINE = 2000
 """Characters of the last line that are told."""
 
 
@@ -27,6 +27,8 @@ class Done:
     key: str
     problem: str | None
     """Why it did not do what it was to; None: it did."""
+    line: str = ""
+    """The last line that it printed."""
 
 
 class Errands:
@@ -45,7 +47,7 @@ class Errands:
         self.under_way.add(key)
 
         def run() -> None:
-            self._done.append(Done(key, run_errand(argv, cwd, env, text, seconds)))
+            self._done.append(Done(key, *run_errand(argv, cwd, env, text, seconds)))
             poke()
 
         threading.Thread(target=run, daemon=True, name=f"errand {key}").start()
@@ -64,8 +66,10 @@ class Errands:
         return bool(self._done)
 
 
-def run_errand(argv: Sequence[str], cwd: str, env: Mapping[str, str], text: str, seconds: float) -> str | None:
-    """Run a command to its end, at most so long; return what is wrong, or None. Never raises."""
+def run_errand(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], text: str, seconds: float
+) -> tuple[str | None, str]:
+    """Run a command to its end, at most so long; return what is wrong, or None, and its last line. Never raises."""
     try:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
             given.write(text.encode())
@@ -79,12 +83,13 @@ def run_errand(argv: Sequence[str], cwd: str, env: Mapping[str, str], text: str,
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                return f"it took longer than {seconds:g} s and was ended"
-            if code == 0:
-                return None
+                return f"it took longer than {seconds:g} s and was ended", ""
             said.seek(max(0, said.seek(0, os.SEEK_END) - 4 * _LINE))
             lines = said.read().decode(errors="replace").strip().splitlines()
-            last = "".join(c if c.isprintable() else " " for c in lines[-1][:_LINE]) if lines else "it printed nothing"
-            return (f"exit code {code}" if code > 0 else f"signal {-code}") + f": {last}"
+            last = "".join(c if c.isprintable() else " " for c in lines[-1][:_LINE]) if lines else ""
+            if code == 0:
+                return None, last
+            how = f"exit code {code}" if code > 0 else f"signal {-code}"
+            return f"{how}: {last or 'it printed nothing'}", last
     except (OSError, ValueError) as error:
-        return f"it could not be started: {error}"
+        return f"it could not be started: {error}", ""

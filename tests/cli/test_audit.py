@@ -55,9 +55,9 @@ REFUSED = [
     ["drain", "none"], ["maintenance", "none"], ["undrain", "none"], ["give-up", "none", "-y"],
     ["pause", "none"], ["resume", "none"], ["set", "limit", "none=1"], ["reset", "limit", "none"],
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
-    ["mute", "0000"], ["unmute", "0000"],
+    ["mute", "0000"], ["unmute", "0000"], ["alerts", "test"],
 ]  # fmt: skip
-VERB_OF = {"instance": "delete-instance", "disk": "clean"}
+VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test"}
 
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.feature("M94")
 
 
 def run(root: Path, script: str, text: str = "", seconds: float = 20) -> str | None:
-    return run_errand(["/bin/sh", "-c", script], str(root), dict(os.environ), text, seconds)
+    return run_errand(["/bin/sh", "-c", script], str(root), dict(os.environ), text, seconds)[0]
 
 
 def test_it_gets_its_text_whatever_its_length_and_need_not_read_it(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_what_went_wrong_is_one_line(tmp_path: Path) -> None:
     assert run(tmp_path, "seq 100000; echo no route to host >&2; exit 3") == "exit code 3: no route to host"
     assert run(tmp_path, "exit 1") == "exit code 1: it printed nothing"
     assert run(tmp_path, "kill -9 $$") == "signal 9: it printed nothing"
-    assert (run_errand(["/no/such"], str(tmp_path), {}, "", 1) or "").startswith("it could not be started")
+    assert (run_errand(["/no/such"], str(tmp_path), {}, "", 1)[0] or "").startswith("it could not be started")
 
 
 def test_what_takes_too_long_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:

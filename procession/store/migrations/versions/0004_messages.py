@@ -72,6 +72,7 @@ def _causes() -> None:
 def _columns() -> None:
     op.add_column("event", sa.Column("alone", sa.Text()))
     op.add_column("attempt", sa.Column("cause", sa.Text()))
+    op.add_column("message", sa.Column("problem", sa.Text()))
     op.add_column("processing", sa.Column("description", sa.Text()))
     op.add_column("processing", sa.Column("variables", sa.Text()))
     op.add_column("processing", sa.Column("run_number", sa.BigInteger()))
