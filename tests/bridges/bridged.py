@@ -34,7 +34,15 @@ class Bridged(Driven):
     """A project that reads ``/queue/QUEUE.pending`` and tells everything to ``/queue/QUEUE.told``."""
 
     def __init__(
-        self, root: Path, url: str, queue: str = "q", *, more: str = "", vhost: str = "", database: str | None = None
+        self,
+        root: Path,
+        url: str,
+        queue: str = "q",
+        *,
+        more: str = "",
+        vhost: str = "",
+        database: str | None = None,
+        cpus: float = 4,
     ) -> None:
         root.mkdir(exist_ok=True)
         self.credentials(root, PASSCODE)
@@ -42,7 +50,7 @@ class Bridged(Driven):
         publish = ", ".join(f'{status} = "/queue/{queue}.told"' for status in STATUSES)
         more = f'vhost = "{vhost}"\n' + dedent(more) if vhost else dedent(more)
         super().__init__(
-            root, dedent(BRIDGE).format(url=url, queue=queue, more=more, publish=publish), database=database
+            root, dedent(BRIDGE).format(url=url, queue=queue, more=more, publish=publish), database=database, cpus=cpus
         )
         self.bridges = Bridges(self.project.beside())
 

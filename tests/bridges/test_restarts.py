@@ -36,7 +36,7 @@ class Confirmed(stomp.ConnectionListener):
 
 def test_the_broker_is_restarted_twenty_times_during_two_thousand_messages(tmp_path: Path, activemq: Broker) -> None:
     activemq.start()
-    d = Bridged(tmp_path / "p", activemq.url, "n14")
+    d = Bridged(tmp_path / "p", activemq.url, "n14", cpus=256)
     d.bridges.start()
     chance = random.Random(14)
     confirmed, over = Confirmed(), threading.Event()
@@ -59,7 +59,7 @@ def test_the_broker_is_restarted_twenty_times_during_two_thousand_messages(tmp_p
         with contextlib.suppress(Exception), Peer(activemq) as peer:
             peer.connection.set_listener("confirmed", confirmed)
             for number in sorted(set(range(upto)) - confirmed.numbers):
-                peer.send("/queue/n14.pending", d.message(number), receipt=str(number))
+                peer.send("/queue/n14.pending", d.message(number, rb_number=str(number)), receipt=str(number))
             eventually(partial(_is_over, peer, confirmed, upto), timeout=5)
         d.work()
     disturber.join(120)
