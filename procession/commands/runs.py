@@ -60,6 +60,8 @@ def rerun_runs(
     numbers = read_runs(runs, most)
     with project.store.read() as tx:
         task = find_task(tx, task_name)
+        if not task.run_by:
+            raise Refused(f"task {task_name} does not say run_by, so its processings have no runs; process them by id")
         found = variable_sets.newest_of_runs(tx, task_name, numbers)
         there = processings.find_all(tx, found.values())
     known = declared_by(task)

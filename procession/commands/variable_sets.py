@@ -61,6 +61,7 @@ def add(
     """
     new.check()
     known = declared(project, new.task).need()
+    _check_reachable(new, known)
     given = dict(values)
     if fix_all:
         given = {**_present(known, given), **given}
@@ -90,6 +91,16 @@ def add(
         moves.tell(tx, "task", "variables", project.now(), who.by, said)
     removed = tuple(each.id for each in in_the_way if each.id not in cut)
     return Made(_listed_one(project, known, made), removed, tuple(cut))
+
+
+def _check_reachable(new: VariableSet, known: Declared) -> None:
+    """Refuse a set that no processing could ever have."""
+    for kind, key in (("runs", "run_by"), ("group", "group_by")):
+        if new.kind == kind and not getattr(known.task, key):
+            raise Refused(
+                f"a set for {new.scope} would never apply: task {new.task} does not say {key}, so its processings have "
+                f'none; write {key} = "{{…}}" in [tasks.{new.task}]'
+            )
 
 
 def _present(known: Declared, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.commands import variable_sets, variables
+from procession.commands import runs, variable_sets, variables
+from procession.commands.reruns import Wish
 from procession.errors import Invalid, NotFound, Refused
 from tests.commands.adjusting import DECLARED, DEFAULTS, FROM_FILE, WHO, add, chosen, defaults
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
@@ -219,6 +220,21 @@ def test_a_set_that_makes_no_sense_is_refused(d: Driven) -> None:
             add(d, **scope, threshold=1)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="there is no task"):
         add(d, 1, task="u", threshold=1)
+
+
+@pytest.mark.feature("M63", "M67")
+def test_a_set_that_nothing_could_ever_have_is_refused(drive: Drive) -> None:  # noqa: F811
+    other = '[tasks.u]\non = "f"\nrun = "./one.sh"\n'
+    d = drive(f'[tasks.t]\non = "e"\nrun = "./one.sh"\nvariables = {{ threshold = 1 }}\n{other}')
+    with pytest.raises(Refused, match="does not say run_by"):
+        add(d, 1, threshold=2)
+    with pytest.raises(Refused, match="does not say group_by"):
+        add(d, group="RB1", threshold=2)
+    with pytest.raises(Refused, match="task u has no variables"):
+        add(d, 1, task="u", threshold=2)
+    assert add(d, where="x == 1", threshold=2).listed.found.id
+    with pytest.raises(Refused, match="does not say run_by"):
+        runs.rerun_runs(d.project, "t", "1", Wish({}, {}), WHO, 50)
 
 
 @pytest.mark.feature("M63")
