@@ -62,6 +62,15 @@ class Newborn:
     id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the processings of an event have that no event brings: a person has asked for it."""
+
+    values: Chosen | None = None
+    """Of their variables; None: as their sets say."""
+    description: str | None = None
+
+
 def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int]:
     """Write these processings; return their ids, in order. The launcher is poked after the commit."""
     if not born:

@@ -14,10 +14,9 @@ from functools import partial
 
 from procession.clock import micros, moment
 from procession.commands import refusals, sets
-from procession.commands.birth import Newborn, bear, check_parameters
+from procession.commands.birth import Newborn, Own, bear, check_parameters
 from procession.errors import Invalid, NotFound, StaleState
 from procession.flow.budget import refuse_if_full
-from procession.model.chosen import Chosen
 from procession.model.event import MAX_DEPTH_OF_EVENTS, Event, NewEvent, payload_hash, ranked
 from procession.model.task import Task
 from procession.project import Project
@@ -44,15 +43,6 @@ class Submitted:
     processings: tuple[int, ...]
     stored: Event | None = None
     """The event as it was stored just now; None where it was known before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What the processings of an event have that no event brings: a person has asked for it."""
-
-    values: Chosen | None = None
-    """Of their variables; None: as their sets say."""
-    description: str | None = None
 
 
 @dataclass(slots=True)

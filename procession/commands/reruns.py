@@ -13,8 +13,9 @@ from typing import Any
 
 from procession import code
 from procession.commands.asked import Asked, Done
+from procession.commands.birth import Own
 from procession.commands.choosing import Chooser, first_run_of, group_of
-from procession.commands.events import Own, submit_all
+from procession.commands.events import submit_all
 from procession.commands.processings import look
 from procession.commands.restarts import Anew, restart_anew
 from procession.commands.variables import Declared, declared_by, read_words

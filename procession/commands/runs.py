@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from procession.commands.asked import Asked
+from procession.commands.birth import Own
 from procession.commands.choosing import INPUTS, RUNS, Chooser, first_run_of, group_of
-from procession.commands.events import Own
 from procession.commands.reruns import CURRENT, KEPT, Wish, anew, changed, in_force, submit_one_of
 from procession.commands.restarts import Anew, restart_anew
 from procession.commands.variables import declared_by, find_task
