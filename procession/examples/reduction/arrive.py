@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Play the instrument: write runs into data/, and a message about each into messages/.
 
-    python arrive.py [--pace SECONDS] [--late SECONDS] [--no-mishaps]
+    python arrive.py [--pace SECONDS] [--late SECONDS] [--no-mishaps] [--broker HOST:PORT [--credentials FILE]]
 
 The runs are six parts of one real measurement, LRMECS run 3701 (source/README.md): the detectors in order of their
 angle, about 25 to a part, counts as they were measured. Their numbers 37011 to 37016, and the numbers of the two
@@ -10,7 +10,9 @@ experiments that they are said to belong to, are made up. Two things go otherwis
 * run 37014 is withdrawn before it arrives: its message is never reduced;
 * the file of run 37015 is late: its message comes first, and the reduction tries again until the file is there.
 
-Files appear under a temporary name and are then renamed: whoever sees a file sees all of it.
+With a broker the messages go to its queue ReductionPending over STOMP (this needs stomp.py); the file of credentials
+has login and passcode, a line each. Files appear under a temporary name and are then renamed: whoever sees a file sees
+all of it.
 """
 
 import argparse
@@ -43,7 +45,22 @@ def cut(part, path):
     beside.rename(path)
 
 
-def send(name, message):
+def over_broker(address, credentials):
+    """A function that sends messages over a broker."""
+    import stomp  # noqa: PLC0415
+
+    host, _, port = address.rpartition(":")
+    connection = stomp.Connection12([(host, int(port))], vhost="/")
+    login, passcode = Path(credentials).read_text().splitlines() if credentials else (None, None)
+    connection.connect(login, passcode, wait=True)
+
+    def send(name, message):
+        connection.send("/queue/ReductionPending", json.dumps(message), headers={"persistent": "true"})
+
+    return send
+
+
+def as_file(name, message):
     """Let a message appear."""
     (HERE / "messages").mkdir(exist_ok=True)
     beside = HERE / "messages" / f".{name}.part"
@@ -55,8 +72,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pace", type=float, default=1.0, help="seconds between two runs (%(default)s)")
     parser.add_argument("--late", type=float, default=5.0, help="delay of the late file (%(default)s)")
+    parser.add_argument("--late-until", type=Path, help="the late file waits until this one is there")
+    parser.add_argument("--broker", help="where a broker speaks STOMP, host:port; without it messages are files")
+    parser.add_argument("--credentials", help="a file with login and passcode of the broker")
     parser.add_argument("--no-mishaps", action="store_true", help="everything arrives whole and in time")
     options = parser.parse_args()
+    send = over_broker(options.broker, options.credentials) if options.broker else as_file
     if not options.no_mishaps:
         send(f"cancel-{WITHDRAWN}", {"run_number": WITHDRAWN, "cancel": True})
         print(f"run {WITHDRAWN}: withdrawn before it was measured", flush=True)
@@ -85,6 +106,8 @@ def main():
         )
         time.sleep(options.pace)
     if late:
+        while options.late_until and not options.late_until.exists():
+            time.sleep(0.2)
         time.sleep(max(0.0, late[2] - time.monotonic()))
         cut(*late[:2])
         print(f"run {LATE}: its file is there at last", flush=True)
