@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.launchers import Status
     from procession.commands.locks import Granted, Taken, Waiting
     from procession.commands.logs import Slice
+    from procession.commands.missed import Found
     from procession.commands.processings import Cancelled
     from procession.commands.runs import OfRun
     from procession.commands.settings import Held
@@ -579,6 +580,18 @@ def source(found: Source) -> dict[str, Any]:
         "processings": found.known.processings,
         "waiting": found.known.waiting,
         "paused": None if found.pause is None else pause(found.pause),
+    }
+
+
+def missed(found: Found) -> dict[str, Any]:
+    """What a comparison of a source with the books came to."""
+    return {
+        "items": [
+            {"event": each.event.name, "key": each.event.key, "path": each.path, "there": each.there}
+            for each in found.missed
+        ],
+        "compared": found.looked,
+        "submitted": found.submitted,
     }
 
 

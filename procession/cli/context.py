@@ -56,7 +56,7 @@ THROUGH = frozenset({"drain", "maintenance", "undrain"})
 """Commands that change something and ask for it through the door of the verbs, which notes it."""
 BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
              "set": ("words", "set"), "reset": ("words", "reset"),
-             "alerts": ("what", "alerts-test")}  # fmt: skip
+             "alerts": ("what", "alerts-test"), "missed": ("submit", "submit-missed")}  # fmt: skip
 """Commands that look unless this parameter is given; then they are this verb."""
 CALLED = {"processing_id": "processing", "delivery_id": "id"}
 """Parameter of a command → what the verbs call it."""

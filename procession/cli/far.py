@@ -280,6 +280,11 @@ def _cancel_key(client: Client, values: Values) -> None:
         sys.exit(Refused.exit_code)
 
 
+def _missed(client: Client, values: Values) -> None:
+    asked = client.submit_missed if values["submit"] else client.missed
+    _say(values, asked(values["task"], values["ranges"]), facts.rows("event", "key", "there", "path"))
+
+
 ASK: dict[str, Callable[[Client, Values], None]] = {
     "retry": _act("retry", step="step_name"),
     "restart": _act("restart", step="step_name", code="code", priority="priority", fresh="fresh"),
@@ -306,6 +311,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
                      unread="unread", limit="limit"),
     "read": _read,
     "alerts": _ask("alerts-test", facts.rows("way", "told", "reached", "problem")),
+    "missed": _missed,
     "causes": _ask("causes", facts.rows("signature", "failed", "attempts", "task", "step", "last_at", "text"),
                    task="task", since="since", everything="everything", limit="limit"),
     "mute": _ask("mute", facts.fields, signature="signature", span="span", reason="reason"),

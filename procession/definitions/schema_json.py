@@ -55,6 +55,7 @@ _SHAPES: dict[str, Any] = {
     "command": _COMMAND,
     "url": _TEXTS,
     "subscribe": _TEXTS,
+    "params": {"type": "object"},
     "wanted": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "string"}}]},
 }
 """Keys whose readers take more than their types say."""

@@ -79,6 +79,10 @@ class Acting(Asking):
         """Say that messages have been read; ``read`` is how many nobody had read before."""
         return self._ask("read", ids=ids, everything=everything)
 
+    def submit_missed(self, task: str, range: str | None = None) -> Json:
+        """Submit what a watch or a counter has and the books have not; the answer is that of `missed`."""
+        return self._ask("submit-missed", task=task, range=range)
+
     def alerts_test(self) -> Json:
         """Tell everybody whom ``[alerts]`` names a test message, now; ``items`` say who was reached."""
         return self._ask("alerts-test")

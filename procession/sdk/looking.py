@@ -72,6 +72,10 @@ class Looking(Asking):
         """What people should know: one for each cause that still occurs; with `ended` also what no longer does."""
         return self._ask("messages", ended=ended, unread=unread, limit=limit)
 
+    def missed(self, task: str, range: str | None = None) -> Json:
+        """What a watch or a counter has and the books have not; `range` are runs, as ``"100-120,125"``."""
+        return self._ask("missed", task=task, range=range)
+
     def sources(self, kind: Literal["source", "experiment"] = "source", limit: int = 100) -> Json:
         """Where data come from, or what experiments they belong to: what there is of each, and what is paused."""
         return self._ask("sources", kind=kind, limit=limit)

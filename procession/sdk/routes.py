@@ -30,6 +30,8 @@ ROUTES = {
     "messages": "GET /messages",
     "read": "POST /messages/read",
     "alerts-test": "POST /alerts/test",
+    "missed": "GET /tasks/{task}/missed",
+    "submit-missed": "POST /tasks/{task}/missed",
     "sources": "GET /sources",
     "causes": "GET /causes",
     "mute": "POST /causes/{signature}/mute",

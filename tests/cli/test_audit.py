@@ -56,8 +56,9 @@ REFUSED = [
     ["pause", "none"], ["resume", "none"], ["set", "limit", "none=1"], ["reset", "limit", "none"],
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
     ["mute", "0000"], ["unmute", "0000"], ["alerts", "test"],
+    ["missed", "none", "--submit"],
 ]  # fmt: skip
-VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test"}
+VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test", "missed": "submit-missed"}
 
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)

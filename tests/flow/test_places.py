@@ -13,7 +13,7 @@ from procession.commands import batches, disk, hosts, instances, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.errors import Refused
-from procession.store import processings
+from procession.store import launchers, processings
 from tests.flow.driven import Driven
 from tests.flow.invariants import check
 from tests.waiting import eventually
@@ -257,6 +257,34 @@ def test_every_timetable_batch_and_message_is_served_once_by_launchers_at_a_time
     assert len({row.key for row in ticks}) == len(ticks)
     silences = a.rows("SELECT id FROM message WHERE kind = 'silence' AND ended_at IS NULL")
     assert len(silences) == 1
+
+
+@pytest.mark.feature("M114", "P30")
+def test_a_launcher_that_is_silent_is_told_once_and_once_when_it_is_back(two: Callable[..., Two]) -> None:
+    a, b = two(FILE)
+
+    def told() -> list[bool]:
+        """Of each message about a launcher: has it ended?"""
+        found = a.rows("SELECT ended_at IS NOT NULL AS over FROM message WHERE kind = 'host' ORDER BY id")
+        return [bool(over) for (over,) in found]
+
+    def beat() -> None:
+        with b.project.store.begin() as tx:
+            launchers.beat(tx, b.post.launcher_id, b.project.now())
+
+    for _ in range(30):
+        a.after(50)
+    assert told() == [False], "however long it lasts"
+    a.crash()
+    for _ in range(3):
+        a.after(5)
+    assert told() == [False], "who has just begun to listen does not know better"
+    beat()
+    a.after(5)
+    assert told() == [True]
+    for _ in range(30):
+        a.after(50)
+    assert told() == [True, False]
 
 
 @pytest.mark.feature("M23")
