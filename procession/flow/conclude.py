@@ -24,7 +24,7 @@ from procession.contract import Left
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions, values_of
 from procession.flow.causes import causes_of, count_causes
-from procession.flow.notice import Concluded, notice, suspend
+from procession.flow.notice import LONG, Concluded, notice, suspend
 from procession.model.cause import Cause
 from procession.model.chosen import Chosen
 from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, soften
@@ -97,6 +97,11 @@ def _is_trial(standing: processings.Standing) -> bool:
     return standing.variables is not None and Chosen.from_json(standing.variables).trial
 
 
+def _is_long(ended: Conclusion) -> bool:
+    """Has its script asked to wait so long that people want to know of it?"""
+    return ended.ending.retry_after is not None and ended.ending.retry_after >= LONG
+
+
 def _is_live(rows: Rows, which: Which) -> bool:
     pid, ordinal, number = which
     row = rows.get(pid, {}).get(ordinal)
@@ -161,7 +166,18 @@ def _apply(
         due = None if then.delay is None else now + int(then.delay * 1e6)
         step_moves[then.verb].append(Moving(pid, now, ordinal, number, due, then.reason or None))
         cause = why[each.which].signature if each.which in why else None
-        concluded.append(Concluded(pid, task.name, row.name, then.verb, then.reason, each.left.errors, cause))
+        concluded.append(
+            Concluded(
+                pid,
+                task.name,
+                row.name,
+                then.verb,
+                then.reason,
+                each.left.errors,
+                cause,
+                due if _is_long(each) else None,
+            )
+        )
         ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]
         for o, verb in then.ended:
             step_moves[verb].append(Moving(pid, now, o, rows[pid][o].attempt))

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from procession.clock import moment
 from procession.commands.messages import Notice, note
+from procession.model.message import MAX_TEXT
 from procession.project import Project
 from procession.store import causes, messages, processings, settings, tasks
 from procession.store.database import Tx
 
 BY = "procession"
+LONG = 3600.0
+"""Seconds; who asks to wait so long tells people of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +35,21 @@ class Concluded:
     """What its script recorded as going wrong while it went on."""
     cause: str | None = None
     """Signature of why it failed."""
+    again_at: int | None = None
+    """When it is tried again, where its script has asked for a wait so long that people want to know of it."""
 
 
 def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
     """Note what has gone wrong, and what no longer does."""
     succeeded = [each for each in concluded if each.verb == "succeed"]
-    muted = causes.muted(tx, project.now()) if any(each.verb == "fail" for each in concluded) else frozenset()
+    muted = causes.muted(tx, project.now()) if any(_is_told(each) for each in concluded) else frozenset()
     active = messages.active(tx, {(each.task, each.step) for each in succeeded})
     for each in concluded:  # in order: a failure and a success of one step may have come in the same turn
         said = [Notice("error", each.task, text, each.step, each.processing_id) for text in each.errors]
-        if each.verb == "fail":
+        if _is_told(each):
             text = each.reason or "it failed"
+            if each.again_at is not None:
+                text = f"{text[: MAX_TEXT - 60]}; it is tried again at {moment(each.again_at):%Y-%m-%d %H:%M:%S} UTC"
             said.append(
                 Notice("failure", each.task, text, each.step, each.processing_id, each.cause, each.cause in muted)
             )
@@ -51,6 +59,10 @@ def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
             messages.end(tx, [m[0] for m in gone], project.now())
         if said:
             note(project, tx, said)
+
+
+def _is_told(each: Concluded) -> bool:
+    return each.verb == "fail" or (each.verb == "again" and each.again_at is not None)
 
 
 def suspend(project: Project, tx: Tx, failed: Iterable[str]) -> None:

@@ -87,6 +87,29 @@ def test_who_was_reached_is_not_told_again_while_another_is_tried(
     assert (message.problem, message.told_at is None) == (None, False)
 
 
+@pytest.mark.feature("M50")
+def test_a_script_that_asks_to_wait_for_hours_is_told_with_the_time_of_the_next_try(
+    drive: Drive,  # noqa: F811
+    chat: JsonReceiver,
+) -> None:
+    d = drive(alerting(chat.address))
+    ended(d, 75, left={"log": "catalogue not updated yet", "retry_after": "60\n"})
+    settle_alerts(d)
+    assert chat.taken == [], "a short wait is nobody's business"
+    pid = ended(d, 75, left={"log": "permission denied: /archive/7", "retry_after": "21600\n"})
+    settle_alerts(d)
+    (first,) = chat.taken
+    due = d.step(pid).due_at
+    assert due is not None
+    assert f"it is tried again at {due:%Y-%m-%d %H:%M:%S} UTC" in first["message"]
+    assert f"It is tried again at {due:%Y-%m-%dT%H:%M:%S}" in first["message"]
+    d.clock.advance(21601)
+    d.turn()
+    d.end(pid)
+    settle_alerts(d)
+    assert [each["type"] for each in chat.taken] == ["failure", "success"]
+
+
 def test_nobody_is_told_of_a_muted_cause(drive: Drive, chat: JsonReceiver) -> None:  # noqa: F811
     d = drive(alerting(chat.address))
     ended(d, 1, left={"log": "no band"})
