@@ -14,7 +14,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from signal import Signals
 
 from procession.model.message import signature
 from procession.model.outcome import Ending, Outcome
@@ -36,6 +35,7 @@ _TELLS = re.compile(
     r"|abort|panic|no space|timed out|undefined|unexpected|out of memory",
     re.IGNORECASE,
 )
+_SIGNAL = re.compile(r"\bSIG[A-Z0-9]{2,10}\b")
 _TRACEBACK = "Traceback (most recent call last):"
 _FRAME = re.compile(r'File "([^"]{1,500})", line \d+, in (.{1,200})')
 _LIBRARY = re.compile(r"(?:^|/)(?:site-packages|dist-packages|lib/python3[^/]*|lib64/python3[^/]*)/|^<|\.pyx$")
@@ -68,7 +68,8 @@ def _how(ending: Ending) -> str:
     if ending.outcome is not Outcome.FAILED:
         return str(ending.outcome)
     if ending.signal:
-        return next((each.name for each in Signals if each == ending.signal), f"signal {ending.signal}")
+        named = _SIGNAL.search(ending.reason[:MAX_LINE])
+        return named[0] if named else f"signal {ending.signal}"
     return f"exit code {ending.exit_code}" if ending.exit_code else "failed"
 
 
