@@ -53,10 +53,10 @@ class Session:
 class Hostile:
     """Listens; each connection that subscribes is given to `behave`, in a thread of its own."""
 
-    def __init__(self, behave: Callable[[Session], None], *, beats: bytes = b"0,0") -> None:
+    def __init__(self, behave: Callable[[Session], None], *, beats: bytes = b"0,0", port: int = 0) -> None:
         self._behave = behave
         self._beats = beats
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.url = f"stomp://127.0.0.1:{self._listening.getsockname()[1]}"
         self.sessions: list[Session] = []
         threading.Thread(target=self._run, daemon=True).start()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from procession.bridges import connection, line
-from procession.commands import bridges, refusals
+from procession import doctor
+from procession.bridges import connection, line, standing
+from procession.commands import bridges, messages, refusals
 from tests.bridges.bridged import Bridged
 from tests.bridges.hostile import Hostile, Session
 from tests.flow.invariants import check
@@ -213,3 +214,20 @@ def test_what_cannot_be_stored_now_is_not_acknowledged_and_is_stored_later(make:
         d.project.refresh()
         eventually(lambda: "full" in broker.acks, timeout=20)
         assert d.counted().taken == 2
+
+
+def test_people_are_told_when_a_broker_is_away_for_long_and_no_more_when_it_is_back(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "AWAY", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    d = make(f"stomp://127.0.0.1:{port}")
+    (told,) = eventually(lambda: messages.newest(d.project), timeout=20)
+    assert (told.kind, told.task) == ("bridge", "isis") and "refused" in told.text
+    found = {each.check: each for each in doctor.examine(d.project)}
+    assert found["bridge isis"].level == "warning"
+    with Hostile(lambda session: None, port=port):
+        eventually(lambda: not messages.newest(d.project), timeout=30)
+        assert bridges.list_all(d.project)[0].state == "connected"
+    assert len(messages.newest(d.project, ended=True)) == 1
