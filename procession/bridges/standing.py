@@ -7,6 +7,7 @@ import os
 import socket
 import time
 
+from procession.commands.bridges import GONE
 from procession.commands.messages import Notice, note
 from procession.errors import ProcessionError
 from procession.model.bridge import BridgePlan
@@ -18,8 +19,6 @@ log = logging.getLogger("procession")
 
 EVERY = 15.0
 """Seconds between two signs that a process is there."""
-GONE = 60_000_000
-"""Microseconds after which one that gives none is taken for gone."""
 RESTS = "another process publishes"
 AWAY = 60.0
 """Seconds for which a broker may be away before people are told."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from procession.errors import Invalid
 from procession.model.command import Command
-from procession.model.event import MAX_KEY, MAX_TEXT, MAX_TITLE, NewEvent, check_name
+from procession.model.event import MAX_KEY, MAX_TEXT, MAX_TITLE, NewEvent
 from procession.units import MAX_SECONDS
 
 SOURCE = "bridge:"
@@ -249,8 +249,3 @@ def check_destination(value: str) -> str:
     if not value or len(value) > 1000 or any(ord(c) < 33 for c in value):
         raise Invalid('must be the name of a queue or topic as the broker knows it, such as "/queue/ReductionPending"')
     return value
-
-
-def check_bridge_name(name: str) -> None:
-    """Raise Invalid for what cannot name a bridge."""
-    check_name("the name of a bridge", name)
