@@ -227,11 +227,7 @@ def test_nothing_but_moves_writes_a_state() -> None:
     assert set(found) == {"store/moves.py", "commands/birth.py"}, found
     birth = (PACKAGE / "commands/birth.py").read_text()
     assert birth.count("ended[0] if ended else State.WAITING") == 1
-<<<<<<< HEAD
     assert birth.count("ended[0] if ended else State.SKIPPED if passed else State.PENDING") == 1
-=======
-    assert birth.count("ended[0] if ended else State.PENDING") == 1
->>>>>>> f9fe824 (Name the two states in which a processing is born ended)
     assert len(found["commands/birth.py"]) == 2
 
 
