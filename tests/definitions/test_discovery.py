@@ -84,7 +84,7 @@ MISTAKES = {
     '[sets.e]\npieces = { event = "e", by = "{t}", piece = "{n}", wanted = 3 }': "a piece of it again",
     '[sets.s]\npieces = { event = "e", by = "{t}", piece = "{n}", wantd = 3 }': "did you mean wanted?",
     '[sets.s]\nemit = "watch:x"\npieces = { event = "e", by = "{t}", piece = "{n}", wanted = 3 }': "own events",
-    "[alerts]": "alerts.command: is missing",
+    "[alerts]": "alerts: says neither command nor to",
     '[alerts]\ncommand = "nosuchprogram"': "alerts.command",
     '[alerts]\ncommand = "true {kind}"': "{kind} has no value here",
     '[[rules]]\ntask = "x"': "rules[1].needs_person: is missing",

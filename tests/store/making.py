@@ -27,7 +27,7 @@ PLAIN = ("/bin/true",)
 
 LATER = dict.fromkeys(
     ("due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback", "description",
-     "variables", "run_number", "run_group")
+     "variables", "run_number", "run_group", "source", "experiment")
 )  # fmt: skip
 """Of a new processing, what is said only of some."""
 
@@ -151,7 +151,7 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
 def ending(pid: int, ordinal: int = 1, number: int = 1, outcome: str = "succeeded", **fields: Any) -> dict[str, Any]:
     """A row for `steps.end_attempts`."""
     row = dict.fromkeys(("reason", "started_at", "exit_code", "signal", "errno", "max_rss", "cpu_seconds", "log_bytes",
-                         "metrics", "peak_tree")) | {"errors": 0}  # fmt: skip
+                         "metrics", "peak_tree", "cause")) | {"errors": 0}  # fmt: skip
     key = {"processing_id": pid, "ordinal": ordinal, "number": number, "outcome": outcome, "finished_at": NOW + 5}
     return {**row, **key, **fields}
 
