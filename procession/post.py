@@ -137,6 +137,8 @@ class Post:
     """What each queue was given of the starts (`model/sharing.py`)."""
     web: tuple[str, bytes] | None = None
     """Where the HTTP API answers, and of what the tokens of attempts are made; None: it does not."""
+    crowded: Callable[[], bool] = lambda: False
+    """Do events crowd in beside the loop? Those who bring them come first then."""
     words: list[str] = field(default_factory=list)
     """What a person far away has told this launcher; the loop does it."""
     closing: str = ""

@@ -15,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 from procession.api.problems import Problem
 from procession.api.request import SECRET_NAMES, Request
 
+ONCE = frozenset({b"origin", b"sec-fetch-site", b"authorization"})
+"""Headers that say who asks: given twice, each side could read another one."""
 SAFE = frozenset({"GET", "HEAD"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
@@ -107,7 +109,7 @@ def _secrets(request: Request, _: Names) -> Problem | None:
 
 def _cross_site(request: Request, names: Names) -> Problem | None:
     """C4: who is behind this? A browser says so itself; who says nothing must bring a token of their own."""
-    if any(len(request.headers.get(name, ())) > 1 for name in (b"origin", b"sec-fetch-site", b"authorization")):
+    if request.repeated and request.repeated & ONCE:
         return Problem(400, "Invalid", "a header that may be given once is given twice")
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
     if origin is not None and origin not in names.origins:

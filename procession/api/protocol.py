@@ -55,15 +55,16 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._complete:
             self._pending = 0
-        elif self._pending > MAX_HEAD and not self.transport.is_closing():  # one header without end is counted here
+            return
+        if self._timer is None:  # most heads come in one piece
+            self._expect_head()
+        if self._pending > MAX_HEAD and not self.transport.is_closing():  # one header without end is counted here
             self._why = f"the head of the request is larger than {MAX_HEAD >> 10} KiB"
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._size, self._complete = 0, False
-        if self._timer is None:
-            self._expect_head()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

@@ -62,7 +62,7 @@ def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], .
 class Request:
     """One request; its head is there, its body is read when somebody wants it."""
 
-    __slots__ = ("_receive", "client", "headers", "method", "path", "query", "scope")
+    __slots__ = ("_receive", "client", "headers", "method", "path", "query", "repeated", "scope")
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.scope = scope
@@ -71,8 +71,13 @@ class Request:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, list[bytes]] = {}
+        self.repeated: set[bytes] = set()
+        """Names of headers that are given more than once."""
         for name, value in scope["headers"]:
-            self.headers.setdefault(name, []).append(value)
+            found = self.headers.setdefault(name, [])
+            found.append(value)
+            if len(found) > 1:
+                self.repeated.add(name)
         self.client: str = (scope.get("client") or ("", 0))[0]
 
     def header(self, name: bytes) -> str | None:
@@ -100,9 +105,11 @@ class Request:
 
     def parameters(self) -> dict[str, str]:
         """The query string; Problem for a name that is given twice, and for what is no UTF-8."""
+        if not self.query:
+            return {}
         try:
             pairs = parse_qsl(
-                self.query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(self.query), errors="strict",
+                self.query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
                 max_num_fields=MAX_QUERY,
             )  # fmt: skip
         except ValueError as error:

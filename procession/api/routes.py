@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -36,6 +37,7 @@ class Routes:
 
     def __init__(self, verbs: Mapping[str, Verb]) -> None:
         self._root = Node()
+        self._found = lru_cache(256)(self._find)
         for verb in verbs.values():
             self._add(verb)
 
@@ -53,6 +55,10 @@ class Routes:
 
     def find(self, method: str, raw_path: bytes) -> tuple[Verb, dict[str, str]]:
         """The verb of a request, and what stands in its path; Problem 404 or 405."""
+        verb, values = self._found(method, raw_path)
+        return verb, dict(values)
+
+    def _find(self, method: str, raw_path: bytes) -> tuple[Verb, tuple[tuple[str, str], ...]]:
         if not raw_path.startswith(PREFIX.encode() + b"/"):
             raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
         pieces = [_decoded(piece) for piece in raw_path[len(PREFIX) + 1 :].split(b"/")]
@@ -66,7 +72,7 @@ class Routes:
             text = f"this path knows {allow}, and not {method[:20]}"
             raise Problem(405, "MethodNotAllowed", text, ((b"allow", allow.encode()),))
         verb, names = node.verbs[wanted]
-        return verb, dict(zip(names, values, strict=True))
+        return verb, tuple(zip(names, values, strict=True))
 
 
 def _walk(node: Node, pieces: list[str], values: list[str]) -> tuple[Node, list[str]] | None:

@@ -38,6 +38,9 @@ def web(project: Project, port: int | None, *, wanted: bool) -> Iterator[WebServ
     if project.post is not None:
         with project.store.begin() as tx:
             launchers.set_url(tx, project.post.launcher_id, server.url)
+        gathering = server.project.gathering
+        assert gathering is not None
+        project.post.crowded = lambda: gathering.crowded
         project.post.web = (server.url, secret_of_place(project.var.secret))
         if project.post.calls is not None:
             project.post.calls.tell(server.url)

@@ -133,7 +133,10 @@ class Loop:
     # ── one turn ───────────────────────────────────────────────────────────────────────────────────
 
     def _turn(self) -> None:
-        """Call every chapter that is due, in one transaction; if that fails, each in its own."""
+        """Call every chapter that is due, in one transaction; if that fails, each in its own. While events crowd in,
+        nothing is done before the rest is over."""
+        if self._crowded() and self.project.clock.monotonic() < self.rests_until:
+            return
         self._look_at_files()
         now, wall = self.project.clock.monotonic(), self.project.clock.now()
         due = [c for c in CHAPTERS if self._is_due(c, now)]
@@ -160,21 +163,17 @@ class Loop:
 
     def _is_due(self, chapter: Chapter, now: float) -> bool:
         if chapter is settle:
-            return self._may_settle(now)
+            return self._has_ended()
         if chapter is rescue and self.post.look:
             return True
         if (chapter is discover and self.post.looks.ended) or (chapter is tell and self.post.errands.ended):
             return True
         if chapter is deliver and self.post.courier.ended:
             return True
-        return self._due[chapter] <= now or (chapter is dispatch and self._may_settle(now))
-
-    def _may_settle(self, now: float) -> bool:
-        """Is there something to settle, and nobody who comes first? Scripts that ran ahead wait for their turn."""
-        return self._has_ended() and (now >= self.rests_until or not self._crowded())
+        return self._due[chapter] <= now or (chapter is dispatch and self._has_ended())
 
     def _crowded(self) -> bool:
-        return self.project.gathering is not None and self.project.gathering.crowded
+        return self.post.crowded()
 
     def _has_ended(self) -> bool:
         """Is there something to settle?"""
@@ -182,7 +181,7 @@ class Loop:
 
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
-        return (chapter is settle and self._may_settle(self.project.clock.monotonic())) or (
+        return (chapter is settle and self._has_ended()) or (
             (chapter in (gather, dispatch, tell) and tx.wrote) or (chapter is sweep and self.post.sweeper.wanted > 0)
         )
 
@@ -254,7 +253,9 @@ class Loop:
         clock = self.project.clock
         until = min(self._due[c] for c in CHAPTERS if c is not settle)
         if self._has_ended():
-            until = min(until, self.rests_until) if self._crowded() else clock.monotonic()
+            until = clock.monotonic()
+        if self._crowded():
+            until = max(until, self.rests_until)
         seconds = max(0.0, until - clock.monotonic())
         if self.every is not None:
             seconds = min(seconds, self.every)

@@ -24,6 +24,7 @@ from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
 from procession.store import launchers, processings, steps
+from procession.store.checkpoint import Checkpointer
 from procession.supervise.process import boot_id
 from procession.supervise.tree import boot_seconds
 from procession.workdir import hold
@@ -46,6 +47,9 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
         heart.start(began)
         post.is_fresh, post.lease = heart.is_fresh, str(project.var.lease)
         post.calling.is_fresh, post.calling.is_over = heart.is_fresh, heart.is_over
+    checkpointer = Checkpointer(project.store)
+    if kind == "up":
+        checkpointer.start()
     post.executor.start()
     project.post = post
     try:
@@ -62,6 +66,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
             post.calls.close(keep_boards=not settled)
         if heart is not None:
             heart.stop()
+        checkpointer.stop()
         with suppress(StoreError), project.store.begin() as tx:
             processings.release(tx, [post.launcher_id])  # where something went wrong: somebody else finishes it
             launchers.stop(tx, post.launcher_id, project.now())

@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -300,6 +300,17 @@ class Store:
             )
         return StoreError(f"the database {masked(self.url)} cannot be used: {text}")
 
+    def checkpoint(self) -> int:
+        """Carry the log of an SQLite file over, as far as nobody stands in the way; return its length in pages. With an
+        SQLite that is not safe nobody writes meanwhile."""
+        safe = sqlite_is_safe(self.engine.dialect.loaded_dbapi.sqlite_version_info)
+        try:
+            with nullcontext() if safe else self._transaction(writing=True), self.engine.connect() as connection:
+                row = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
+        except DBAPIError as error:
+            raise self._error(error.orig) from error
+        return max(0, int(row[1]))
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -336,8 +347,8 @@ def _sqlite(url: str) -> Engine:
         cursor = connection.cursor()
         for pragma in _dialect.SQLITE_PRAGMAS:  # the first to come makes it a WAL database, without waiting for others
             _dialect.patiently(partial(cursor.execute, pragma))
-        if not safe:  # then nobody checkpoints while others write: only the launcher does, when it is idle
-            cursor.execute("PRAGMA wal_autocheckpoint = 0")
+        # the launcher carries the log over (`checkpoint`); an SQLite that is not safe must never do so from two sides
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_dialect.LONG_LOG if safe else 0}")
         cursor.close()
 
     return engine

@@ -196,6 +196,8 @@ BUSY_SECONDS = 10.0
 """How long a transaction waits for another one of the same SQLite file."""
 BUSY_TIMEOUT = f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}"
 
+LONG_LOG = 8_000
+"""Pages (of 4 KiB) of a log that a commit itself carries over: where no launcher does so, or not fast enough."""
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -203,5 +205,6 @@ SQLITE_PRAGMAS = (
     BUSY_TIMEOUT,
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA journal_size_limit = 67108864",
 )
 """FULL, because what was acknowledged must survive a power loss; with one commit a turn it costs next to nothing."""

@@ -146,7 +146,9 @@ def quietly(line: Line, error: Exception) -> None:
 def told(arguments: Mapping[str, Any]) -> str:
     """Arguments as the audit keeps them: without secrets, and not without end."""
     shown = {name: "***" if name in HIDDEN else value for name, value in arguments.items() if value is not None}
-    text = _HALF.sub("\N{REPLACEMENT CHARACTER}", json.dumps(shown, ensure_ascii=False, default=str))
+    text = json.dumps(shown, ensure_ascii=False, default=str)
+    if not text.isascii():
+        text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
     if len(text) > LONGEST:
         text = json.dumps({"cut": text[:LONGEST]}, ensure_ascii=False)
     return _plain(text)
@@ -165,4 +167,6 @@ def subject_of(verb: str, arguments: Mapping[str, Any]) -> str | None:
 
 def _plain(text: str) -> str:
     """Text that every database can carry."""
+    if text.isascii() and "\0" not in text and "\\u0000" not in text:
+        return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0").replace("\\u0000", "\\\\0")

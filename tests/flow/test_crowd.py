@@ -28,6 +28,7 @@ def crowd(drive: Drive) -> Iterator[Callable[[], Driven]]:
         d.executor.end(d.latest(pid), 0)
         d.post.hear(d.executor.drain())
         gathering = d.project.gathering = Gathering(d.project)
+        d.post.crowded = lambda: gathering.crowded
         events = [NewEvent("other", {}, str(n), source="test").check() for n in range(4 * CROWD)]
         threads = [threading.Thread(target=gathering.submit, args=(event,)) for event in events]
         with d.project.store.begin():  # nobody else writes until all have come
