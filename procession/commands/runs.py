@@ -130,7 +130,8 @@ def _together(
     definition_id, now = in_force(tx, task.name)
     by_id = {each.id: each for each in processings.find_all(tx, found.values())}
     old = [by_id[found[run]] for run in numbers]
-    params = _common(now, numbers, old)
+    params = _common(now, numbers, old, {"project": str(project.root)})
+    _check_reducible(now, params)
     check_params(params)
     values = Chooser(tx).choose(now, params, first_run_of(now, params), group_of(now, params))
     over = next(iter(hows.values())).changed
@@ -140,12 +141,12 @@ def _together(
     return [OfRun(run, found[run], new_id, f"run {run}: it is in processing {new_id}") for run in numbers]
 
 
-def _common(task: Task, numbers: list[int], old: list[Processing]) -> dict[str, Any]:
+def _common(task: Task, numbers: list[int], old: list[Processing], given: Mapping[str, str]) -> dict[str, Any]:
     template = task.input_by or "{path}"
     files = []
     for run, each in zip(numbers, old, strict=True):
         try:
-            files.append(Command((template,), allow_dash=True).render(task.values(each.params), {}, {})[0])
+            files.append(Command((template,), allow_dash=True).render(task.values(each.params), {}, given)[0])
         except Invalid as error:
             raise Refused(f"run {run} names no file: {error}; say input_by in the task") from None
     first = old[0].params
@@ -154,6 +155,21 @@ def _common(task: Task, numbers: list[int], old: list[Processing]) -> dict[str, 
     }
     listed = dict.fromkeys(_alone(template), files) | {name: write_runs(numbers) for name in _alone(task.run_by)}
     return {**same_everywhere, **listed, RUNS: numbers, INPUTS: files}
+
+
+def _check_reducible(task: Task, params: Mapping[str, Any]) -> None:
+    """Refuse what no reduction could be made of: its command asks for what the runs do not have in common."""
+    there = task.values(params).keys()
+    for step in task.steps:
+        if step.kind != "reduce":
+            continue
+        if not _alone(task.input_by):
+            raise Refused(
+                f"several runs have a list of files, which is no part of {task.input_by or 'a path'}; let the event "
+                'bring the whole path, as in input = "{path}"'
+            )
+        if missing := sorted(step.command.parameters() - there):
+            raise Refused(f"step {step.name} needs {{{missing[0]}}}, which these runs do not have in common")
 
 
 def _alone(template: str) -> list[str]:

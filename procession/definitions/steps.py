@@ -75,6 +75,8 @@ class Draft:
     interpreter: str = ""
     script: str = ""
     defaults: str = ""
+    input: str = ""
+    """Of a reduction: the template of its one input."""
     needs: list[str] | None = None
     """Names, as written; None: the step before."""
     when: str | None = None
@@ -180,7 +182,7 @@ def _reducing(table: StepTable, place: Place, options: Chosen, more: dict[str, A
         return Draft(place, at, name, None, options, "reduce", **more)
     return Draft(
         place, at, name, found.command, options, "reduce", interpreter=str(interpreter), script=found.script,
-        defaults=found.defaults, **more,
+        defaults=found.defaults, input=table.input if isinstance(table.input, str) else "", **more,
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def build_task(name: str, raw: Any, place: Place, around: Surroundings) -> Task 
         place.at("accept_scripts").error('says nothing without a step { reduce = "reduce.py" }; remove it')
     if table.results is not None and (copying := _results(table.results, place.at("results"), around)):
         steps.append(copying)
-    told = read_variables(raw, table, place, around)
+    told = read_variables(table, steps, place, around)
     periodic = ("every" in raw or "cron" in raw) and not raw.keys() & {"on", "watch", "counter"}
     known = around.variables.keys() | defaults_of(table).keys()
     _check_placeholders(steps, known, periodic=periodic)

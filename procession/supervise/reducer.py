@@ -122,18 +122,18 @@ def read_kept(path: str, text: str, mine: Attempt, told: Told) -> reducing.Sourc
     return reducing.Source(path, content)
 
 
-def read_variables(told: Told) -> dict[str, dict[str, Any]]:
-    """Values that replace defaults; what is no such value is left out, and said."""
+def read_variables(told: Told) -> tuple[dict[str, dict[str, Any]], bool]:
+    """Values that replace defaults; what is no such value is left out, and said. And whether this is a trial."""
     path = os.environ.get("PROCESSION_VARIABLES")
     if not path:
-        return {}
+        return {}, False
     with places.asking("the variables cannot be read"), open(path, encoding="utf-8") as file:
         raw = json.load(file)
     found = {kind: raw[kind] for kind in ("standard_vars", "advanced_vars") if isinstance(raw.get(kind), dict)}
     for kind, values in found.items():
         for name, value in values.items():
             told(f"{kind}[{name!r}] = {json.dumps(value)[:200]}")
-    return found
+    return found, raw.get("trial") is True
 
 
 # ── the script ─────────────────────────────────────────────────────────────────────────────────────
@@ -249,10 +249,13 @@ def main() -> None:
     if options.output and options.versions:
         options.output = os.path.join(options.output, f"version-{mine.version}")
     try:
+        variables, options.trial = read_variables(told)
+        if options.trial:
+            told(f"a trial: what it makes stays in {options.into}; nothing goes to the archive, or anywhere else")
+            options.output = options.logs = ""
         script = read_kept(options.script, options.text, mine, told)
         there = options.vars_text and os.path.exists(options.vars_text)
         defaults = read_kept(options.vars, options.vars_text, mine, told) if there else None
-        variables = read_variables(told)
         make_ready(options, mine, own, told)
     except (deliver.Refused, places.Surroundings) as problem:
         _give_up(options, mine, problem, told)

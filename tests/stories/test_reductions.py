@@ -160,3 +160,89 @@ def test_a_new_version_has_a_folder_of_its_own_and_may_run_the_recorded_script(s
     eventually(lambda: site.get(2).state == "succeeded", what="the second version")
     assert site.log(2, 1, "reduce") == b"factor 2\n"
     assert site.path("archive/7/version-2/out.txt").read_text() == "data"
+
+
+FACILITY = """\
+    [tasks.reduction]
+    on = "run"
+    run_by = "{run}"
+    experiment = "RB{rb}"
+    steps = [{ reduce = "reduce.py", input = "{path}", output = "archive/RB{rb}/{run}", logs = "logs" }]
+"""
+ANY_INPUT = """\
+    import os
+    import reduce_vars as web_var
+    def main(input_file, output_dir):
+        files = input_file if isinstance(input_file, list) else [input_file]
+        print(type(input_file).__name__, "factor", web_var.standard_vars["factor"])
+        with open(os.path.join(output_dir, "out.txt"), "w") as out:
+            out.write("".join(open(file).read() for file in files) * web_var.standard_vars["factor"])
+        return os.path.join(os.environ["PROCESSION_PROJECT"], "users")
+"""
+
+
+def facility(site: Site, *runs: int, toml: str = FACILITY) -> None:
+    """A facility that has reduced these runs of one experiment."""
+    site.write(toml, reduce_py=ANY_INPUT, reduce_vars_py='standard_vars = {"factor": 1}\n')
+    site.up()
+    for number, run in enumerate(runs, 1):
+        site.path(f"{run}.nxs").write_text(f"{run} ")
+        site.run("emit", "run", f"path={site.path(f'{run}.nxs')}", f"run:={run}", "rb:=1")
+        ended(site, number)
+
+
+def ended(site: Site, number: int, state: str = "succeeded") -> None:
+    eventually(lambda: site.get(number).state == state, timeout=60, what=f"processing {number} is {state}")
+
+
+@pytest.mark.feature("M66", "M57")
+def test_what_a_trial_makes_stays_in_its_directory(site: Site) -> None:
+    facility(site, 5)
+    before = {path: path.read_bytes() for name in ("archive", "users", "logs") for path in site.path(name).rglob("*.*")}
+    assert sorted(path.name for path in before) == ["1-reduce-1.framework.log", "1-reduce-1.log", "out.txt", "out.txt"]
+    site.run("trial", "1", "--set", "factor=3")
+    ended(site, 2)
+    assert site.log(2, 1, "reduce") == b"str factor 3\n"
+    after = {path: path.read_bytes() for name in ("archive", "users", "logs") for path in site.path(name).rglob("*.*")}
+    assert after == before
+    made = site.project.var.root / "work" / "2" / "files/reduce-output/out.txt"
+    assert made.read_text() == "5 5 5 "
+    outputs = site.json("show", "2")["outputs"]["reduce"]
+    assert outputs["extra"] == []
+    assert "archive" not in outputs
+    framework = site.run("logs", "2", "--framework").stdout
+    assert "a trial: what it makes stays in" in framework
+    assert f"main returned {site.path('users')}, to which nothing is copied: this is a trial" in framework
+
+
+@pytest.mark.feature("M68", "M67")
+def test_several_runs_are_reduced_as_one_and_main_gets_the_list_of_their_files(site: Site) -> None:
+    facility(site, 5, 6, 9)
+    answer = site.json("rerun", "--task", "reduction", "--runs", "5,6,9", "--together", "--set", "factor=2")
+    assert {each["now"] for each in answer["items"]} == {4}
+    ended(site, 4)
+    assert site.log(4, 1, "reduce") == b"list factor 2\n"
+    assert site.path("archive/RB1/5-6,9/version-1/out.txt").read_text() == "5 6 9 5 6 9 "
+    shown = site.json("show", "4")
+    assert shown["outputs"]["reduce"]["inputs"] == [str(site.path(f"{run}.nxs")) for run in (5, 6, 9)]
+    assert (shown["run_group"], shown["experiment"]) == ("RB1", "RB1")
+
+
+@pytest.mark.feature("M68", "M70")
+def test_of_several_files_every_one_is_read_before_the_script_begins(site: Site) -> None:
+    facility(site, 5, 6)
+    site.path("6.nxs").unlink()
+    site.run("rerun", "--task", "reduction", "--runs", "5,6", "--together")
+    eventually(lambda: site.get(3).steps[0].due_at is not None, what="it waits for its next try")
+    (reason,) = reasons(site, 3)
+    assert reason == f"environment: an input cannot be read: {site.path('6.nxs')}: No such file or directory"
+    assert site.log(3, 1, "reduce").startswith(b"environment: ")
+
+
+@pytest.mark.feature("M68")
+def test_runs_whose_files_are_parts_of_a_template_are_not_reduced_as_one_by_guessing(site: Site) -> None:
+    facility(site, 5, 6, toml=FACILITY.replace('"{path}"', '"{project}/{run}.nxs"'))
+    shown = site.json("show", "1")
+    assert shown["outputs"]["reduce"]["inputs"] == [str(site.path("5.nxs"))]
+    refused = site.run("rerun", "--task", "reduction", "--runs", "5,6", "--together", code=5).stderr
+    assert "no part of {project}/{run}.nxs" in refused
