@@ -1,15 +1,15 @@
 """One connection to a broker: spoken by one thread, nothing hidden behind it.
 
 In: an address, and what the plan of the bridge says of it. Out: frames, as they come. Always: whoever reads or writes
-waits no longer than is said; a broker that is silent for longer than it promised is asked, and given up if it does not
-answer; whatever goes wrong with the connection is `Lost`.
+waits no longer than is said, and a moment only once it is enough; a broker that is silent for longer than it promised
+is asked, and given up if it does not answer; whatever goes wrong with the connection is `Lost`.
 """
 
 from __future__ import annotations
 
 import select
-import socket
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -17,17 +17,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from procession.bridges.frames import Frame, ProtocolError, Reader, write
+from procession.bridges.reaching import CONNECT_WITHIN, LOOK, check, open_socket
 from procession.errors import HostError
 from procession.model.bridge import Address, BridgePlan
 
-CONNECT_WITHIN = 10.0
-"""Seconds for the connection, and as many for the broker's answer."""
 SEND_WITHIN = 30.0
 """Seconds within which a broker must take what is sent."""
 FRAME_WITHIN = 60.0
 """Seconds within which a frame that has begun must be complete."""
 SILENT = 60.0
 """Seconds of silence after which a broker that promised no signs of life is asked for one."""
+LEAVE_WITHIN = 1.0
+"""Seconds that a broker still has then to take what is being sent, and to confirm it."""
 ROOM = 16 << 20
 """Bytes of messages that are read ahead of whoever takes them."""
 CHUNK = 1 << 18
@@ -47,7 +48,9 @@ class Lost(Exception):
 class Connection:
     """Open from its making on; `close` it, whatever happens."""
 
-    def __init__(self, plan: BridgePlan, address: Address, root: Path) -> None:
+    def __init__(self, plan: BridgePlan, address: Address, root: Path, enough: threading.Event | None = None) -> None:
+        self._enough = enough or threading.Event()
+        """Whoever waits here goes away when it is set."""
         self._reader = Reader(plan.max_size)
         self._ready: deque[Frame] = deque()
         self._bytes = 0
@@ -57,12 +60,11 @@ class Connection:
         self._half_since: float | None = None
         self.server = ""
         try:
-            self._socket = _open(plan, address, root)
+            self._socket = open_socket(plan, address, root, self._enough)
         except (OSError, ValueError) as error:
             raise Lost(f"{address}: {_words(error)}") from None
         self._heard_at = self._sent_at = time.monotonic()
         try:
-            self._socket.setblocking(False)
             self._greet(plan, address, root)
         except BaseException:
             self._socket.close()
@@ -75,7 +77,8 @@ class Connection:
             headers["login"], headers["passcode"] = credentials(root / plan.credentials_file)
         self.send("CONNECT", headers)
         until = time.monotonic() + CONNECT_WITHIN
-        while (frame := self.receive(until - time.monotonic())) is None:
+        while (frame := self.receive(min(LOOK, until - time.monotonic()))) is None:
+            self._look()
             if time.monotonic() >= until:
                 raise Lost(f"{address}: no answer within {CONNECT_WITHIN:g} s")
         if frame.command != "CONNECTED":
@@ -95,7 +98,7 @@ class Connection:
         """Send frames as `write` made them. What comes meanwhile is read, so that two who send never wait for each
         other."""
         left = memoryview(b"".join(written))
-        until = time.monotonic() + SEND_WITHIN
+        began = time.monotonic()
         while left:
             try:
                 left = left[self._socket.send(left) :]
@@ -104,11 +107,20 @@ class Connection:
                 pass
             except OSError as error:
                 raise Lost(_words(error)) from None
-            if time.monotonic() > until:
+            taking = time.monotonic() - began
+            if taking > LEAVE_WITHIN:
+                self._look()
+            if taking > SEND_WITHIN:
                 raise Lost(f"the broker takes nothing for {SEND_WITHIN:g} s")
-            if self._wait(1.0, writing=True, reading=self._bytes < 2 * ROOM):
+            if self._wait(LOOK, writing=True, reading=self._bytes < 2 * ROOM):
                 self._read()
         self._sent_at = time.monotonic()
+
+    def _look(self) -> None:
+        try:
+            check(self._enough)
+        except InterruptedError as error:
+            raise Lost(str(error)) from None
 
     # ── what comes ─────────────────────────────────────────────────────────────────────────────────
 
@@ -206,22 +218,6 @@ def credentials(path: Path) -> tuple[str, str]:
     if len(lines) < 2 or not lines[0]:
         raise HostError(f"{path} must have two lines, the login and the passcode")
     return lines[0], lines[1]
-
-
-def _open(plan: BridgePlan, address: Address, root: Path) -> socket.socket:
-    made = socket.create_connection((address.host, address.port), CONNECT_WITHIN)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not address.tls:
-            return made
-        context = ssl.create_default_context(cafile=None if plan.ca_file is None else str(root / plan.ca_file))
-        if plan.cert_file is not None:
-            context.load_cert_chain(root / plan.cert_file, root / (plan.key_file or plan.cert_file))
-        return context.wrap_socket(made, server_hostname=address.host)
-    except BaseException:
-        made.close()
-        raise
 
 
 def _promised(said: str) -> tuple[float, float]:

@@ -27,8 +27,8 @@ STEADY = 5.0
 """Seconds after which a connection was a good one."""
 ANOTHER = 1.0
 """Seconds between two looks whether another process has left."""
-LOOK = 0.25
-"""Seconds within which a thread sees that it is enough."""
+ENDS_WITHIN = 3.0
+"""Seconds that a thread has to end; one that a name server or a database holds up longer is left behind."""
 FILES_EVERY = 2.0
 
 
@@ -53,9 +53,9 @@ class Line(ABC):
         """Say that it is enough; `join` waits for it."""
         self.enough.set()
 
-    def join(self) -> None:
-        """Wait until it has ended."""
-        self._thread.join(30)
+    def join(self, until: float) -> None:
+        """Wait until it has ended, no longer than to this moment of the clock that does not jump."""
+        self._thread.join(max(0.0, until - time.monotonic()))
         self.project.close()
 
     @abstractmethod
@@ -91,10 +91,9 @@ class Line(ABC):
                     self.enough.wait(ANOTHER)
                     continue
                 self._connect(tries % len(self.plan.addresses))
-            except Lost as error:
-                self.standing.away(str(error))
-            except ProcessionError as error:
-                self.standing.away(str(error))
+            except (Lost, ProcessionError) as error:
+                if not self.enough.is_set():
+                    self.standing.away(str(error))
             except Exception as error:
                 log.exception("bridge %s (%s) is connected again", self.plan.name, self.way)
                 self.standing.away(f"{type(error).__name__}: {error}"[:200])
@@ -105,7 +104,7 @@ class Line(ABC):
 
     def _connect(self, number: int) -> None:
         address = self.plan.addresses[number]
-        connection = Connection(self.plan, address, self.project.root)
+        connection = Connection(self.plan, address, self.project.root, self.enough)
         try:
             self.standing.connected(str(address), connection.server)
             self.serve(connection)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from procession.bridges.connection import Connection, Lost
 from procession.bridges.frames import Frame, write
-from procession.bridges.line import LOOK, Line
+from procession.bridges.line import Line
+from procession.bridges.reaching import LOOK
 from procession.commands import events, keys, refusals
 from procession.commands.asked import Asked
 from procession.errors import Invalid, ProcessionError, StoreError

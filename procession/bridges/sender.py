@@ -11,9 +11,10 @@ import random
 import time
 from collections.abc import Sequence
 
-from procession.bridges.connection import SEND_WITHIN, Connection, Lost
+from procession.bridges.connection import LEAVE_WITHIN, SEND_WITHIN, Connection, Lost
 from procession.bridges.frames import write
-from procession.bridges.line import LOOK, Line
+from procession.bridges.line import Line
+from procession.bridges.reaching import LOOK
 from procession.bridges.sole import Sole
 from procession.commands.messages import Notice, note
 from procession.errors import ProcessionError
@@ -91,10 +92,12 @@ class Sender(Line):
             connection.send_all([self._written(name, each) for name, each in names.items()])
             until = time.monotonic() + SEND_WITHIN
             while len(confirmed) < len(found):
-                frame = connection.receive(until - time.monotonic())
+                frame = connection.receive(min(LOOK, until - time.monotonic()))
                 if frame is not None and frame.command == "RECEIPT":
                     if (each := names.get(frame.headers.get("receipt-id", ""))) is not None:
                         confirmed.append(each.id)
+                elif self.enough.is_set() and until > time.monotonic() + LEAVE_WITHIN:
+                    until = time.monotonic() + LEAVE_WITHIN
                 elif time.monotonic() > until:
                     raise Lost(f"the broker confirms nothing for {SEND_WITHIN:g} s")
         except Lost as error:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
-from procession.bridges.line import FILES_EVERY, Line
+from procession.bridges.line import ENDS_WITHIN, FILES_EVERY, Line
 from procession.bridges.receiver import Receiver
 from procession.bridges.sender import Sender
 from procession.errors import ProcessionError
@@ -68,5 +69,6 @@ class Bridges:
         ending = [line for name in names for line in self._lines.pop(name)[1]]
         for line in ending:
             line.stop()
+        until = time.monotonic() + ENDS_WITHIN
         for line in ending:
-            line.join()
+            line.join(until)
