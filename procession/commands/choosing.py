@@ -48,7 +48,8 @@ def put_together(task: Task, chosen: VariableSet | None, params: Mapping[str, An
     if chosen is not None:
         sections = {"standard_vars": chosen.standard_vars, "advanced_vars": chosen.advanced_vars}
         found = Chosen(set_id=chosen.id).over(sections, f"set {chosen.id} ({chosen.scope})")
-        found = found.without(frozenset(v.name for v in task.declared if v.name in params))
+        # what has its default in a file is no parameter: a script would look for it among these values alone
+        found = found.without(frozenset(v.name for v in task.declared if v.name in params and not v.needs_default))
     return found.over(of_message(params), "the event")
 
 

@@ -159,7 +159,7 @@ def _variables(path: str, said: Mapping[str, Any]) -> tuple[Variable, ...]:
         helps = said.get(HELP, {}).get(section, {})
         for name, default in said.get(section, {}).items():
             text = helps.get(name, "") if isinstance(helps, dict) else ""
-            found.append(_variable(path, name, default, str(text)[:MAX_HELP], section == ADVANCED))
+            found.append(_variable(path, name, default, _shown(text), section == ADVANCED))
     return tuple(found)
 
 
@@ -168,6 +168,13 @@ def _variable(path: str, name: Any, default: Any, text: str, advanced: bool) -> 
         raise Invalid(f"{path}: the name of a variable is a text, not {str(name)[:40]}")
     check_name(name)
     try:
+        json.dumps(default, ensure_ascii=False, allow_nan=False).encode()
         return declare(name, default, help=text, advanced=advanced)
-    except Invalid:  # a default that breaks a rule for values, such as NaN: the script's own business
+    except (Invalid, TypeError, ValueError, RecursionError):
+        # bytes, a set, NaN, half a character: no JSON can show it, so it is the script's own business
         return Variable(name, OTHER, None, text, advanced=advanced)
+
+
+def _shown(text: Any) -> str:
+    """A help as every database and page can carry it."""
+    return str(text)[:MAX_HELP].encode("utf-8", "replace").decode().replace("\0", "")

@@ -14,6 +14,7 @@ from procession.errors import Invalid, NotFound, Refused
 from tests.commands.adjusting import DECLARED, DEFAULTS, FROM_FILE, WHO, add, chosen, defaults
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
+from tests.verbs.calling import ask
 
 Drive = Callable[..., Driven]
 
@@ -293,3 +294,44 @@ def test_a_file_whose_defaults_are_computed_is_asked_of_a_child_and_never_runs_h
     assert [v.name for v in found] == ["pid", "nan"]
     assert found[0].default != os.getpid()
     assert found[1].type == "other"
+
+
+@pytest.mark.feature("M59", "M60")
+@pytest.mark.parametrize(
+    "odd", ["b'x'", "{1, 2}", "{'a': 1e999}", "1j", "...", "{(1, 2): 3}", "{'k': '\\ud800'}", "[['a'], {'b'}]"]
+)
+def test_a_default_that_no_json_can_show_is_the_business_of_the_script_and_ends_nothing(
+    tmp_path: Path, odd: str
+) -> None:
+    defaults(tmp_path / "p", f"standard_vars = {{'odd': {odd}, 'plain': 1}}\n")
+    d = Driven(tmp_path / "p", FROM_FILE)
+    try:
+        for found in (ask(d, "variables", task="t")["items"], ask(d, "variables-preview", task="t")["variables"]):
+            assert [(each["type"], each["default"]) for each in found] == [("other", None), ("number", 1)]
+        made = ask(d, "variable-set-add", task="t", first_run=1, fix_all=True)
+        assert made["standard_vars"] == {"plain": 1}
+    finally:
+        d.close()
+
+
+@pytest.mark.feature("M59")
+def test_the_help_of_a_variable_is_text_that_everybody_can_be_shown(tmp_path: Path) -> None:
+    text = "standard_vars = {'a': 1}\nvariable_help = {'standard_vars': {'a': '<b>\\ud800\\0'}}\n"
+    defaults(tmp_path / "p", text)
+    d = Driven(tmp_path / "p", FROM_FILE)
+    try:
+        assert ask(d, "variables", task="t")["items"][0]["help"] == "<b>?"
+    finally:
+        d.close()
+
+
+@pytest.mark.feature("M60", "M62")
+def test_a_rule_for_a_variable_of_the_script_makes_no_parameter_of_it_so_its_set_holds(
+    drive: Drive, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    defaults(tmp_path / "p0")
+    d = drive(FROM_FILE + '[tasks.t.variables]\nwavelength = { type = "number", min = 0 }\n')
+    add(d, 10, wavelength=2.5)
+    assert chosen(d, d.born(run=12, wavelength=7)).flat() == {"wavelength": 2.5}
+    brought = {"standard_vars": {"wavelength": 7}}
+    assert chosen(d, d.born(run=12, reduction_arguments=brought)).flat() == {"wavelength": 7}
