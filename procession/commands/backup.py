@@ -59,10 +59,12 @@ def backup(project: Project, target: Path) -> int:
 def _files(project: Project) -> list[str]:
     """The definition files, and the scripts in the project's directory that they name, relative to it."""
     with project.store.read() as tx:
-        commands = [step.command for task in tasks.current(tx).values() for step in task.steps]
+        current = tasks.current(tx).values()
+    commands = [step.command for task in current for step in task.steps]
     root = project.root
     words = [word.replace("{project}", str(root)) for c in commands for word in c.words] + [*project.settings.alerts]
     named = {*(s for c in commands for s in c.scripts), *(word for word in words if word.startswith(f"{root}/"))}
+    named |= {task.variables_from for task in current if task.variables_from}
     scripts = {Path(s) for s in named if root in Path(s).parents and Path(s).is_file()}
     inside = sorted(str(s.relative_to(root)) for s in scripts if project.var.root not in s.parents)
     return list(dict.fromkeys([*definitions.names(root), *inside]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -105,14 +106,18 @@ def _alone(project: Project) -> Iterator[None]:
 
 
 def _moving(before: str, now: str) -> exchange.Change:
-    """Definitions name scripts by their whole paths; those in the old directory are meant in the new one."""
+    """Definitions name scripts by their whole paths, also behind an option (``--script=``), and attempts the texts that
+    they ran; those in the old directory are meant in the new one."""
     from procession.model.task import Task  # noqa: PLC0415
 
+    whole = re.compile(rf'"(--[a-z-]+=)?{re.escape(before)}/')
+
     def moved(table: str, row: dict[str, Any]) -> dict[str, Any]:
-        if table != "definition" or f"{before}/" not in row["body"]:
+        column = {"definition": "body", "attempt": "code"}.get(table, "")
+        if f"{before}/" not in (row.get(column) or ""):
             return row
-        body = row["body"].replace(f'"{before}/', f'"{now}/')
-        return {**row, "body": body, "hash": Task.from_json(body).hash}
+        text = whole.sub(lambda found: f'"{found[1] or ""}{now}/', row[column])
+        return {**row, column: text, **({"hash": Task.from_json(text).hash} if table == "definition" else {})}
 
     return moved
 

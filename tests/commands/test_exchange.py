@@ -74,7 +74,13 @@ def test_everything_goes_from_either_database_to_either(d: Driven, other: Projec
     assert counts["processing"] == 6
     assert other.installation.key == d.project.installation.key
     assert other.installation.incarnation != d.project.installation.incarnation
-    quiet = ('["attempt"', '["step"', '["journal"', '["processing"')  # what ran is lost now
+    quiet = (
+        '["attempt"',
+        '["step"',
+        '["journal"',
+        '["processing"',
+        '["cause"',
+    )  # what ran is lost now, which is a cause
     want, have = picture(lines), picture(told(other))
     assert [x for x in have if not x.startswith(quiet)] == [x for x in want if not x.startswith(quiet)]
     there, here = processings.get(other, 1), processings.get(d.project, 1)
