@@ -29,8 +29,8 @@ MOST = 200
 """Messages that are on their way at a time."""
 HANGS_UP = 5
 """So often in a row it hangs up on the same message before that is to blame."""
-READ = 2_000
-"""Messages that are looked through for such as may be sent now."""
+READ = 500
+"""Messages that are read at a time, to look for such as may be sent now."""
 
 
 class Sender(Line):
@@ -45,6 +45,8 @@ class Sender(Line):
         """The broker did not like one of several and did not say which: so many are sent one by one."""
         self._in_vain = 0
         """So often in a row the connection was lost before anything was confirmed."""
+        self._unwritten: list[int] = []
+        """The broker has these, and that could not be written down yet; they are not sent again."""
         self._hung_up: list[int] = []
         """Of which message alone it has hung up without a word, each time."""
 
@@ -62,6 +64,7 @@ class Sender(Line):
             if not self._sole.take():
                 return
             self.look()
+            self._confirmed(())
             found = self._next()
             if found:
                 self.publish(connection, found)
@@ -69,20 +72,25 @@ class Sender(Line):
                 continue
 
     def _next(self) -> list[Outgoing]:
-        """What may be sent now: of a processing nothing behind what waits for another try."""
-        try:
-            with self.project.store.read() as tx:
-                found = bridges.pending(tx, self.plan.name, READ)
-        except ProcessionError as error:
-            self.standing.here()
-            raise Lost(f"the outbox cannot be read: {error}") from None
-        now, late, due = self.project.now(), set[int](), list[Outgoing]()
-        for each in found:
-            if each.processing_id in late or each.due_at is None or each.due_at > now:
-                late.add(each.processing_id)
-            else:
-                due.append(each)
-        return due[: 1 if self._singly else MOST]
+        """What may be sent now: of each processing its first one, where that waits for no other try. What comes behind
+        it goes when the broker has confirmed it, for the broker may refuse the one and take the other."""
+        now, most = self.project.now(), 1 if self._singly else MOST
+        passed, due, above = set[int](), list[Outgoing](), 0
+        while len(due) < most:
+            try:
+                with self.project.store.read() as tx:
+                    found = bridges.pending(tx, self.plan.name, READ, above)
+            except ProcessionError as error:
+                self.standing.here()
+                raise Lost(f"the outbox cannot be read: {error}") from None
+            for each in found:
+                if each.processing_id not in passed and each.due_at is not None and each.due_at <= now:
+                    due.append(each)
+                passed.add(each.processing_id)
+            if len(found) < READ:
+                break
+            above = found[-1].id
+        return due[:most]
 
     def publish(self, connection: Connection, found: Sequence[Outgoing]) -> None:
         """Send these and wait for their receipts; those that come are believed, whatever happens to the others."""
@@ -123,9 +131,12 @@ class Sender(Line):
     def _confirmed(self, ids: Sequence[int]) -> None:
         if ids:
             self._singly, self._in_vain = max(0, self._singly - len(ids)), 0
+        self._unwritten += ids
+        if self._unwritten:
             with self.project.store.begin() as tx:
-                bridges.sent(tx, ids)
-                bridges.count(tx, self.plan.name, self.project.now(), sent=len(ids))
+                bridges.sent(tx, self._unwritten)
+                bridges.count(tx, self.plan.name, self.project.now(), sent=len(self._unwritten))
+            self._unwritten.clear()
 
     def _refused(self, which: Outgoing | None, problem: str) -> None:
         """The broker said which one it does not take; without that nothing is known of any."""

@@ -16,6 +16,8 @@ class Session:
         self.sock = sock
         self.acks: list[str] = []
         self.commands: list[str] = []
+        self.sent: list[str] = []
+        """Destinations of what was published, in its order."""
         self.closed = threading.Event()
         self._rest = b""
 
@@ -43,11 +45,17 @@ class Session:
                     self.commands.append(frame.partition("\n")[0])
                     if found := re.fullmatch(r"ACK\nid:(.*)\n\n", frame):
                         self.acks.append(found[1])
+                    elif frame.startswith("SEND\n") and (named := re.search(r"^receipt:(.*)$", frame, re.MULTILINE)):
+                        self.sent += re.findall(r"^destination:(.*)$", frame, re.MULTILINE)
+                        if self.confirms:
+                            self.send(b"RECEIPT\nreceipt-id:%s\n\n\0" % named[1].encode())
                     elif frame.startswith("BEGIN") and self.answers:
                         self.send(b"RECEIPT\nreceipt-id:procession-alive\n\n\0")
         self.closed.set()
 
     answers = True
+    confirms = False
+    """Does it confirm what is published?"""
 
 
 class Hostile:
