@@ -3,13 +3,26 @@
 
     python message.py MESSAGE.json
 
-A message names the run and its file. One with "cancel": true withdraws a run before it has arrived: that is noted
-beside the messages, and the run, when it comes, is told to be withdrawn. By hand it only prints what it would submit.
+A message names the run and its file. One with "cancel": true withdraws a run, also before it has arrived: if it comes
+later, it is cancelled at once. By hand it only prints what it would do.
 """
 
 import json
 import os
+import subprocess
 import sys
+
+TOO_LATE = 5
+
+
+def withdraw(key):
+    """Cancel the run of this key, whether it has come or not."""
+    words = ["cancel-key", "run", key, "--reason", "withdrawn by the instrument"]
+    print(" ".join(["procession", *words[:3]]), flush=True)
+    if "PROCESSION_COMMAND" in os.environ:
+        procession = [*json.loads(os.environ["PROCESSION_COMMAND"]), "--project", os.environ["PROCESSION_PROJECT"]]
+        code = subprocess.run([*procession, *words], check=False).returncode
+        sys.exit(0 if code == TOO_LATE else code)
 
 
 def main():
@@ -17,13 +30,10 @@ def main():
     with open(path) as file:
         message = json.load(file)
     key = "LRM{}".format(message["run_number"])
-    note = os.path.join(os.path.dirname(path), ".withdrawn-" + key)
     if message.get("cancel"):
-        with open(note, "w"):
-            print(f"{key} is withdrawn; if it has arrived already: procession cancel KEY")
+        withdraw(key)
         return
     params = {name: message[name] for name in ("instrument", "rb_number", "run_number", "data")}
-    params["withdrawn"] = os.path.exists(note)
     if "reduction_arguments" in message:
         params["reduction_arguments"] = message["reduction_arguments"]
     event = {"event": "run", "key": key, "title": message["title"], "params": params}
