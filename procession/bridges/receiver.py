@@ -19,10 +19,11 @@ from procession.bridges.line import Line
 from procession.bridges.reaching import LOOK
 from procession.commands import events, keys, refusals
 from procession.commands.asked import Asked
-from procession.errors import Invalid, ProcessionError, StoreError
+from procession.errors import Invalid, ProcessionError, StoreBusy, StoreError
 from procession.flow.budget import refuse_if_full
-from procession.model.bridge import Cancel, read_message
+from procession.model.bridge import BridgePlan, Cancel, read_message
 from procession.model.event import NewEvent
+from procession.project import Project
 from procession.store import bridges
 
 log = logging.getLogger("procession")
@@ -33,6 +34,10 @@ GATHER = 0.005
 """Seconds for which a batch waits for more, once something has come."""
 AGAIN = 1.0
 """Seconds after which what could not be stored is tried again."""
+SAID_EVERY = 60.0
+"""Seconds after which it is said again why something cannot be stored."""
+OF_DATA = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
+"""Mistakes that a message meets again however often it comes; whatever else happens may pass."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,11 @@ class Receiver(Line):
     """What comes in over one bridge."""
 
     way = "in"
+
+    def __init__(self, project: Project, plan: BridgePlan) -> None:
+        super().__init__(project, plan)
+        self._said = "", 0.0
+        """What was said last of why something cannot be stored, and when."""
 
     def serve(self, connection: Connection) -> None:
         """Take messages in until it is enough."""
@@ -93,33 +103,47 @@ class Receiver(Line):
 
     def store(self, batch: Sequence[Message]) -> list[Message]:
         """Store what these ask for; return those that may be acknowledged."""
-        unfit = [each for each in batch if each.asks is None]
+        done = [each for each in batch if each.asks is None and self._refuse(each)]
         fit = [each for each in batch if each.asks is not None]
         try:
-            done = [each for each in unfit if self._refuse(each)]
             self._commit(fit)
-        except StoreError as error:
+        except StoreBusy as error:
             self._cannot(error)
             return done
-        except ProcessionError as error:
+        except Exception as error:
             log.debug("bridge %s: %d messages are stored one by one: %s", self.plan.name, len(fit), error)
         else:
             return [*done, *fit]
-        return done + [each for each in fit if self._store_one(each)]
+        return done + self._one_by_one(fit)
 
-    def _store_one(self, message: Message) -> bool:
-        try:
-            self._commit([message])
-        except Invalid as error:
-            message.problem = str(error)
-            return self._refuse(message)
-        except ProcessionError as error:
-            self._cannot(error)
-            return False
-        return True
+    def _one_by_one(self, fit: Sequence[Message]) -> list[Message]:
+        """Store each alone, so that one harms no other; where the database fails twice in a row it is the database."""
+        done, in_vain = [], 0
+        for each in fit:
+            try:
+                self._commit([each])
+            except (Invalid, *OF_DATA) as error:
+                if not isinstance(error, Invalid):
+                    log.exception("bridge %s: a message is refused", self.plan.name)
+                each.problem = str(error) if isinstance(error, Invalid) else f"not stored: {type(error).__name__}"
+                if not self._refuse(each):
+                    continue
+            except ProcessionError as error:
+                self._cannot(error)
+                in_vain = in_vain + 1 if isinstance(error, StoreError) else 0
+                if in_vain == 2:
+                    break
+                continue
+            in_vain = 0
+            done.append(each)
+        return done
 
     def _cannot(self, error: ProcessionError) -> None:
-        log.warning("bridge %s: not stored, and not acknowledged, yet: %s", self.plan.name, error)
+        """Say so now and then: it may be the same for hundreds of messages each second."""
+        now, (said, at) = time.monotonic(), self._said
+        if str(error) != said or now - at > SAID_EVERY:
+            self._said = str(error), now
+            log.warning("bridge %s: not stored, and not acknowledged, yet: %s", self.plan.name, error)
 
     def _refuse(self, message: Message) -> bool:
         """Keep what cannot be taken, with the reason."""

@@ -145,7 +145,8 @@ def submit_all(
     made = _bear(project, tx, [*fresh, *late], now, launcher_id, own or Own())
     tallies.add(tx, now, _counts(births))
     if only is None:
-        sets.collect(project, tx, [(b.event_id, b.event) for b in fresh], partial(submit_one, project, tx))
+        pieces = [(b.event_id, b.event) for b in fresh if b.cancelled is None]  # what is cancelled completes no set
+        sets.collect(project, tx, pieces, partial(submit_one, project, tx))
     return [_answer(birth, made, known, now) for birth in births]
 
 

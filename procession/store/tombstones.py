@@ -48,6 +48,11 @@ def add(
         tx.run(_REMOVE, name=each.name, key=each.key)
 
 
+def hold(tx: Tx, name: str, key: str) -> bool:
+    """Let nobody else take this key, which `NOBODY` has, until the transaction ends; False: it has just been taken."""
+    return tx.run(_HOLD, name=name, key=key).rowcount > 0
+
+
 def come(tx: Tx, rows: Sequence[dict[str, Any]]) -> bool:
     """Events have come whose keys nobody holds: name, key, event_id, payload. False: somebody else was quicker."""
     if tx.write(_TAKE_OVER, rows) != len(rows):
@@ -94,6 +99,15 @@ _this = and_(_t.name == _param("name"), _t.key == _param("key"))
 _TAKE_OVER, _FREE, _OF = Statement(_take_over), Statement(_free), Statement(_of)
 _ADD = Statement(lambda _: insert(schema.tombstone).values({c.name: _param(c.name, type(c.type)) for c in _t}))
 _REMOVE = Statement(lambda _: delete(schema.tombstone).where(_this))
+_HOLD = Statement(
+    lambda _: (
+        update(schema.event_key)
+        .values(event_id=literal_column("0"))
+        .where(
+            _k.name == _param("name"), _k.key == _param("key"), _k.event_id == literal_column("0")
+        )
+    )
+)
 _COME = Statement(lambda _: update(schema.tombstone).values(event_id=_param("event_id", BigInteger)).where(_this))
 _SERVED = Statement(
     lambda _: (

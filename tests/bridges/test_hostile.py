@@ -4,14 +4,20 @@ import json
 import random
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from procession import doctor
-from procession.bridges import connection, line, standing
-from procession.commands import bridges, messages, refusals
+from procession.bridges import connection, line, receiver, standing
+from procession.commands import bridges, events, messages, refusals
+from procession.commands.events import Submitted
+from procession.errors import StoreError
+from procession.model.event import NewEvent
+from procession.project import Project
+from procession.store.database import Tx
 from tests.bridges.bridged import Bridged
 from tests.bridges.hostile import Hostile, Session
 from tests.flow.invariants import check
@@ -231,3 +237,48 @@ def test_people_are_told_when_a_broker_is_away_for_long_and_no_more_when_it_is_b
         eventually(lambda: not messages.newest(d.project), timeout=30)
         assert bridges.list_all(d.project)[0].state == "connected"
     assert len(messages.newest(d.project, ended=True)) == 1
+
+
+@pytest.mark.feature("M53")
+def test_one_that_no_code_is_made_for_is_refused_and_harms_no_other(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever mistake of ours a message meets, it would meet it for ever."""
+    trip(monkeypatch, 2, ValueError("nobody thought of this"))
+    with Hostile(four) as broker:
+        d = make(broker.url)
+        eventually(lambda: sorted(broker.acks) == ["m0", "m1", "m2", "m3"])
+        assert (d.counted().taken, d.counted().refused, len(broker.sessions)) == (3, 1, 1)
+
+
+def test_one_that_the_database_refuses_waits_and_harms_no_other(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trip(monkeypatch, 2, StoreError("the database refused a statement"))
+    monkeypatch.setattr(receiver, "AGAIN", 0.01)
+    with Hostile(four) as broker:
+        d = make(broker.url)
+        eventually(lambda: sorted(broker.acks) == ["m0", "m1", "m3"])
+        broker.sessions[0].message("m4", body(4))
+        eventually(lambda: "m4" in broker.acks)
+        assert (d.counted().taken, len(broker.sessions)) == (4, 1)
+        assert len([each for each in caplog.records if "not stored" in each.getMessage()]) == 1
+        monkeypatch.undo()
+        eventually(lambda: "m2" in broker.acks)
+
+
+def four(session: Session) -> None:
+    for n in range(4):
+        session.message(f"m{n}", body(n))
+
+
+def trip(monkeypatch: pytest.MonkeyPatch, number: int, error: Exception) -> None:
+    """Whoever stores this run trips over it."""
+    real = events.submit_all
+
+    def submit_all(project: Project, tx: Tx, new: Sequence[NewEvent], **more: Any) -> list[Submitted]:
+        if any(each.params["run_number"] == number for each in new):
+            raise error
+        return real(project, tx, new, **more)
+
+    monkeypatch.setattr(events, "submit_all", submit_all)
