@@ -13,6 +13,7 @@ from datetime import datetime
 from procession.clock import moment
 from procession.commands.asked import Asked, asked
 from procession.commands.processings import Cancelled, look, try_cancel
+from procession.errors import StaleState
 from procession.model.event import NewEvent
 from procession.project import Project
 from procession.store import events, processings, tombstones
@@ -61,10 +62,14 @@ def cancel_in(project: Project, tx: Tx, event: str, key: str, who: Asked, keep: 
 
 
 def _known(tx: Tx, event: str, key: str) -> int:
-    """The event that has this key; where none has, nobody has it from now on."""
+    """The event that has this key; where none has, nobody has it from now on, and nobody else takes it before the end
+    of this transaction."""
     row = {"name": event, "key": key, "event_id": NOBODY, "payload": ""}
     known = events.known_keys(tx, [row]) or events.take_keys(tx, [row])
-    return known[event, key][0] if known else NOBODY
+    event_id = known[event, key][0] if known else NOBODY
+    if event_id == NOBODY and not tombstones.hold(tx, event, key):
+        raise StaleState("the event comes at this moment, or an older cancel of it is forgotten; ask again")
+    return event_id
 
 
 def _before(

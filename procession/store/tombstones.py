@@ -91,29 +91,32 @@ def _of(dialect: str) -> Executable:
     return select(schema.tombstone).select_from(given.join(schema.tombstone, same))
 
 
+def _served(dialect: str) -> Executable:
+    """Both rows are locked; what somebody else is just about to renew, or to take over, is left to them."""
+    both = schema.tombstone.join(schema.event_key, and_(_k.name == _t.name, _k.key == _t.key))
+    query = (
+        select(schema.tombstone)
+        .select_from(both)
+        .where(_t.until_at < _param("now", BigInteger))
+        .order_by(_t.until_at)
+        .limit(_param("n", Integer))
+    )
+    return query if dialect == "sqlite" else query.with_for_update(skip_locked=True)
+
+
 def _param(name: str, kind: Any = Text) -> Any:
     return bindparam(name, type_=kind())
 
 
 _this = and_(_t.name == _param("name"), _t.key == _param("key"))
-_TAKE_OVER, _FREE, _OF = Statement(_take_over), Statement(_free), Statement(_of)
+_TAKE_OVER, _FREE, _OF, _SERVED = Statement(_take_over), Statement(_free), Statement(_of), Statement(_served)
 _ADD = Statement(lambda _: insert(schema.tombstone).values({c.name: _param(c.name, type(c.type)) for c in _t}))
 _REMOVE = Statement(lambda _: delete(schema.tombstone).where(_this))
 _HOLD = Statement(
     lambda _: (
         update(schema.event_key)
         .values(event_id=literal_column("0"))
-        .where(
-            _k.name == _param("name"), _k.key == _param("key"), _k.event_id == literal_column("0")
-        )
+        .where(_k.name == _param("name"), _k.key == _param("key"), _k.event_id == literal_column("0"))
     )
 )
 _COME = Statement(lambda _: update(schema.tombstone).values(event_id=_param("event_id", BigInteger)).where(_this))
-_SERVED = Statement(
-    lambda _: (
-        select(schema.tombstone)
-        .where(_t.until_at < _param("now", BigInteger))
-        .order_by(_t.until_at)
-        .limit(_param("n", Integer))
-    )
-)

@@ -208,3 +208,37 @@ def test_a_cancel_and_an_arrival_at_the_same_moment_meet_at_the_key(drive: Drive
     assert len(answers) == 40 and set(answers.values()) <= {"before", "accepted"}
     for project in projects:
         project.close()
+
+
+def test_a_cancel_that_is_renewed_while_its_event_comes_says_what_holds(drive: Drive) -> None:  # noqa: F811
+    """The older cancel holds no more, so the event lives; the new one must not call it one that has not come."""
+    d = drive(TOML)
+    keys.cancel(d.project, "e", "k", who=Asked("x"), keep=60)
+    d.after(120)
+    beside = d.project.beside()
+    answers: list[str] = []
+    cancelling = threading.Thread(target=lambda: answers.append(keys.cancel(beside, "e", "k", who=Asked("x")).state))
+    with d.project.store.begin() as tx:
+        (answer,) = events.submit_all(d.project, tx, [NewEvent("e", key="k", source="test").check()])
+        cancelling.start()
+        cancelling.join(0.5)  # so long it waits at least, for the event is not stored yet
+        assert not answers
+    cancelling.join(30)
+    assert answers == ["accepted"]
+    assert d.state(answer.processings[0]) == "cancelled"
+    beside.close()
+
+
+def test_a_cancel_that_is_renewed_is_not_forgotten_by_another_that_comes_beside(drive: Drive) -> None:  # noqa: F811
+    d = drive(TOML)
+    keys.cancel(d.project, "e", "k", who=Asked("x"), keep=60)
+    d.after(120)
+    beside = d.project.beside()
+    other = threading.Thread(target=lambda: keys.cancel(beside, "e", "other", who=Asked("x")))
+    with d.project.store.begin() as tx:
+        assert keys.cancel_in(d.project, tx, "e", "k", Asked("x")).state == "before"
+        other.start()
+        other.join(0.5)
+    other.join(30)
+    assert d.state(d.born("e", key="k")) == "cancelled"
+    beside.close()

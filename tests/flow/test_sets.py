@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from procession.commands import messages, sets
+from procession.commands import keys, messages, sets
+from procession.commands.asked import Asked
 from procession.commands.events import submit, submit_all
 from procession.errors import Invalid, NotFound
 from procession.model.event import NewEvent
@@ -56,6 +57,18 @@ def test_a_complete_slot_is_one_event_at_once_whatever_the_order(drive: Drive) -
     assert params == {"sat": "L8", "time": "1200", "pieces": list(PIECES), "missing": [], "complete": True}
     assert d.rows("SELECT key FROM event WHERE name = 'slot'")[0][0] == "L8-1200"
     assert d.rows("SELECT count(*) FROM processing WHERE task = 'scene'")[0][0] == 1
+
+
+@pytest.mark.feature("M90", "N9")
+def test_what_was_cancelled_before_it_came_is_no_piece(drive: Drive) -> None:  # noqa: F811
+    d = drive(SLOT)
+    assert keys.cancel(d.project, "segment", "1200-3", who=Asked("somebody")).state == "before"
+    bring(d, *PIECES)
+    assert became(d) == []
+    d.after(601)
+    d.turn()
+    (params,) = became(d)
+    assert params["pieces"] == ["1", "2", "4", "prologue"] and not params["complete"]
 
 
 def test_slots_are_apart_and_a_batch_may_complete_several(drive: Drive) -> None:  # noqa: F811
