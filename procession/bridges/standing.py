@@ -7,13 +7,14 @@ import os
 import socket
 import time
 
-from procession.commands.bridges import GONE
+from procession.commands.bridges import AWAY_SAID, GONE
 from procession.commands.messages import Notice, note
 from procession.errors import ProcessionError
 from procession.model.bridge import BridgePlan
 from procession.project import Project
 from procession.store import bridges, messages
 from procession.store.bridges import Link
+from procession.store.database import Tx
 
 log = logging.getLogger("procession")
 
@@ -94,10 +95,14 @@ class Standing:
                 bridges.forget_links(tx, now - GONE)
                 if tell:
                     said = f"its broker has been away for more than {AWAY:g} s: {self._link.problem}"
-                    note(self._project, tx, [Notice("bridge", self._plan.name, said, signature="away")])
+                    note(self._project, tx, [Notice("bridge", self._plan.name, said, signature=AWAY_SAID)])
                 if back and self._tells:
-                    messages.end_kind(tx, "bridge", self._plan.name, now)
+                    self._end_away(tx, now)
         except ProcessionError as error:
             log.warning("bridge %s: how it stands cannot be said: %s", self._plan.name, error)
             return
         self._told = (self._told or tell) and not back
+
+    def _end_away(self, tx: Tx, now: int) -> None:
+        told = (m for m in messages.of_kind(tx, "bridge") if (m.task, m.signature) == (self._plan.name, AWAY_SAID))
+        messages.end(tx, [message.id for message in told], now)

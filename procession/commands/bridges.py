@@ -12,9 +12,12 @@ from procession.clock import micros
 from procession.errors import NotFound
 from procession.model.bridge import BridgePlan
 from procession.project import Project
-from procession.store import bridges
+from procession.store import bridges, messages
 from procession.store.bridges import Counted, Link
 
+AWAY_SAID = "away"
+"""Signature of what people are told of a broker that is away; they are told of messages that were given up besides,
+until these are published again."""
 GONE = 60_000_000
 """Microseconds after which a process that gives no sign is taken for gone."""
 
@@ -75,5 +78,8 @@ def plan_of(project: Project, name: str) -> BridgePlan:
 def republish(project: Project, name: str) -> int:
     """Try all messages of a bridge anew that were given up; how many there are."""
     plan_of(project, name)
+    now = project.now()
     with project.store.begin() as tx:
-        return bridges.again(tx, name, project.now())
+        told = [m for m in messages.of_kind(tx, "bridge") if m.task == name and m.signature != AWAY_SAID]
+        messages.end(tx, [message.id for message in told], now)
+        return bridges.again(tx, name, now)

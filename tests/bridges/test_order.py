@@ -6,6 +6,8 @@ import pytest
 
 from procession.bridges import sender
 from procession.bridges.sender import Sender
+from procession.commands import bridges as commands
+from procession.commands import messages
 from procession.errors import StoreBusy
 from procession.store import bridges as rows
 from procession.store.database import Tx
@@ -64,4 +66,34 @@ def test_what_was_confirmed_is_not_sent_again_where_that_could_not_be_written_do
         d.bridges.start()
         eventually(lambda: d.count("outbox") == 0)
         assert [to for session in broker.sessions for to in session.sent] == ["/queue/0", "/queue/1", "/queue/2"]
+        d.close()
+
+
+def test_that_a_message_was_given_up_is_told_until_somebody_publishes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker breaks the connection over it, and is connected again at once: that mends nothing."""
+    monkeypatch.setattr(sender, "next_try", lambda *_: None)
+
+    def behave(session: Session) -> None:
+        session.confirms = len(broker.sessions) > 1
+        if not session.confirms:
+            eventually(lambda: session.sent)
+            session.send(b"ERROR\nmessage:not this one\n\n\0")
+
+    with Hostile(behave) as broker:
+        d = Bridged(tmp_path / "p", broker.url)
+        toml = d.root / "procession.toml"
+        reading = ("subscribe", "event", "key =", "one_at", "cancel_when")
+        toml.write_text("".join(each for each in toml.read_text().splitlines(True) if not each.startswith(reading)))
+        d.project.refresh()
+        written(d, 1)
+        d.again()
+        eventually(lambda: commands.list_all(d.project)[0].given_up)
+        eventually(lambda: len(broker.sessions) > 1 and commands.list_all(d.project)[0].state == "connected")
+        (told,) = messages.newest(d.project)
+        assert "given up: the broker tells of an error: not this one" in told.text
+        assert commands.republish(d.project, "isis") == 1
+        assert messages.newest(d.project) == []
+        eventually(lambda: d.count("outbox") == 0)
         d.close()
