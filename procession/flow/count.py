@@ -107,12 +107,24 @@ def _submit(
     project: Project, tx: Tx, each: Counting, runs: Sequence[int], position: Position
 ) -> tuple[Position, str | None]:
     """Submit these runs; those that cannot be events stay where they are waited for, and why is told."""
+    if not runs:
+        return position, None
     reading, refused, why = each.glances.counter.reading, {}, None
+
+    def submit(some: Sequence[int]) -> None:
+        new = [each.plan.event(run, reading.path(run)) for run in some]
+        with tx.apart():
+            events.submit_all(project, tx, new)
+
+    try:
+        submit(runs)
+    except Invalid:  # one of them cannot be; which one is found out one by one
+        pass
+    else:
+        return position, None
     for run in runs:
         try:
-            event = each.plan.event(run, reading.path(run))
-            with tx.apart():
-                events.submit_all(project, tx, [event])
+            submit([run])
         except Invalid as error:
             refused[run] = project.now()
             why = why or f"run {run} was not taken: {error}"

@@ -13,6 +13,9 @@ from typing import Any
 from procession.model.command import Command
 from procession.model.event import NewEvent
 
+AT_ONCE = 500
+"""So many runs become events in one transaction, those first that have waited longest; the others wait for the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class CounterPlan:
@@ -91,9 +94,9 @@ def advance(plan: CounterPlan, before: Position, number: int | None, complete: S
         new = range(last + 1, min(number, last + room) + 1)
         pending |= dict.fromkeys(new, now)
         last = new[-1] if new else last
-    runs = tuple(run for run in sorted(pending) if run in done)
-    waiting = {run: since for run, since in pending.items() if run not in done}
-    late = sorted(run for run, since in waiting.items() if now - since >= plan.within * 1e6)
+    runs = tuple(sorted(done & pending.keys(), key=lambda run: (pending[run], run))[:AT_ONCE])
+    waiting = {run: since for run, since in pending.items() if run not in set(runs)}
+    late = sorted(run for run, since in waiting.items() if run not in done and now - since >= plan.within * 1e6)
     if problem is None and late:
         some = ", ".join(map(str, late[:5])) + (f" and {len(late) - 5} more" if len(late) > 5 else "")
         problem = f"no complete data for run {some}: {plan.expect}; they are taken as soon as they are there"

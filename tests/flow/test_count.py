@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from procession.commands import messages, settings
 from procession.commands.asked import Asked
 from procession.commands.settings import Scope
 from procession.errors import ConfigError
-from procession.model.counting import CounterPlan, Position, advance
+from procession.model.counting import AT_ONCE, CounterPlan, Position, advance
 from procession.project import Project
 from procession.store import counters
 from tests.flow.both import drive  # noqa: F401
@@ -273,3 +274,27 @@ def test_what_is_waited_for_is_never_more_than_a_gap() -> None:
     assert (full.runs, full.position.last, sorted(full.position.pending)) == ((2,), 3, [1, 3])
     after = advance(plan, full.position, 6, [], 3)
     assert (after.position.last, sorted(after.position.pending)) == (4, [1, 3, 4]), "nothing is lost, it comes later"
+
+
+def test_a_long_gap_is_taken_in_parts_and_one_that_cannot_be_an_event_holds_up_none() -> None:
+    plan = CounterPlan("t", "f", "run")
+    everything = range(1, 2 * AT_ONCE + 1)
+    first = advance(plan, Position(0), 2 * AT_ONCE, everything, 1)
+    assert first.runs == tuple(range(1, AT_ONCE + 1))
+    refused = replace(first.position, pending={**first.position.pending, 1: 2})
+    second = advance(plan, refused, 2 * AT_ONCE, [1, *first.position.pending], 3)
+    assert second.runs == tuple(range(AT_ONCE + 1, 2 * AT_ONCE + 1))
+    assert second.problem is None
+    assert advance(plan, second.position, 2 * AT_ONCE, [1], 4).runs == (1,)
+
+
+def test_a_jump_of_a_thousand_is_taken_soon_and_in_order(drive: Drive) -> None:  # noqa: F811
+    d = drive(PLAIN)
+    say(d, "0")
+    look(d)
+    say(d, "1100")
+    for _ in range(4):
+        look(d)
+    assert runs(d) == list(range(1, 1101))
+    assert position(d) == Position(1100)
+    assert problems(d) == []
