@@ -222,15 +222,19 @@ def _asked_at_birth(command: Command) -> Command:
 
 
 def check_parameters(
-    project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int, alone: str | None = None
-) -> None:
-    """Raise Invalid where the commands or the limits of a task miss a value, or cannot be made from these."""
+    project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int, alone: str | None = None,
+    asked: Chosen | None = None,
+) -> None:  # fmt: skip
+    """Raise Invalid where the commands or the limits of a task miss a value, or cannot be made from these.
+
+    `asked`: what a person wants its variables to be.
+    """
     given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), key)
     try:
         check_brought(task, params)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None
-    values = task.values(params)
+    values = task.values(params, asked.to_json() if asked else None)
     if not task.accept_scripts and any(plan.kind == "reduce" for plan in task.steps):
         text = params.get(REDUCTION_SCRIPT)
         if text is not None and (not isinstance(text, str) or text.strip()):
@@ -245,7 +249,20 @@ def check_parameters(
         except Invalid as error:
             raise Invalid(f"task {task.name}, step {plan.name}: {error}") from None
     try:
-        _wants(project, Newborn(0, key, params, 0, task, 0, alone=alone), now)
         sources.origin(task, params, given)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None
+    check_wants(project, task, params, key, now, alone, asked)
+
+
+def check_wants(
+    project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int, alone: str | None,
+    values: Chosen | None,
+) -> None:  # fmt: skip
+    """Raise Invalid where these values of its variables make an unfit name of a limit: told before anything is written,
+    for a birth is never refused half-way."""
+    try:
+        _wants(project, Newborn(0, key, params, 0, task, 0, alone=alone, values=values), now)
+    except Invalid as error:
+        by = "" if values is None or values.set_id is None else f", with set {values.set_id} of its variables"
+        raise Invalid(f"task {task.name}{by}: {error}") from None

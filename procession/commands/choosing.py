@@ -41,6 +41,10 @@ class Chooser:
         sets = self._sets[task.name]
         return put_together(task, choose(sets, run, group, params) if sets else None, params)
 
+    def choose_for(self, task: Task, params: Mapping[str, Any]) -> Chosen:
+        """The values that an event of these parameters is born with."""
+        return self.choose(task, params, first_run_of(task, params), group_of(task, params))
+
 
 def put_together(task: Task, chosen: VariableSet | None, params: Mapping[str, Any]) -> Chosen:
     """The values of a set, and over them those of the event."""

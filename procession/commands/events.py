@@ -14,7 +14,8 @@ from functools import partial
 
 from procession.clock import micros, moment
 from procession.commands import refusals, sets
-from procession.commands.birth import Newborn, Own, bear, check_parameters
+from procession.commands.birth import Newborn, Own, bear, check_parameters, check_wants
+from procession.commands.choosing import Chooser
 from procession.errors import Invalid, NotFound, StaleState
 from procession.flow.budget import refuse_if_full
 from procession.model.event import MAX_DEPTH_OF_EVENTS, Event, NewEvent, payload_hash, ranked
@@ -132,7 +133,7 @@ def submit_all(
     `own`: what their processings have of their own.
     """
     now = project.now()
-    births = check(project, tx, events, only)
+    births = check(project, tx, events, only, own)
     if not births:
         return []
     _give_ids(tx, births, now)
@@ -171,10 +172,11 @@ def _untaken(tx: Tx, births: Sequence[_Birth], known: Mapping[int, list[int]]) -
 
 
 def check(
-    project: Project, tx: Tx, events: Sequence[NewEvent], only: tuple[tuple[int, Task], ...] | None = None
-) -> list[_Birth]:
+    project: Project, tx: Tx, events: Sequence[NewEvent], only: tuple[tuple[int, Task], ...] | None = None,
+    own: Own | None = None,
+) -> list[_Birth]:  # fmt: skip
     """Find the tasks that take these events; Invalid if one of them would miss a parameter. Nothing is written."""
-    now = project.now()
+    now, chooser, asked = project.now(), Chooser(tx), None if own is None else own.values
     taking = tuple(tasks.current(tx).items()) if only is None and events else only or ()
     births = []
     depths = _depths(tx, events)
@@ -183,7 +185,10 @@ def check(
             taking if only is not None else tuple(pair for pair in taking if pair[1].accepts(event.name, event.params))
         )
         for _, task in matches:
-            check_parameters(project, task, event.params, event.key, now, event.alone)
+            check_parameters(project, task, event.params, event.key, now, event.alone, asked)
+            if task.declared and asked is None:
+                values = chooser.choose_for(task, event.params)
+                check_wants(project, task, event.params, event.key, now, event.alone, values)
         if only is None:
             sets.check(project, event)
         params = event.params_json()

@@ -14,7 +14,7 @@ from typing import Any
 from procession import code
 from procession.commands.asked import Asked, Done
 from procession.commands.birth import Own
-from procession.commands.choosing import Chooser, first_run_of, group_of
+from procession.commands.choosing import Chooser
 from procession.commands.events import submit_all
 from procession.commands.processings import look
 from procession.commands.restarts import Anew, restart_anew
@@ -83,8 +83,7 @@ def trial(project: Project, processing_id: int, wish: Wish, who: Asked) -> Done:
             raise Refused("a trial runs the script as it is now; for the original one make a version: procession rerun")
         values = old.values if how.values is None else how.values
         if how.choose:
-            run, group = first_run_of(task, old.params), group_of(task, old.params)
-            values = Chooser(tx).choose(task, old.params, run, group)
+            values = Chooser(tx).choose_for(task, old.params)
         if how.changed:
             values = values.over(how.changed, f"changed by {who.by}")
         own = Own(replace(values, trial=True), wish.description)

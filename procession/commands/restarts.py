@@ -14,7 +14,7 @@ from typing import Any
 
 from procession.commands.asked import Asked, Done
 from procession.commands.birth import Newborn, bear, check_parameters
-from procession.commands.choosing import Chooser, first_run_of, group_of
+from procession.commands.choosing import Chooser
 from procession.commands.processings import find_step, keep_held, look, refuse_unfit, reopen, standing_of, uncount
 from procession.errors import Refused
 from procession.model.chosen import Chosen
@@ -100,7 +100,9 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
     pauses = (set_now.pause(task.name, task.group), set_now.pause_of_source(processing.source))
     if pause := next((each for each in pauses if each is not None and each.mode == "skip"), None):
         raise Refused(f"{pause.sentence}, and what is born meanwhile is skipped; resume first")
-    check_parameters(project, task, processing.params, processing.key, project.now())
+    values = _values(tx, processing, task, how, who)
+    alone = events.alone(tx, processing.event_id)
+    check_parameters(project, task, processing.params, processing.key, project.now(), alone, values)
     recorded = processing if how.recorded_of is None else look(tx, how.recorded_of)
     if how.recorded:
         _check_kept(project, tx, recorded)
@@ -110,8 +112,7 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
         ranked(priority, backfill=not how.fresh), origin_id=processing.origin_id,
         version=processing.version + 1, first_id=processing.root,
         code_of=recorded.id if how.recorded else None, callback=standing.callback,
-        alone=events.alone(tx, processing.event_id),
-        description=how.description, values=_values(tx, processing, task, how, who),
+        alone=alone, description=how.description, values=values,
     )  # fmt: skip
     (new_id,) = bear(project, tx, [born], who.by)
     return new_id
@@ -120,8 +121,7 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
 def _values(tx: Tx, processing: Processing, task: Task, how: Anew, who: Asked) -> Chosen:
     """The values of the new version."""
     if how.choose:
-        run, group = first_run_of(task, processing.params), group_of(task, processing.params)
-        found = Chooser(tx).choose(task, processing.params, run, group)
+        found = Chooser(tx).choose_for(task, processing.params)
     else:
         found = processing.values if how.values is None else how.values
     found = replace(found, trial=processing.values.trial)  # a trial stays one

@@ -12,7 +12,7 @@ from typing import Any
 
 from procession.commands.asked import Asked
 from procession.commands.birth import Own
-from procession.commands.choosing import INPUTS, RUNS, Chooser, first_run_of, group_of
+from procession.commands.choosing import INPUTS, RUNS, Chooser
 from procession.commands.reruns import CURRENT, KEPT, Wish, anew, changed, in_force, submit_one_of
 from procession.commands.restarts import Anew, restart_anew
 from procession.commands.variables import declared_by, find_task
@@ -133,7 +133,7 @@ def _together(
     params = _common(now, numbers, old, {"project": str(project.root)})
     _check_reducible(now, params)
     check_params(params)
-    values = Chooser(tx).choose(now, params, first_run_of(now, params), group_of(now, params))
+    values = Chooser(tx).choose_for(now, params)
     over = next(iter(hows.values())).changed
     own = Own(values.over(over, f"changed by {who.by}") if over else values, wish.description)
     title = f"runs {write_runs(numbers)}"

@@ -81,7 +81,9 @@ class VariableSet:
         """This set, if its scope makes sense; Invalid else."""
         said = [name for name in ("group", "first_run", "where") if getattr(self, name) is not None]
         if len(said) != 1:
-            raise Invalid("a set is for runs, for a group or for a filter; say exactly one of them")
+            raise Invalid(
+                "a set is for runs (--from), for a group (--group) or for a filter (--where); say exactly one of them"
+            )
         if self.first_run is not None:
             _check_range(self.first_run, self.last_run)
         elif self.last_run is not None:

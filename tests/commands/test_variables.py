@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from procession.commands import runs, variable_sets, variables
+from procession.commands import events, runs, variable_sets, variables
 from procession.commands.reruns import Wish
 from procession.errors import Invalid, NotFound, Refused
+from procession.model.event import NewEvent
+from procession.store.events import known_keys
 from tests.commands.adjusting import DECLARED, DEFAULTS, FROM_FILE, WHO, add, chosen, defaults
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
@@ -335,3 +337,43 @@ def test_a_rule_for_a_variable_of_the_script_makes_no_parameter_of_it_so_its_set
     assert chosen(d, d.born(run=12, wavelength=7)).flat() == {"wavelength": 2.5}
     brought = {"standard_vars": {"wavelength": 7}}
     assert chosen(d, d.born(run=12, reduction_arguments=brought)).flat() == {"wavelength": 7}
+
+
+LIMITED = """
+[tasks.t]
+on = "e"
+run = "./one.sh {threshold}"
+run_by = "{run}"
+uses = ["room:{title}"]
+[limits]
+"room:{title}" = 1
+[tasks.t.variables]
+title = "a"
+threshold = 1
+"""
+
+
+@pytest.mark.feature("M60", "M62")
+def test_an_event_whose_set_makes_no_limit_is_refused_before_anything_of_it_is_written(drive: Drive) -> None:  # noqa: F811
+    """G4: a watch goes on in the same transaction."""
+    d = drive(LIMITED)
+    made = add(d, 10, title="x" * 5_000)
+    with d.project.store.begin() as tx, pytest.raises(Invalid, match=f"with set {made.listed.found.id} of its var"):
+        events.submit_all(d.project, tx, [NewEvent("e", {"run": 12}, "k")])
+    with d.project.store.read() as tx:
+        assert known_keys(tx, [{"name": "e", "key": "k"}]) == {}
+    assert d.get(d.born(run=9)).state == "waiting"
+
+
+@pytest.mark.feature("M60", "M65")
+def test_values_that_a_person_asks_for_are_refused_where_no_command_can_be_made_of_them(drive: Drive) -> None:  # noqa: F811
+    d = drive(LIMITED)
+    pid = d.born(run=1)
+    d.turn()
+    d.end(pid)
+    for verb in ("rerun", "trial"):
+        with pytest.raises(Invalid, match="starts with -"):
+            ask(d, verb, id=pid, values={"threshold": -1})
+        with pytest.raises(Invalid, match="task t"):
+            ask(d, verb, id=pid, values={"title": "x" * 5_000})
+    assert d.get(pid).replaced_by is None
