@@ -113,7 +113,8 @@ class Counter:
         for run in wanted:
             if self._complete(run, now):
                 count.complete.append(run)
-        self._seen = {run: seen for run, seen in self._seen.items() if run in set(wanted)}
+        asked = set(wanted)
+        self._seen = {run: seen for run, seen in self._seen.items() if run in asked}
         return count
 
     def _complete(self, run: int, now: float) -> bool:
