@@ -67,7 +67,7 @@ COMMANDS = {
     "Count": {
         "stats": ("counting", "How much came, how it ended, how long it took."),
         "books": ("counting", "Everything that came, and where it is: both sides balance."),
-        "missed": ("missed", "What a watch or a counter has and the books have not."),
+        "missed": ("missed", "What a watch, a counter or a list has and the books have not."),
     },
     "Events and processings": {
         "emit": ("events", "Submit an event."),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
 import click
 
 from procession import present
@@ -17,10 +20,19 @@ from procession.commands.missed import Found
 @click.option("--submit", is_flag=True, help="Submit what is missing and there.")
 @json_option
 def missed_command(task: str, ranges: str | None, submit: bool, as_json: bool) -> None:
-    """Compare what a watch or a counter has with the books: what has become no event?"""
+    """Compare what a watch, a counter or a list has with the books: what has become no event?"""
     with opened() as project:
         found = missed.missed(project, task, ranges, submit=submit)
+    _leave_word(task, found)
     answer(as_json, lambda: present.missed(found), lambda: _tell(found))
+
+
+def _leave_word(task: str, found: Found) -> None:
+    """In a task: what was missed is an error that ends nothing, so that people get a message of it."""
+    errors = os.environ.get("PROCESSION_ERRORS")
+    if errors and found.submitted:
+        with suppress(OSError), open(errors, "a", encoding="utf-8") as file:
+            file.write(f"of {task} {found.submitted} were missed and are submitted now\n")
 
 
 def _tell(found: Found) -> None:

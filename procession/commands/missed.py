@@ -1,14 +1,17 @@
 """Missed data: what a source has and the books have not.
 
-In: a watch or a counter of the files, perhaps a range of runs. Out: what is there now and became no event; submitted,
-if that is asked for. Always: known by the same keys as what came by itself, so what is submitted twice is a repeat;
-what is still being written is not submitted; nothing is opened, moved or changed.
+In: a watch, a counter or a command that lists what there is, perhaps a range of runs. Out: what is there now and became
+no event; submitted, if that is asked for. Always: known by the same keys as what came by itself, so what is submitted
+twice is a repeat; what is still being written is not submitted; nothing is opened, moved or changed.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import stat
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from procession.definitions.patterns import pattern_of
 from procession.errors import Invalid, NotFound, Refused
 from procession.model.counting import CounterPlan
 from procession.model.event import NewEvent
+from procession.model.listing import ListPlan
 from procession.model.watching import WatchPlan
 from procession.project import Project
 from procession.store import counters, watches
@@ -28,6 +32,8 @@ from procession.watch.counter import Reading
 
 MOST = 10_000
 """So many runs, or files, are looked at."""
+LISTS_WITHIN = 600.0
+"""Seconds that a command may take to tell what there is."""
 BATCH = 500
 """So many are submitted in one transaction."""
 
@@ -54,22 +60,30 @@ class Found:
 
 
 def missed(project: Project, name: str, ranges: str | None = None, *, submit: bool = False) -> Found:
-    """Compare a watch or a counter with the books. `ranges` are runs, ``100-120,125``; without them those of a counter
-    up to where it stands, at most `MOST`. With `submit` what is missing and there is submitted."""
+    """Compare what a watch, a counter or a command has with the books. `ranges` are runs, ``100-120,125``; without them
+    those of a counter from the first that became an event up to where it stands, at most `MOST`. With `submit` what is
+    missing and there is submitted."""
     counter = next((plan for plan in project.settings.counters if plan.name == name), None)
     watch = next((plan for plan in project.settings.watches if plan.name == name), None)
+    listed = next((plan for plan in project.settings.lists if plan.name == name), None)
+    if ranges is not None and counter is None and (watch or listed):
+        raise Invalid(f"what {name} has is not counted by numbers; leave out the range")
     if counter is not None:
         found = list(_runs(project, counter, ranges))
-    elif watch is not None and ranges is None:
-        found = list(_files(project, watch))
     elif watch is not None:
-        raise Invalid(f"{name} watches files, which have no numbers; leave out the range")
+        found = list(_files(project, watch))
+    elif listed is not None:
+        found = list(_listed(project, listed))
     else:
-        names = sorted([plan.name for plan in project.settings.counters] + [w.name for w in project.settings.watches])
+        settings = project.settings
+        plans: list[CounterPlan | WatchPlan | ListPlan] = [*settings.counters, *settings.watches, *settings.lists]
+        names = sorted(plan.name for plan in plans)
         raise NotFound(f"{name[:60]!r} watches nothing and counts nothing; there are: {', '.join(names) or 'none'}")
     with project.store.read() as tx:
         asked = [{"name": each.event.name, "key": each.event.key} for each in found]
         known = rows.known_keys(tx, asked)
+    if counter is not None and ranges is None:
+        found = found[next((n for n, e in enumerate(found) if (e.event.name, e.event.key) in known), len(found)) :]
     lacking = tuple(each for each in found if (each.event.name, each.event.key) not in known)
     going = [each.event for each in lacking if each.there] if submit else []
     for at in range(0, len(going), BATCH):
@@ -113,6 +127,32 @@ def _files(project: Project, plan: WatchPlan) -> Iterator[Missed]:
     for each in scan.ready:
         event = plan.event(each.params(), first, {"project": str(project.root)})
         yield Missed(event, each.path, time.time() - each.mtime >= plan.quiet)
+
+
+def _listed(project: Project, plan: ListPlan) -> Iterator[Missed]:
+    said = project.settings
+    kept = {name: value for name, value in os.environ.items() if name not in said.environment_drop}
+    try:
+        done = subprocess.run(
+            plan.argv, cwd=project.root, env={**kept, **dict(said.environment_set)}, stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=LISTS_WITHIN, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refused(f"{plan.argv[0]} does not tell what there is: {error}") from None
+    if done.returncode != 0:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+        raise Refused(f"the command of {plan.name} ended with {done.returncode}: {last[:200]}; nothing was compared")
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if len(lines) > MOST:
+        raise Refused(f"the command of {plan.name} lists {len(lines)}, more than {MOST}; let it tell the newest alone")
+    for number, line in enumerate(lines, 1):
+        try:
+            params = json.loads(line)
+            if not isinstance(params, dict):
+                raise ValueError("it is no object")
+            yield Missed(plan.event_of(params), None, True)
+        except (ValueError, Invalid, RecursionError) as error:
+            raise Refused(f"line {number} that the command of {plan.name} printed is unfit: {error}") from None
 
 
 def read_ranges(text: str) -> list[int]:

@@ -14,7 +14,7 @@ from procession.model.watching import WATCH
 from procession.watch.counter import names_in
 
 ONLY_COUNTED = ("counter", "number", "expect_path", "expect_within", "params", "gap", "emit", "key", "title", "quiet",
-                "group")  # fmt: skip
+                "group", "check_missed")  # fmt: skip
 """What a task may say that only makes events of runs."""
 
 

@@ -17,6 +17,7 @@ from procession.definitions.bridges import read_bridges
 from procession.definitions.counters import build_counter
 from procession.definitions.files import FILE, fingerprint, name_for, names
 from procession.definitions.machine import available_cpus, available_memory
+from procession.definitions.missing import build_check, build_list
 from procession.definitions.overrides import Override
 from procession.definitions.result import Definitions
 from procession.definitions.schema import (
@@ -43,6 +44,7 @@ from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.bridge import BridgePlan
 from procession.model.counting import CounterPlan
+from procession.model.listing import ListPlan
 from procession.model.retention import Keep
 from procession.model.serving import QueuePlan, Reruns, WebPlan
 from procession.model.task import Task
@@ -87,7 +89,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
     )
     if project.python:
         around.find_python(project.python, around.python_place)
-    tasks, watches, counters = _tasks(sources, around)
+    tasks, watches, counters, lists = _tasks(sources, around)
     sets = read_sets(top, Place(main, ("sets",)))
     alerts = read_alerts(top, Place(main, ("alerts",)), around)
     rules = read_rules(top, Place(main, ("rules",)))
@@ -122,6 +124,7 @@ def read(root: Path, options: Sequence[str] = ()) -> Definitions:
         tasks=tuple(tasks),
         watches=tuple(watches),
         counters=tuple(counters),
+        lists=tuple(lists),
         sets=sets,
         alerts=alerts,
         recipients=read_recipients(top, Place(main, ("alerts",)), around),
@@ -213,12 +216,16 @@ def _check_web(web: WebTable, place: Place) -> None:
         )
 
 
-def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], list[WatchPlan], list[CounterPlan]]:
-    """The tasks, watches and counters of all files, in the order in which they are written; a name in two files is a
-    mistake."""
+def _tasks(
+    sources: list[Source], around: Surroundings
+) -> tuple[list[Task], list[WatchPlan], list[CounterPlan], list[ListPlan]]:
+    """The tasks, watches, counters and lists of all files, in the order in which they are written; a name in two files
+    is a mistake."""
     tasks: list[Task] = []
     watches: list[WatchPlan] = []
     counters: list[CounterPlan] = []
+    lists: list[ListPlan] = []
+    checks: list[Task] = []
     places: dict[str, Place] = {}
     for source in sources:
         tables: Any = source.tables.get("tasks", {})
@@ -232,6 +239,10 @@ def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], lis
                 watches.append(watch)
             if counter := build_counter(name, raw, place, around):
                 counters.append(counter)
+            if listed := build_list(name, raw, place, around):
+                lists.append(listed)
+            if check := build_check(name, raw, place, around):
+                checks.append(check)
             if isinstance(raw, dict) and raw.keys() & {"watch", "counter"} and "emit" in raw:
                 continue  # it only makes events of files, or of runs
             task = build_task(name, raw, place, around)
@@ -239,9 +250,12 @@ def _tasks(sources: list[Source], around: Surroundings) -> tuple[list[Task], lis
             if task:
                 tasks.append(task)
     check_circles(tasks, places)
+    for check in checks:
+        if check.name in places:
+            places[check.name].error("is the name of the check that check_missed makes; rename this task")
     if not places and not sources[0].problems.errors:
         Place(sources[0]).warning("defines no task yet; write one as [tasks.NAME]")
-    return tasks, watches, counters
+    return tasks + checks, watches, counters, lists
 
 
 def _error(root: Path, problems: Problems) -> ConfigError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from procession.model.bridge import BridgePlan
 from procession.model.counting import CounterPlan
+from procession.model.listing import ListPlan
 from procession.model.message import Recipients, Rule
 from procession.model.pieces import SetPlan
 from procession.model.retention import Keep
@@ -52,6 +53,8 @@ class Definitions:
     """Patterns whose new files become events: of tasks with steps, and of those that only emit."""
     counters: tuple[CounterPlan, ...] = ()
     """Files with the number of the last run, whose new runs become events."""
+    lists: tuple[ListPlan, ...] = ()
+    """Commands that tell what a source has."""
     sets: tuple[SetPlan, ...] = ()
     alerts: tuple[str, ...] = ()
     """The command by which a person is told, as words; empty: nobody is."""
@@ -111,6 +114,7 @@ class Definitions:
                 "limits": dict(self.limits),
                 "watches": [asdict(each) for each in self.watches],
                 "counters": [asdict(each) for each in self.counters],
+                "lists": [asdict(each) for each in self.lists],
                 "sets": [asdict(each) for each in self.sets],
                 "alerts": self.alerts,
                 "recipients": asdict(self.recipients),
@@ -157,6 +161,7 @@ class Definitions:
             limits=tuple(raw.get("limits", {}).items()),
             watches=tuple(_watch(each) for each in raw.get("watches", ())),
             counters=tuple(CounterPlan(**each) for each in raw.get("counters", ())),
+            lists=tuple(ListPlan(**{**each, "argv": tuple(each["argv"])}) for each in raw.get("lists", ())),
             sets=tuple(SetPlan.from_raw(each) for each in raw.get("sets", ())),
             alerts=tuple(raw.get("alerts", ())),
             recipients=_recipients(raw.get("recipients", {})),

@@ -418,6 +418,15 @@ class VariableTable(Table):
     advanced: bool | None = None
 
 
+class MissedTable(Table):
+    """``missed = {…}``: see `ListPlan`."""
+
+    run: Run | None = None
+    event: Name | None = None
+    key: Template | None = None
+    title: Template | None = None
+
+
 class TaskTable(Options):
     """``[tasks.NAME]``; its steps and defaults are read as tables of their own."""
 
@@ -467,6 +476,8 @@ class TaskTable(Options):
     run_by: Template | None = None
     group_by: Template | None = None
     input_by: Template | None = None
+    check_missed: Period | None = None
+    missed: MissedTable | None = None
 
 
 class RerunsTable(Table):

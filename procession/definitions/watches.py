@@ -14,7 +14,8 @@ from procession.model.watching import WATCH, WatchPlan
 from procession.watch import Pattern
 from procession.watch.pattern import GIVEN
 
-ONLY_WATCHED = ("watch", "emit", "key", "title", "quiet", "ignore", "empty", "group")
+ONLY_WATCHED = ("watch", "emit", "key", "title", "quiet", "ignore", "empty", "group",
+                "check_missed")  # fmt: skip
 """What a task may say that only makes events of files."""
 
 

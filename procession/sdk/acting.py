@@ -80,7 +80,7 @@ class Acting(Asking):
         return self._ask("read", ids=ids, everything=everything)
 
     def submit_missed(self, task: str, range: str | None = None) -> Json:
-        """Submit what a watch or a counter has and the books have not; the answer is that of `missed`."""
+        """Submit what a watch, a counter or a list has and the books have not; the answer is that of `missed`."""
         return self._ask("submit-missed", task=task, range=range)
 
     def alerts_test(self) -> Json:

@@ -73,7 +73,7 @@ class Looking(Asking):
         return self._ask("messages", ended=ended, unread=unread, limit=limit)
 
     def missed(self, task: str, range: str | None = None) -> Json:
-        """What a watch or a counter has and the books have not; `range` are runs, as ``"100-120,125"``."""
+        """What a watch, a counter or a list has and the books have not; `range` are runs, as ``"100-120,125"``."""
         return self._ask("missed", task=task, range=range)
 
     def sources(self, kind: Literal["source", "experiment"] = "source", limit: int = 100) -> Json:

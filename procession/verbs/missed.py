@@ -12,11 +12,11 @@ from procession.verbs.verb import Caller, verb
 
 @verb("missed", "read", "GET /tasks/{task}/missed")
 def missed_(project: Project, caller: Caller, task: str, range: str | None = None) -> Any:
-    """What a watch or a counter has and the books have not."""
+    """What a watch, a counter or a list has and the books have not."""
     return present.missed(missed.missed(project, task, range))
 
 
 @verb("submit-missed", "trigger", "POST /tasks/{task}/missed")
 def submit_missed(project: Project, caller: Caller, task: str, range: str | None = None) -> Any:
-    """Submit what a watch or a counter has and the books have not."""
+    """Submit what a watch, a counter or a list has and the books have not."""
     return present.missed(missed.missed(project, task, range, submit=True))

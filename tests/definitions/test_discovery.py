@@ -8,7 +8,7 @@ from procession.definitions import Definitions, read
 from procession.model.message import Rule
 from procession.model.pieces import SetPlan
 from procession.model.watching import WatchPlan
-from tests.definitions.written import mistakes, write
+from tests.definitions.written import mistakes, words, write
 
 RIGHT = """
 [tasks.arrivals]
@@ -113,3 +113,47 @@ def test_sets_that_would_feed_each_other_for_ever_are_a_mistake(tmp_path: Path) 
         )
     )
     assert len([line for line in found if "for ever" in line]) == 2
+
+
+@pytest.mark.feature("M116")
+def test_a_check_for_missed_data_is_a_task_of_its_own(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        """
+        [tasks.arrivals]
+        watch = "inbox/*.h5"
+        emit = "run"
+        check_missed = "1 day"
+        [tasks.t]
+        on = "run"
+        run = "./a.sh {path}"
+        missed = { run = "./list.sh {project}", key = "{path}" }
+        """,
+        "a.sh", "list.sh",
+    )  # fmt: skip
+    found = read(root)
+    (check,) = [task for task in found.tasks if task.name == "arrivals:missed"]
+    assert (check.every, check.at_once) == (86_400, 1)
+    assert words(found, "arrivals:missed")[-4:] == ["{project}", "missed", "arrivals", "--submit"]
+    (listed,) = found.lists
+    assert listed.argv == (str(root / "list.sh"), str(root))
+    assert (listed.event, listed.key) == ("run", "{path}")
+    assert Definitions.from_json(found.to_json(), found.tasks).lists == found.lists
+
+
+@pytest.mark.feature("M116")
+@pytest.mark.parametrize(
+    ("said", "mistake"),
+    [
+        ('check_missed = "1 day"', "has nothing to compare"),
+        ('missed = { key = "{run}" }', "needs the command and the key"),
+        ('missed = { run = "./a.sh" }', "needs the command and the key"),
+        ('missed = { run = "./nowhere.sh", key = "{run}" }', "nowhere.sh"),
+        ('missed = { run = "./a.sh {run}", key = "{run}" }', "{run} has no value; nobody gives"),
+        ('missed = { run = "./a.sh", key = "{run}", other = 1 }', "other"),
+        ('missed = 7', "missed"),
+    ],
+)  # fmt: skip
+def test_a_check_that_could_compare_nothing_is_a_mistake(tmp_path: Path, said: str, mistake: str) -> None:
+    root = write(tmp_path, f'[tasks.t]\non = "run"\nrun = "./a.sh"\n{said}\n', "a.sh")
+    assert any(mistake in line for line in mistakes(root)), mistakes(root)

@@ -25,7 +25,7 @@ from tests.docs.reading import DOCS, ROOT, Block, blocks, name
 PROVES = {
     ROOT / "README.md": ("M5", "M35", "M36", "M100", "P1", "P25", "P32"),
     DOCS / "guides/asynchronous_tasks.md": ("M1", "M3", "M8", "M9", "M24"),
-    DOCS / "guides/autoreduction.md": ("M6", "M61", "M69", "M73", "M77", "M84"),
+    DOCS / "guides/autoreduction.md": ("M6", "M57", "M61", "M69", "M73", "M77", "M84", "M90"),
     DOCS / "guides/worker.md": ("M4", "M23", "M45", "M47", "M51"),
     DOCS / "tutorial.md": ("M34", "M83", "M99", "N1"),
     DOCS / "guides/disk.md": (),
