@@ -25,11 +25,15 @@ class SoleConnection:
             if self._connection is not None:
                 self._connection.execute(text("SELECT 1"))
                 return True
-            made = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if made.exec_driver_sql(SOLE_POSTGRESQL, {"name": self._name}).scalar():
-                self._connection = made
-                return True
-            made.close()
+            made = self._store.engine.connect()
+            try:
+                made = made.execution_options(isolation_level="AUTOCOMMIT")
+                if made.exec_driver_sql(SOLE_POSTGRESQL, {"name": self._name}).scalar():
+                    self._connection = made
+                    return True
+            finally:
+                if self._connection is None:
+                    made.close()
         except DBAPIError:
             self.release()
         return False
