@@ -91,16 +91,18 @@ def _facts(
     if change.due_at is not None:
         facts["retry_in"] = max(0, round((change.due_at - now) / 1e6))
     if change.status == "succeeded":
-        facts["results"] = _results(outputs)
+        facts["results"] = results_of(outputs)
         facts["outputs"] = outputs if 0 < len(json.dumps(outputs)) <= OUTPUTS else None
     return facts
 
 
-def _results(outputs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Where results are: what steps called so among their outputs, and where Procession itself copied them."""
+def results_of(outputs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Where results are: what steps called so among their outputs, and where Procession itself copied them; of a
+    reduction its archive, and the directories that its ``main`` returned."""
     found: list[str] = []
     for step, values in outputs.items():
-        for value in (values.get("results"), values.get("to") if step == "results" else None):
+        reduced = (values.get("archive"), values.get("extra")) if {"inputs", "output_dir"} <= values.keys() else ()
+        for value in (values.get("results"), values.get("to") if step == "results" else None, *reduced):
             found += [str(each) for each in (value if isinstance(value, list) else [value]) if each]
     return list(dict.fromkeys(found))
 
