@@ -27,7 +27,7 @@ from procession.flow.removing import retire
 from procession.flow.strays import follow
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
-from procession.store import audit, causes, messages, moves, processings, settings, slots, tallies
+from procession.store import audit, bridges, causes, messages, moves, processings, settings, slots, tallies, tombstones
 from procession.store import disk as store
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
@@ -144,12 +144,18 @@ class Cleaner:
         return follow(self.database, self.var, self.sweeper)
 
     def _forget_what_is_over(self) -> None:
-        """Messages that ended, sets that are closed and lines of the audit go like rows of processings."""
+        """Messages that ended, what no broker took, sets that are closed and lines of the audit go like rows of
+        processings; cancels of what never came when their time is over."""
+        more = True
+        while more:
+            with self.database.begin() as tx:
+                more = tombstones.sweep(tx, self.now)
         if self.said.keep.rows is not None and self.said.keep.rows > 0:
             before = self.now - int(self.said.keep.rows * 1e6)
             with self.database.begin() as tx:
                 messages.remove_ended(tx, before)
                 causes.remove_old(tx, before)
+                bridges.remove_given_up(tx, before)
                 slots.remove_done(tx, before)
             more = True
             while more:

@@ -129,6 +129,11 @@ def again(tx: Tx, name: str, at: int) -> int:
     return tx.run(_AGAIN, bridge=name, at=at).rowcount
 
 
+def remove_given_up(tx: Tx, before: int) -> None:
+    """Forget what was given up and is older than this moment: nobody has asked for it since."""
+    tx.run(_REMOVE_GIVEN_UP, before=before)
+
+
 def callbacks(tx: Tx, processing_ids: Iterable[int]) -> dict[int, str]:
     """Processing id → where its changes are told, for those that say so."""
     return dict(tx.tuples(_CALLBACKS, ids=_ids(processing_ids)))
@@ -208,3 +213,4 @@ _AGAIN = Statement(
         .where(and_(_o.bridge == _param("bridge", Text), _o.due_at.is_(None)))
     )
 )
+_REMOVE_GIVEN_UP = Statement(lambda _: delete(schema.outbox).where(_o.due_at.is_(None), _o.made_at < _param("before")))

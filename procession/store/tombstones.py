@@ -42,10 +42,16 @@ def add(
     """Write one in place of any that there was; those that have served go."""
     tx.run(_REMOVE, name=name, key=key)
     tx.run(_ADD, name=name, key=key, at=at, until_at=until_at, by=by, reason=reason, event_id=event_id)
+    sweep(tx, at)
+
+
+def sweep(tx: Tx, at: int) -> bool:
+    """Remove those that have served at this moment, and let their keys go; False: there was none."""
     served = [Tombstone(*row) for row in tx.tuples(_SERVED, now=at, n=SWEPT)]
     tx.write(_FREE, [{"name": each.name, "key": each.key} for each in served])
     for each in served:
         tx.run(_REMOVE, name=each.name, key=each.key)
+    return bool(served)
 
 
 def hold(tx: Tx, name: str, key: str) -> bool:

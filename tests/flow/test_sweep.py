@@ -13,7 +13,8 @@ from procession.commands import debug, disk, messages, processings, reasons, ste
 from procession.commands.disk import preview
 from procession.errors import NotFound, Refused, StorageFull
 from procession.flow import cleaning
-from procession.store import audit, settings, tallies
+from procession.store import audit, bridges, settings, tallies, tombstones
+from procession.store.events import known_keys, take_keys
 from procession.workdir import ENTERED, hold
 from tests.flow.driven import Driven
 
@@ -141,6 +142,26 @@ def check_audit(d: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
     d.after(60)
     with d.project.store.read() as tx:
         assert len(audit.page(tx, before=None, limit=100)) == 2, "[work] keep.rows is two days"
+
+
+def test_what_no_broker_took_and_cancels_of_what_never_came_go_in_their_time(drive: Drive) -> None:
+    """G35; what still waits to be published stays."""
+    d = drive(ONE)
+    day, now = 86_400_000_000, d.project.now()
+    row = {"bridge": "b", "processing_id": 1, "destination": "/queue/q", "key": None, "body": "{}"}
+    stone = {"at": now, "by": "ann", "reason": None, "event_id": None}
+    with d.project.store.begin() as tx:
+        bridges.add(tx, [{**row, "made_at": now - days * day, "due_at": due} for days in (9, 1) for due in (None, now)])
+        for key, until in (("over", now + 1), ("holds", now + day)):
+            take_keys(tx, [{"name": "e", "key": key, "event_id": tombstones.NOBODY, "payload": ""}])
+            tombstones.add(tx, name="e", key=key, until_at=until, **stone)
+    d.after(6)
+    d.after(60)
+    asked = [{"name": "e", "key": key} for key in ("over", "holds")]
+    with d.project.store.read() as tx:
+        assert bridges.waiting(tx) == {"b": (2, 1)}
+        assert list(known_keys(tx, asked)) == [("e", "holds")]
+        assert list(tombstones.of(tx, [("e", "over"), ("e", "holds")])) == [("e", "holds")]
 
 
 def test_a_key_outlives_its_event(drive: Drive) -> None:
