@@ -49,10 +49,10 @@ LOOKING = frozenset(
 """Commands that only look."""
 APART = frozenset(
     {"up", "launcher", "web", "bridge", "run", "check", "shell", "backup", "export", "import", "token", "user", "login",
-     "audit", "batches", "variables", "rerun", "trial", "versions", "diff"}
+     "audit", "batches", "variables", "versions", "diff"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
-THROUGH = frozenset({"drain", "maintenance", "undrain"})
+THROUGH = frozenset({"drain", "maintenance", "undrain", "rerun", "trial"})
 """Commands that change something and ask for it through the door of the verbs, which notes it."""
 BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
              "set": ("words", "set"), "reset": ("words", "reset"),

@@ -228,13 +228,16 @@ _IS_RUNNING: Any = literal_column("processing.state = 'running'")
 _UNMEASURED = Statement(
     lambda dialect: select(_p.id, _p.finished_at).where(*_UNMEASURED_ONES, *here(dialect)).order_by(_p.id).limit(_n)
 )
-_UNMEASURED_BY_TASK = Statement(  # grouped past the indexes, or SQLite would read one of all that have ended
-    lambda dialect: (
-        select(unindexed(dialect, _p.task), func.count())
-        .where(*_UNMEASURED_ONES, *here(dialect))
-        .group_by(unindexed(dialect, _p.task))
-    )
-)
+
+
+def _unmeasured_by_task(dialect: str) -> Executable:
+    """Their ids first, by their own index: asked for at once, SQLite would read one of all that have ended."""
+    wanted = select(_p.id).where(*_UNMEASURED_ONES, *here(dialect)).order_by(_p.id).limit(1 << 62)
+    task = unindexed(dialect, _p.task)
+    return select(task, func.count()).where(_p.id.in_(wanted)).group_by(task)
+
+
+_UNMEASURED_BY_TASK = Statement(_unmeasured_by_task)
 _RUNNING = Statement(
     lambda dialect: select(_p.id, _p.task, _p.definition_id, _p.bytes).where(_IS_RUNNING, *here(dialect))
 )

@@ -26,7 +26,7 @@ HEADERS = st.dictionaries(
 BODIES = st.binary(max_size=200)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(HEADERS, BODIES), max_size=6), st.integers(1, 40))
 def test_what_is_written_is_read_however_it_is_cut(frames: list[tuple[dict[str, str], bytes]], step: int) -> None:
     data = b""
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_however_it_is_cut(frames: list[tuple[dict[str, 
     assert [{k: v for k, v in f.headers.items() if k != "content-length"} for f in found] == [h for h, _ in frames]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=20))
 def test_no_bytes_do_more_than_break_the_protocol(parts: list[bytes]) -> None:
     reader = Reader(LARGEST)

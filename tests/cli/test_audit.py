@@ -42,7 +42,8 @@ def lines(d: Driven) -> list[tuple[str, str]]:
     return [(row.verb, row.outcome) for row in d.rows("SELECT verb, outcome FROM audit ORDER BY id")]
 
 
-OF_VERBS = {"token-add", "token-revoke", "login-link", "user-add", "user-set", "user-remove", "batch-cancel"}
+OF_VERBS = {"token-add", "token-revoke", "login-link", "user-add", "user-set", "user-remove", "batch-cancel",
+            "variable-set-add", "variable-set-remove", "rerun", "rerun-runs", "trial"}  # fmt: skip
 """Verbs that the command line asks for through the door which notes; see the tests of that door."""
 OF_PROGRAMS = {"emit-many", "submit-all", "hook", "batch-add", "stop-launcher", "work-pause", "work-resume"}
 """Verbs that no command does under their own name."""
@@ -56,7 +57,7 @@ REFUSED = [
     ["pause", "none"], ["resume", "none"], ["set", "limit", "none=1"], ["reset", "limit", "none"],
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
     ["mute", "0000"], ["unmute", "0000"], ["alerts", "test"],
-    ["missed", "none", "--submit"],
+    ["missed", "none", "--submit"], ["cancel-key", "e", "k"], ["republish", "none"],
 ]  # fmt: skip
 VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test", "missed": "submit-missed"}
 

@@ -146,7 +146,7 @@ def paths(data: Any, path: Keys = ()) -> set[Keys]:
 
 @pytest.mark.feature("P2")
 @given(data=documents, chance=st.randoms(use_true_random=False))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_key_is_found_on_the_line_where_it_was_written(data: dict[str, Any], chance: random.Random) -> None:
     writer = Writer(chance)
     writer.table((), data)
@@ -157,7 +157,7 @@ def test_every_key_is_found_on_the_line_where_it_was_written(data: dict[str, Any
 
 
 @given(text=st.text("ab=.[]{}\"'#\n, \\1", max_size=30))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_whatever_the_reader_accepts_the_scanner_follows(text: str) -> None:
     try:
         data = tomllib.loads(text)

@@ -26,7 +26,7 @@ def test_equal_wants_and_only_they_have_equal_texts(one: Wants, other: Wants) ->
 
 @given(USES, st.dictionaries(st.integers(1, 20), WANTS.map(Wants.to_json).filter(bool), max_size=3))
 def test_what_a_processing_begins_with_comes_back_as_it_was(uses: object, steps: dict[int, str]) -> None:
-    opening = Opening(uses, steps)  # type: ignore[arg-type]
+    opening = Opening(uses, None, steps)  # type: ignore[arg-type]
     found = read_opening(opening.to_json())
     assert (found.uses, found.steps or {}) == (uses, steps)
 
