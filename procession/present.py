@@ -7,42 +7,33 @@ programs can rely on it. `docs/reference/json.md` lists the fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from procession import contract
 from procession.clock import iso, moment
-from procession.commands.bridges import Bridge
-from procession.commands.events import Submitted
-from procession.commands.keys import KeyCancelled
-from procession.commands.refusals import Refusal
-from procession.commands.sets import Standing
-from procession.model.admission import Obstacle
-from procession.model.delivery import Delivery
-from procession.model.event import Event
-from procession.model.journal import Entry
-from procession.model.message import Message
-from procession.model.processing import Attempt, Processing, Step
-from procession.model.setting import Pause
 from procession.model.states import PROCESSING, STEP, State
 from procession.model.term import MARKS
-from procession.store.causes import Known
-from procession.store.watches import Stand
-from procession.workdir import Var
 
 if TYPE_CHECKING:  # what a command does not use it does not load
+    from collections.abc import Mapping, Sequence
+
     from procession.commands.books import Account, Books
+    from procession.commands.bridges import Bridge
     from procession.commands.bulk import Answer
     from procession.commands.changes import Change, Comparison
     from procession.commands.disk import Going, Picture
+    from procession.commands.events import Submitted
     from procession.commands.hosts import Launcher
+    from procession.commands.keys import KeyCancelled
     from procession.commands.launchers import Status
     from procession.commands.locks import Granted, Taken, Waiting
     from procession.commands.logs import Slice
     from procession.commands.missed import Found
     from procession.commands.processings import Cancelled
+    from procession.commands.refusals import Refusal
     from procession.commands.runs import OfRun
+    from procession.commands.sets import Standing
     from procession.commands.settings import Held
     from procession.commands.sources import Source
     from procession.commands.statistics import Durations, OfTask
@@ -52,9 +43,19 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.versions import Difference, Version
     from procession.commands.work import Beat, Claim
     from procession.doctor import Finding
+    from procession.model.admission import Obstacle
+    from procession.model.delivery import Delivery
+    from procession.model.event import Event
+    from procession.model.journal import Entry
     from procession.model.locks import Hold
+    from procession.model.message import Message
+    from procession.model.processing import Attempt, Processing, Step
     from procession.model.retention import Kept
+    from procession.model.setting import Pause
     from procession.model.variable import Variable
+    from procession.store.causes import Known
+    from procession.store.watches import Stand
+    from procession.workdir import Var
 
 
 def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict[str, Any]:

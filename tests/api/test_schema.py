@@ -12,7 +12,7 @@ from schemathesis.specs.openapi import checks
 from procession.verbs import instances, load
 from tests.api.served import Served
 
-EXAMPLES = 8
+EXAMPLES = 4
 LEFT_OUT = frozenset({"stop", "clean"})
 """What would end or empty the project under test."""
 CHECKS = [
