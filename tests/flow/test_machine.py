@@ -252,7 +252,7 @@ class TestMachine(Machine.TestCase):  # type: ignore[misc]
     """G2, G3, G7–G10, G12, G13, G15, G18, G24; I2–I9, I11, I15."""
 
     settings = settings(
-        max_examples=int(os.environ.get("MACHINE_EXAMPLES", "12")),
+        max_examples=int(os.environ.get("MACHINE_EXAMPLES", "8")),
         stateful_step_count=int(os.environ.get("MACHINE_STEPS", "40")),
         deadline=None,
         phases=[phase for phase in Phase if phase is not Phase.shrink or "MACHINE_SHRINK" in os.environ],

@@ -31,7 +31,7 @@ def copy(live: Live) -> Live:
 
 
 @pytest.mark.feature("M38", "P17")
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(situations())
 def test_no_limit_is_ever_exceeded(situation: tuple[list[Candidate], Capacity, Live]) -> None:
     """G24: cpus with what is queued ahead; processings of a task at once."""
@@ -58,7 +58,7 @@ def test_no_limit_is_ever_exceeded(situation: tuple[list[Candidate], Capacity, L
 
 
 @pytest.mark.feature("M15", "M16")
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(situations())
 def test_room_is_given_away_in_the_given_order_and_nobody_holds_up_the_next(
     situation: tuple[list[Candidate], Capacity, Live],

@@ -128,7 +128,7 @@ def test_a_message_cancels_only_if_all_fields_are_as_the_file_says() -> None:
         assert isinstance(read(of, {**GEM, **other}), NewEvent)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.text(max_size=8),

@@ -49,7 +49,7 @@ def rendered(*words: str, allow_dash: bool = False, **params: Any) -> list[str]:
 
 @pytest.mark.feature("M5")
 @given(value=values, prefix=texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_value_becomes_exactly_one_argument_and_is_never_read_again(value: str, prefix: str) -> None:
     """B13, B15, B16."""
     literal = prefix.replace("{", "{{").replace("}", "}}")
@@ -64,7 +64,7 @@ def test_a_literal_word_stays_as_it_is(text: str) -> None:
 
 
 @given(text=st.text("{}ab._-", max_size=12))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_every_text_is_a_template_or_refused_in_one_line(text: str) -> None:
     try:
         parts = parse_word(text)

@@ -95,7 +95,7 @@ class Story:
                 self.end(ordinal, end)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(graphs(), st.randoms(use_true_random=False), st.sampled_from([0.0, 0.3]))
 def test_whatever_happens_every_story_ends_once(task: Task, chance: random.Random, cancel: float) -> None:
     """Liveness and safety: when nothing runs and nothing may start, the processing has ended, by exactly one move that
@@ -110,7 +110,7 @@ def test_whatever_happens_every_story_ends_once(task: Task, chance: random.Rando
         assert story.whole in (State.FAILED, State.CANCELLED), "a failure is never hidden"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(graphs(), st.randoms(use_true_random=False))
 def test_where_all_steps_succeed_at_last_the_processing_succeeds_and_all_have_run(
     task: Task, chance: random.Random
@@ -121,7 +121,7 @@ def test_where_all_steps_succeed_at_last_the_processing_succeeds_and_all_have_ru
     assert set(story.steps.values()) == {State.SUCCEEDED}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(graphs(), st.randoms(use_true_random=False))
 def test_after_a_failure_exactly_what_needs_it_stays_undone(task: Task, chance: random.Random) -> None:
     """Other branches go on to their end; so a retry has only the failed part to do."""
@@ -142,7 +142,7 @@ def test_after_a_failure_exactly_what_needs_it_stays_undone(task: Task, chance: 
     assert set(story.among(State.SUCCEEDED)) == set(story.steps) - behind
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(graphs(), st.randoms(use_true_random=False))
 def test_after_a_cancel_nothing_is_readied_or_tried_again(task: Task, chance: random.Random) -> None:
     """G18: accepted means that nothing of it starts later."""

@@ -189,7 +189,7 @@ any_term = (
 
 
 @given(any_term)
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_every_term_reads_back_as_itself(term: Term) -> None:
     assert terms(Query((term,)).text) == (term,)
 
@@ -215,7 +215,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=12).map("".join))
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_any_text_is_understood_or_refused_in_one_line(text: str) -> None:
     try:
         query = parse(text, NOW)
