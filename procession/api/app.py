@@ -186,6 +186,9 @@ class App:
 
     def upkeep(self) -> None:
         """Every few seconds, beside the requests: files that changed, tokens that were used, answers that are old."""
+        for name in ARRIVALS.keys() - self._read:  # so that the first of many events does not wait for it
+            model_of(self.verbs[name])
+            self._read.add(name)
         self.project.refresh(lenient=True)
         self.project.__dict__.pop("settings", None)  # a launcher may have taken in what changed
         self.callers.note()
