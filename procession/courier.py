@@ -7,9 +7,7 @@ says no more than its status is read; nobody waits for it.
 
 from __future__ import annotations
 
-import http.client
 import socket
-import ssl
 import threading
 import time
 from collections import deque
@@ -98,6 +96,8 @@ class Courier:
 
 def hand_over(parcel: Parcel, allowed: Sequence[str]) -> str | None:
     """POST it; return why it was not taken, or None. Never raises."""
+    import http.client  # noqa: PLC0415  a launcher that delivers nothing does without
+
     try:
         callback = check_callback(parcel.target, allowed)  # the list may have changed since it was asked for
         status = _post(callback, parcel)
@@ -116,6 +116,8 @@ def hand_over(parcel: Parcel, allowed: Sequence[str]) -> str | None:
 
 def _post(callback: Callback, parcel: Parcel) -> int:
     """The status of the answer."""
+    import http.client  # noqa: PLC0415
+
     deadline = time.monotonic() + LIMIT
     connection = http.client.HTTPConnection(callback.host, callback.port, timeout=LIMIT)
     sock = _connect(callback, deadline)
@@ -127,6 +129,8 @@ def _post(callback: Callback, parcel: Parcel) -> int:
     watch.start()
     try:
         if callback.scheme == "https":
+            import ssl  # noqa: PLC0415
+
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=callback.host)
         connection.sock = sock
         headers = {

@@ -1,4 +1,4 @@
-"""Nothing that can run what it reads: no pickle but in its one module, no eval, no exec."""
+"""Nothing that can run what it reads: no pickle, eval or exec, but in the modules that are for it."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,10 @@ import procession
 ROOT = Path(procession.__file__).parent
 MODULES = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "code"}
 CALLS = {"eval", "exec", "compile", "__import__"}
-MAY = {"supervise/pickled.py": {"pickle"}}
+MAY = {
+    "supervise/pickled.py": {"pickle"},
+    "supervise/reducing.py": {"compile", "exec"},  # in the script's own process: the script is what was asked for
+}
 
 
 def dangers(text: str) -> set[str]:
@@ -27,7 +30,7 @@ def dangers(text: str) -> set[str]:
     return found
 
 
-def test_only_one_module_reads_pickles_and_none_runs_text() -> None:
+def test_only_one_module_reads_pickles_and_one_runs_text_which_is_the_users_script() -> None:
     found = {}
     for path in ROOT.rglob("*.py"):
         name = str(path.relative_to(ROOT))

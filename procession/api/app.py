@@ -68,6 +68,8 @@ class App:
         self.hub = Hub(project, self.upkeep)
         self._read: set[str] = set()
         """Verbs whose arguments the loop reads itself."""
+        self._asked = False
+        """Whether anybody has asked for anything yet; a server that nobody asks stays small."""
         self.waiting = Waiting()
         self.throttled = 0
         """Tries to log in that were too many."""
@@ -106,6 +108,7 @@ class App:
             raise refused
         if not self.by_address[request.client].take():
             raise Problem(429, "TooMany", "too many requests from this address; ask more slowly")
+        self._asked = True
         page = self.pages.get(request.path)
         if page is not None:
             return await page(request)
@@ -186,9 +189,10 @@ class App:
 
     def upkeep(self) -> None:
         """Every few seconds, beside the requests: files that changed, tokens that were used, answers that are old."""
-        for name in ARRIVALS.keys() - self._read:  # so that the first of many events does not wait for it
-            model_of(self.verbs[name])
-            self._read.add(name)
+        if self._asked:  # so that the first of many events does not wait for it
+            for name in ARRIVALS.keys() - self._read:
+                model_of(self.verbs[name])
+                self._read.add(name)
         self.project.refresh(lenient=True)
         self.project.__dict__.pop("settings", None)  # a launcher may have taken in what changed
         self.callers.note()

@@ -27,8 +27,6 @@ STEADY = 5.0
 """Seconds after which a connection was a good one."""
 ANOTHER = 1.0
 """Seconds between two looks whether another process has left."""
-ENDS_WITHIN = 3.0
-"""Seconds that a thread has to end; one that a name server or a database holds up longer is left behind."""
 FILES_EVERY = 2.0
 
 

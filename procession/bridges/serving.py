@@ -9,15 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import TYPE_CHECKING
 
-from procession.bridges.line import ENDS_WITHIN, FILES_EVERY, Line
-from procession.bridges.receiver import Receiver
-from procession.bridges.sender import Sender
 from procession.errors import ProcessionError
 from procession.model.bridge import BridgePlan
 from procession.project import Project
 
+if TYPE_CHECKING:  # a launcher without bridges does without what they need
+    from procession.bridges.line import Line
+
 log = logging.getLogger("procession")
+
+ENDS_WITHIN = 3.0
+"""Seconds that threads have to end; one that a name server or a database holds up longer is left behind."""
+FILES_EVERY = 2.0
+"""Seconds after which the files are looked at again."""
 
 
 class Bridges:
@@ -49,11 +55,17 @@ class Bridges:
         self._end([name for name, (plan, _) in self._lines.items() if wanted.get(name) != plan])
         for name, plan in wanted.items():
             if name not in self._lines:
-                kinds = [kind for kind, is_wanted in ((Receiver, plan.subscribe), (Sender, plan.publish)) if is_wanted]
-                lines: list[Line] = [kind(self._project.beside(), plan) for kind in kinds]
-                self._lines[name] = plan, lines
-                for line in lines:
-                    line.start()
+                self._begin(plan)
+
+    def _begin(self, plan: BridgePlan) -> None:
+        from procession.bridges.receiver import Receiver  # noqa: PLC0415
+        from procession.bridges.sender import Sender  # noqa: PLC0415
+
+        kinds = [kind for kind, is_wanted in ((Receiver, plan.subscribe), (Sender, plan.publish)) if is_wanted]
+        lines: list[Line] = [kind(self._project.beside(), plan) for kind in kinds]
+        self._lines[plan.name] = plan, lines
+        for line in lines:
+            line.start()
 
     def _run(self) -> None:
         while not self._enough.wait(FILES_EVERY):

@@ -24,6 +24,7 @@ from procession.model.event import NewEvent
 from procession.model.processing import Processing
 from procession.project import Project
 from procession.workdir import is_held
+from tests import warm
 from tests.waiting import eventually
 
 MARK = "STORY_OF_A_TEST"
@@ -101,20 +102,17 @@ class Site:
 
     def run(self, *arguments: str, code: int | None = 0, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; it must exit with `code`."""
-        done = subprocess.run(
-            [*COMMAND, *arguments], cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=timeout,
-        )  # fmt: skip
+        done = warm.run(arguments, cwd=self.root, env=self.environment, timeout=timeout)
         assert code is None or done.returncode == code, (arguments, done)
         return done
 
     def json(self, *arguments: str, code: int | None = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
 
-    def up(self) -> subprocess.Popen[bytes]:
+    def up(self, *options: str) -> subprocess.Popen[bytes]:
         """Start the launcher and wait until it serves."""
         with (self.root / "up.out").open("ab") as out:
-            self.launcher = self.start("up", stdout=out, stderr=out)
+            self.launcher = self.start("up", *options, stdout=out, stderr=out)
         launcher = self.launcher
 
         def serves() -> bool:

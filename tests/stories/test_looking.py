@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.stories.site import COMMAND, GATED, Site, has, title
@@ -131,11 +131,21 @@ def test_logs_are_followed_live_and_end_with_the_processing_and_the_system_tells
     assert "begin x" not in told
 
 
+def own_kib(pid: int) -> int:
+    (line,) = [text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("RssAnon:")]
+    return int(line.split()[1])
+
+
 @pytest.mark.feature("P32")
-def test_ps_shows_what_each_process_does_and_all_of_them_are_small(site: Site) -> None:
-    """P32: launcher, forge and idle shims take less than 60 MB together (PSS: shared pages counted once)."""
+@pytest.mark.parametrize(("options", "most"), [(["--no-web"], 60), ([], 80)])
+def test_ps_shows_what_each_process_does_and_all_of_them_are_small(site: Site, options: list[str], most: int) -> None:
+    """W4: launcher, forge and idle shims take 60 MB together, with the web server 80.
+
+    Counted is what is theirs alone however many others run: pages of files (Python, libraries) are shared, and the
+    kernel drops them when it needs room.
+    """
     site.write(TOML, **SCRIPTS)
-    site.up()
+    site.up(*options)
     pid = site.emit("one", name="x")
     site.began("x")
     assert list(site.shims().values()) == [f"procession shim {pid}/1/1 gated"]
@@ -143,10 +153,10 @@ def test_ps_shows_what_each_process_does_and_all_of_them_are_small(site: Site) -
     site.open("x")
     site.until(pid)
     eventually(lambda: list(site.shims().values()) == ["procession shim idle"])
-    taken = {title(p): psutil.Process(p).memory_full_info().pss >> 10 for p in site.everything()}
-    print("PSS in KiB:", json.dumps(taken, indent=1))
+    taken = {title(p): own_kib(p) for p in site.everything()}
+    print("anonymous memory in KiB:", json.dumps(taken, indent=1))
     assert len(taken) == 3
-    assert sum(taken.values()) <= 60 << 10
+    assert sum(taken.values()) <= most << 10
 
 
 def test_progress_is_seen_while_it_runs(site: Site) -> None:
