@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from procession.store import upgrade
+from procession.store.database import Store
 from tests.brokers import ActiveMQ, Broker, RabbitMQ
 from tests.features import (  # noqa: F401  pytest finds hooks by their names
     pytest_collection_modifyitems,
@@ -40,6 +42,24 @@ def postgres_server() -> Iterator[Postgres]:
 def postgres_url(postgres_server: Postgres) -> Iterator[str]:
     """The SQLAlchemy URL of a fresh, empty database."""
     name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres_server: Postgres) -> str:
+    """The name of a PostgreSQL database with all tables, to be copied."""
+    name = postgres_server.create()
+    store = Store(postgres_server.url(name))
+    upgrade.prepare(store)
+    store.close()
+    return name
+
+
+@pytest.fixture
+def tables_url(postgres_server: Postgres, prepared: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a PostgreSQL database with all tables and no rows."""
+    name = postgres_server.create(prepared)
     yield postgres_server.url(name)
     postgres_server.drop(name)
 

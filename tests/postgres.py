@@ -164,7 +164,8 @@ class Postgres:
         """Make a fresh database, a copy of `template`, and return its name."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"'.encode())
+            quickest = " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+            connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"{quickest}'.encode())
         return name
 
     def drop(self, name: str) -> None:

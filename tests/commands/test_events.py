@@ -24,7 +24,7 @@ pytestmark = pytest.mark.feature("M36")
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
     """Two tasks that take `e`, one of which needs a parameter, and one that takes `f`."""
     sqlite = request.param == "sqlite"
-    url = sqlite_url(tmp_path / "x.db") if sqlite else request.getfixturevalue("postgres_url")
+    url = sqlite_url(tmp_path / "x.db") if sqlite else request.getfixturevalue("tables_url")
     needing = chain("needing", "e", words=("/bin/echo", "--scene={scene}", "{given.date}", "{s0.path}"))
     opened = project_on(tmp_path, url, chain("plain", "e", steps=3), needing, chain("other", "f"))
     yield opened

@@ -13,7 +13,7 @@ from tests.flow.invariants import check
 @pytest.fixture(params=["sqlite", "postgresql"])
 def drive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Driven]]:
     """Make a driven project of this TOML; the invariants are checked when the test is over."""
-    database = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    database = request.getfixturevalue("tables_url") if request.param == "postgresql" else None
     opened: list[Driven] = []
 
     def make(toml: str, **options: Any) -> Driven:

@@ -25,8 +25,9 @@ from procession.post import Post
 from procession.project import Project
 from procession.store import journal, launchers
 from procession.sweeper import Sweeper
-from procession.workdir import hold
+from procession.workdir import Var, hold
 from tests.definitions.written import write
+from tests.prepared import copy_to
 from tests.waiting import eventually
 
 HOST, BOOT = socket.gethostname(), "this-boot"
@@ -68,6 +69,10 @@ class Driven:
         self._launcher = launcher
         self._lock: int | None = None
         self.write(toml)
+        var = Var(root / "var")
+        if database is None and not var.database.exists():
+            var.prepare()
+            copy_to(var.database)
         self.project = Project.open(root, self.clock)
         self.executor = InlineExecutor(self.clock, self.project.installation.incarnation)
         self.launch()

@@ -431,8 +431,8 @@ def test_the_next_calls_are_found_by_the_index_of_what_waits(drive: Drive) -> No
     assert not any(line.startswith("SCAN") and "first" not in line for line in lines), lines
 
 
-def test_a_lock_acquired_while_a_set_is_settled_falls_with_its_owner(postgres_url: str, tmp_path: Path) -> None:
-    driven = Driven(tmp_path / "p", ONE, database=postgres_url)
+def test_a_lock_acquired_while_a_set_is_settled_falls_with_its_owner(tables_url: str, tmp_path: Path) -> None:
+    driven = Driven(tmp_path / "p", ONE, database=tables_url)
     try:
         handlers(driven, "def work(inputs): pass")
         finished(driven, driven.born())

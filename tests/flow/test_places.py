@@ -34,13 +34,13 @@ Two = tuple[Driven, Driven]
 
 
 @pytest.fixture
-def two(tmp_path: Path, postgres_url: str) -> Iterator[Callable[..., Two]]:
+def two(tmp_path: Path, tables_url: str) -> Iterator[Callable[..., Two]]:
     """Make two projects with a place each on one database."""
     opened: list[Driven] = []
 
     def make(toml: str = FILE, **options: Any) -> Two:
         for name in ("a", "b"):
-            opened.append(Driven(tmp_path / name, toml, database=postgres_url, **options))
+            opened.append(Driven(tmp_path / name, toml, database=tables_url, **options))
             opened[-1].turn()
         return opened[0], opened[1]
 

@@ -100,8 +100,8 @@ def test_files_then_logs_then_rows_go_by_age_and_the_books_balance(drive: Drive)
     assert [row.reason for row in noted] == ["2 of task t: older than [work] keep.rows"]
 
 
-def test_it_cleans_and_forgets_on_postgresql_as_well(postgres_url: str, drive: Drive) -> None:
-    d = drive(ONE, database=postgres_url)
+def test_it_cleans_and_forgets_on_postgresql_as_well(tables_url: str, drive: Drive) -> None:
+    d = drive(ONE, database=tables_url)
     good, bad, worse = did(d), did(d, 1), did(d, 1)
     d.after(6)
     assert d.get(good).bytes
@@ -127,9 +127,9 @@ def test_old_lines_of_the_audit_go_with_old_rows_and_the_younger_stay(
 
 
 def test_old_lines_of_the_audit_go_on_postgresql_too(
-    postgres_url: str, drive: Drive, monkeypatch: pytest.MonkeyPatch
+    tables_url: str, drive: Drive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_audit(drive(ONE, database=postgres_url), monkeypatch)
+    check_audit(drive(ONE, database=tables_url), monkeypatch)
 
 
 def check_audit(d: Driven, monkeypatch: pytest.MonkeyPatch) -> None:

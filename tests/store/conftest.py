@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.store import upgrade
 from procession.store.database import Store, sqlite_url
-from tests.postgres import Postgres
+from tests.prepared import copy_to
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -19,30 +18,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def prepared(postgres_server: Postgres) -> str:
-    """The name of a PostgreSQL database with all tables, to be copied."""
-    name = postgres_server.create()
-    store = Store(postgres_server.url(name))
-    upgrade.prepare(store)
-    store.close()
-    return name
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with all tables and no rows."""
-    if request.param == "sqlite":
-        url = sqlite_url(tmp_path / "procession.db")
-        store = Store(url)
-        upgrade.prepare(store)
-        store.close()
-        yield url
-        return
-    server: Postgres = request.getfixturevalue("postgres_server")
-    name = server.create(request.getfixturevalue("prepared"))
-    yield server.url(name)
-    server.drop(name)
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("tables_url"))
+    copy_to(tmp_path / "procession.db")
+    return sqlite_url(tmp_path / "procession.db")
 
 
 @pytest.fixture
