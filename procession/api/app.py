@@ -78,6 +78,8 @@ class App:
         self.by_address = Buckets(20_000, 4_000.0)
         self.pages: dict[str, Callable[[Request], Awaitable[Answer]]] = {}
         """Path → what answers it, beside the verbs."""
+        self.beyond: Callable[[Request], Awaitable[Answer]] = nothing_there
+        """What answers at every other path: the pages for people."""
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """ASGI: one request."""
@@ -109,13 +111,17 @@ class App:
         if not self.by_address[request.client].take():
             raise Problem(429, "TooMany", "too many requests from this address; ask more slowly")
         self._asked = True
+        return await self.route(request)
+
+    async def route(self, request: Request) -> Answer:
+        """The answer to a request that the guard has let in."""
         page = self.pages.get(request.path)
         if page is not None:
             return await page(request)
         if request.path == STREAM:
             return await self._stream(request)
         if not request.path.startswith(f"{PREFIX}/"):
-            raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
+            return await self.beyond(request)
         caller = await self.caller(request)
         if request.path == OPENAPI and request.method in ("GET", "HEAD"):
             return as_json(await self.apart(lambda: openapi.document(self.verbs)))
@@ -214,6 +220,11 @@ class App:
         if self.project.gathering is not None:
             self.project.gathering.close()
             self.project.gathering = None
+
+
+async def nothing_there(request: Request) -> Answer:
+    """Where there are no pages."""
+    raise Problem(404, "NotFound", f"there is nothing at this path; the API is at {PREFIX}")
 
 
 def answered(value: Any, status: int) -> Answer:

@@ -9,6 +9,7 @@ beyond that is counted and leaves no line in the audit; nobody learns which acco
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from procession.api.app import App
 from procession.api.callers import CHALLENGE
@@ -26,71 +27,43 @@ TRIES, PER_SECOND = 10, 10 / 60
 AT_ONCE = threading.Semaphore(2)
 """Passwords that are compared at the same time: each takes 16 MiB."""
 
-PAGE = b"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Procession: log in</title>
-<h1>Procession</h1>
-<form id="login">
-<p><label>Account <input id="account" autocomplete="username"></label>
-<p><label>Password <input id="password" type="password" autocomplete="current-password"></label>
-<p><button>Log in</button> <output id="said"></output>
-</form>
-<p>Or run <code>procession login</code> and open the link that it prints.
-<script src="/login.js"></script>
-</html>
-"""
-SCRIPT = b"""const said = document.getElementById("said");
-async function send(what) {
-  const answer = await fetch("/login", {method: "POST", headers: {"Content-Type": "application/json"},
-                                        body: JSON.stringify(what)});
-  if (answer.ok) { location.replace("/"); return; }
-  said.textContent = (await answer.json()).detail;
-}
-const code = location.hash.slice(1);
-if (code) { history.replaceState(null, "", "/login"); send({code}); }
-document.getElementById("login").addEventListener("submit", event => {
-  event.preventDefault();
-  send({account: document.getElementById("account").value, password: document.getElementById("password").value});
-});
-"""
-
 
 class Login:
-    """The pages ``/login``, ``/login.js`` and ``/logout``."""
+    """``/login`` and ``/logout``."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._by_account = Buckets(TRIES, PER_SECOND)
         self._by_address = Buckets(TRIES, PER_SECOND)
-        app.pages |= {"/login": self.login, "/login.js": self.script, "/logout": self.logout}
-
-    async def script(self, request: Request) -> Answer:
-        """What reads the code behind the ``#``."""
-        only(request, "GET")
-        return Answer(200, SCRIPT, "text/javascript; charset=utf-8")
+        app.pages |= {"/login": self.login, "/logout": self.logout}
 
     async def login(self, request: Request) -> Answer:
-        """The form; or a session for whoever sends what it asks for."""
-        only(request, "GET", "POST")
-        if request.method != "POST":
-            return Answer(200, PAGE, "text/html; charset=utf-8")
+        """A session for whoever sends what is asked for, in JSON; the page and its form are beyond."""
+        if request.method != "POST" or is_form(request):
+            return await self._app.beyond(request)
         given = await request.json()
         if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
             raise Problem(400, "Invalid", "log in with a code, or with account and password, all of them texts")
-        made = await self._app.apart(lambda: self._open(given, request.client))
-        return as_json({"by": made.token.account or made.token.created_by}, headers=self._cookie(made.secret))
+        made = await self._app.apart(lambda: self.open(given, request.client))
+        return as_json({"by": made.token.account or made.token.created_by}, headers=self.cookie(made.secret))
 
     async def logout(self, request: Request) -> Answer:
         """End the session."""
+        if is_form(request):
+            return await self._app.beyond(request)
         only(request, "POST")
+        await self.end(request)
+        return as_json({"ended": True}, headers=self.cookie("", seconds=0))
+
+    async def end(self, request: Request) -> None:
+        """Let the cookie of this request in no more."""
         secret = request.cookie(self._app.names.cookie)
         if secret is not None and SECRET.fullmatch(secret):
             await self._app.apart(lambda: tokens.log_out(self._app.project, secret))
             self._app.callers.forget(secret)
-        return as_json({"ended": True}, headers=self._cookie("", seconds=0))
 
-    def _open(self, given: dict[str, str], client: str) -> Made:
+    def open(self, given: Mapping[str, str], client: str) -> Made:
+        """A session for who sends a code, or account and password; Problem for who may not have one."""
         project = self._app.project
         account = given.get("account", "link")[:128]
         caller = Caller(account if "account" in given else "login link", "http", frozenset(), None, client)
@@ -112,10 +85,16 @@ class Login:
             self._app.throttled += 1
             raise Problem(429, "TooMany", "too many tries to log in; wait a minute", ((b"retry-after", b"60"),))
 
-    def _cookie(self, value: str, seconds: int = SESSION_SECONDS) -> tuple[tuple[bytes, bytes], ...]:
+    def cookie(self, value: str, seconds: int = SESSION_SECONDS) -> tuple[tuple[bytes, bytes], ...]:
+        """The header with the cookie of a session."""
         secure = "; Secure" if self._app.names.behind_proxy else ""
         text = f"{self._app.names.cookie}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
         return ((b"set-cookie", text.encode()),)
+
+
+def is_form(request: Request) -> bool:
+    """Does a browser send a form, rather than a program JSON?"""
+    return (request.header(b"content-type") or "").startswith("application/x-www-form-urlencoded")
 
 
 def only(request: Request, *methods: str) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from procession.api.problems import Problem, problem
 from procession.contract import strict_json
@@ -79,6 +79,10 @@ class Request:
             if len(found) > 1:
                 self.repeated.add(name)
         self.client: str = (scope.get("client") or ("", 0))[0]
+
+    def moved(self, path: str) -> Request:
+        """The same request at another path: without the prefix that a proxy has kept."""
+        return Request({**self.scope, "path": unquote(path), "raw_path": path.encode("latin-1")}, self._receive)
 
     def header(self, name: bytes) -> str | None:
         """The value of a header that may be given once; None without it, Problem if it was given twice."""

@@ -22,6 +22,7 @@ from procession.api.watching import Watching
 from procession.errors import ConfigError, HostError, Refused
 from procession.model.serving import USUAL_PORT, WebPlan
 from procession.project import Project
+from procession.web.door import Door
 
 log = logging.getLogger("procession")
 
@@ -87,8 +88,9 @@ def _bound(host: str, port: int) -> socket.socket:
 def made(project: Project, names: Names) -> App:
     """The application with all of its pages."""
     app = App(project, names)
-    Login(app)
+    login = Login(app)
     Watching(app)
+    Door(app, login)
     return app
 
 

@@ -1,0 +1,60 @@
+"""What people do on a page: one verb, asked as by every other surface.
+
+*In:* a form with the arguments of the verb, the proof of its session, an idempotency key, and where one came from.
+*Out:* back there with a notice; or the form once more, with what was wrong beside its field and with all that was
+typed. *Always:* the verb is called as the caller, so scopes, groups and the audit are its own; a form that is sent
+twice is done once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession import verbs
+from procession.api import once
+from procession.api.app import answered
+from procession.api.problems import Problem
+from procession.api.request import Answer
+from procession.errors import NotFound
+from procession.verbs import Verb
+from procession.web import forms, notices
+from procession.web.page import Ask, Gone, one
+from procession.web.url import inside
+
+
+def verb_named(name: str) -> Verb:
+    """The verb; NotFound where there is none that changes anything."""
+    found = verbs.load().get(name)
+    if found is None or not found.changes:
+        raise NotFound(f"there is nothing to do that is called {name[:60]!r}")
+    return found
+
+
+def act(ask: Ask, verb: Verb) -> Gone:
+    """Do what a form says."""
+    given = forms.arguments(verb, ask.form)
+    answer = _called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
+    text, href = notices.notice(verb.name, given, answer)
+    return Gone(inside(one(ask.form, "back")), text, href)
+
+
+def _called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:
+    """The answer of the verb, of the first time where it was asked before."""
+    if key is None:
+        return verbs.call(ask.project, ask.caller, verb.name, given)
+    if not (len(key) <= once.MAX_KEY and key.isascii() and key.isprintable()):
+        raise Problem(400, "Invalid", "the key of this form is none; load the page again")
+    value: Any = None
+    with once.asked_once(ask.project, ask.caller, verb, given, key) as asked:
+        if asked.before is None:
+            value = verbs.call(ask.project, ask.caller, verb.name, given, once=asked.once)
+            asked.answer(answered(value, verb.status))
+        else:
+            value = _before(asked.before)
+    return value
+
+
+def _before(answer: Answer) -> Any:
+    import json  # noqa: PLC0415  only where a form is sent twice
+
+    return json.loads(answer.body) if answer.mime == "application/json" and answer.body else None

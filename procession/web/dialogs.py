@@ -1,0 +1,136 @@
+"""Dialogs: what one may say of a verb before it is done, made of its arguments, and its dry run where it has one.
+
+*In:* a verb, and what is known of its arguments. *Out:* a form, as a page of its own and as a part of another page.
+*Always:* a form that was refused comes back as it was sent, secrets excepted, with what was wrong beside the field. A
+template ``ask/VERB.html`` takes the place of the usual one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from procession import verbs
+from procession.api.problems import Problem
+from procession.errors import Invalid
+from procession.verbs import Verb
+from procession.verbs.shape import hints, read_text
+from procession.verbs.witness import HIDDEN
+from procession.web.page import Ask, Shown, one
+from procession.web.url import inside
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHOWN_AS_PAGES = frozenset({401, 403, 404, 410, 500, 503})
+"""Refusals that no other word in a field would mend."""
+DANGEROUS = frozenset({"delete", "cancel", "unlock", "unregister", "stop", "give-up", "clean", "delete-instance"})
+"""Verbs whose button is red."""
+LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One argument of a verb in its form."""
+
+    name: str
+    label: str
+    kind: str
+    """``text``, ``area``, ``number``, ``choice``, ``flag``, ``secret``."""
+    value: str
+    choices: tuple[str, ...]
+    required: bool
+    fixed: bool
+    """It was chosen before the dialog was opened, and is only shown."""
+    problem: str
+
+
+def dialog(ask: Ask, verb: Verb) -> Shown:
+    """The dialog of a verb; what the query names is chosen already."""
+    given = {name: value for name, value in ask.query.items() if name in verb.parameters}
+    return _shown(ask, verb, given, frozenset(given), ask.query.get("back", ""), None)
+
+
+def again(ask: Ask, verb: Verb, refused: Problem) -> Shown:
+    """The dialog of a form that was refused; raises where another page says it better."""
+    if refused.status in SHOWN_AS_PAGES:
+        raise refused
+    given = {name: "\n".join(values) for name, values in ask.form.items() if name.partition(".")[0] in verb.parameters}
+    fixed = frozenset(one(ask.form, "show.fixed").split())
+    return _shown(ask, verb, given, fixed, one(ask.form, "back"), refused)
+
+
+def _shown(
+    ask: Ask, verb: Verb, given: dict[str, str], fixed: frozenset[str], back: str, refused: Problem | None
+) -> Shown:
+    wrong = _field_of(verb, refused.detail) if refused else ""
+    kinds = hints(verb)
+    fields = [
+        _field(name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
+               problem=refused.detail if refused and name == wrong else "")
+        for name, parameter in verb.parameters.items() if name != "dry_run"
+    ]  # fmt: skip
+    own = f"ask/{verb.name}.html"
+    named = heading(verb, given)
+    values = {
+        "verb": verb.name, "scope": verb.scope, "heading": named, "help": _help(verb),
+        "fields": fields, "inner": {name: value for name, value in given.items() if "." in name},
+        "problem": refused.detail if refused and not wrong else "", "back": inside(back),
+        "danger": verb.name in DANGEROUS, "preview": None if refused else _preview(ask, verb, given),
+    }  # fmt: skip
+    return Shown(
+        own if (TEMPLATES / own).exists() else "ask/dialog.html", values, named,
+        status=refused.status if refused else 200, data={"verb": verb.name, "problem": values["problem"] or None},
+    )  # fmt: skip
+
+
+def heading(verb: Verb, given: dict[str, str]) -> str:
+    """Verb and object: ``Retry 18231``."""
+    of = next((given[name] for name in ("id", "task", "group", "source", "name", "key") if given.get(name)), "")
+    return f"{verb.name.replace('-', ' ').capitalize()} {of}".strip()
+
+
+def _help(verb: Verb) -> str:
+    return (inspect.getdoc(verb.act) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _field_of(verb: Verb, detail: str) -> str:
+    """The argument that a refusal speaks of, where it names one first."""
+    text = detail.removeprefix(f"{verb.name}: ")
+    word = text.replace(".", " ").partition(" ")[0].strip(":,")
+    return word if word in verb.parameters else ""
+
+
+def _field(
+    name: str, kind: Any, parameter: inspect.Parameter, value: str, *, fixed: bool, problem: str
+) -> Field:  # fmt: skip
+    kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
+    chosen = next((get_args(each) for each in (kind, *kinds) if get_origin(each) is Literal), ())
+    shape = "text"
+    if chosen:
+        shape = "choice"
+    elif kind is bool:
+        shape = "flag"
+    elif int in kinds or float in kinds:
+        shape = "number" if str not in kinds else "text"
+    elif {get_origin(each) or each for each in (kind, *kinds)} & {dict, list} or name in ("reason", "note", "text"):
+        shape = "area"
+    if name in HIDDEN:
+        shape, value = "secret", ""
+    default = parameter.default
+    if not value and shape == "choice" and default not in (parameter.empty, None):
+        value = str(default)
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    required = default is parameter.empty
+    return Field(name, label, shape, value, tuple(map(str, chosen)), required, fixed, problem)
+
+
+def _preview(ask: Ask, verb: Verb, given: dict[str, str]) -> Any:
+    """What the verb would do, by its own dry run; None where it has none, or does not know enough yet."""
+    if "dry_run" not in verb.parameters or verb.scope not in ask.caller.scopes:
+        return None
+    try:
+        arguments = {name: read_text(verb, name, value) for name, value in given.items()}
+        return verbs.call(ask.project, ask.caller, verb.name, {**arguments, "dry_run": True})
+    except Invalid:
+        return None

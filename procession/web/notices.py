@@ -1,0 +1,63 @@
+"""Notices: what is said after something was done, in one line, with where to see it.
+
+A verb that is done by a page has a line here; any other is called by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Said = Callable[[Mapping[str, Any], Any], str]
+
+
+def _of(given: Mapping[str, Any]) -> str:
+    if given.get("everything"):
+        return "everything"
+    for name in ("task", "group", "source", "name"):
+        if given.get(name):
+            return str(given[name])
+    return str(given.get("id", ""))
+
+
+SAID: dict[str, Said] = {
+    "pause": lambda given, _: f"Paused {_of(given)}",
+    "resume": lambda given, _: f"Resumed {_of(given)}",
+    "retry": lambda given, _: f"{given['id']} gets another attempt",
+    "restart": lambda given, now: (
+        f"{given['id']} runs again" if now.get("id") == given["id"] else f"{given['id']} runs again as {now.get('id')}"
+    ),
+    "cancel": lambda given, now: (
+        f"{given['id']} had ended already" if now.get("answer") == "too_late" else f"{given['id']} is being cancelled"
+    ),
+    "hold": lambda given, _: f"{given['id']} is held",
+    "release": lambda given, _: f"{given['id']} goes on",
+    "run-now": lambda given, _: f"{given['id']} starts as soon as there is room",
+    "delete": lambda given, _: f"{given['id']} is deleted",
+    "accept": lambda given, _: f"{given['id']} goes on: the step was accepted",
+    "pin": lambda given, _: f"The cleaner leaves {given['id']} alone",
+    "unpin": lambda given, _: f"The cleaner treats {given['id']} like any other",
+    "emit": lambda given, now: f"{given['event']} was {'known already' if now.get('duplicate') else 'submitted'}",
+    "set": lambda given, _: f"{given['name']} is {given['value']}",
+    "reset": lambda given, _: f"What the file says of {given['name']} holds",
+    "unlock": lambda given, _: f"{given['name']} is free",
+    "mute": lambda given, _: "Nobody is told of this cause",
+    "unmute": lambda given, _: "People are told of this cause again",
+    "batch-add": lambda given, now: f"{given['verb']} over {now.get('total')} processings has begun",
+    "banner": lambda given, _: "The banner stands on every page" if given.get("text") else "The banner is gone",
+}
+
+
+def notice(verb: str, given: Mapping[str, Any], answer: Any) -> tuple[str, str]:
+    """What was done, and the place of the site where it is seen."""
+    said = SAID.get(verb)
+    text = said(given, answer if isinstance(answer, dict) else {}) if said else f"Done: {verb.replace('-', ' ')}"
+    return text, _place(verb, answer)
+
+
+def _place(verb: str, answer: Any) -> str:
+    if not isinstance(answer, dict) or not isinstance(answer.get("id"), int):
+        return ""
+    if verb.startswith("batch"):
+        return f"bulk/{answer['id']}"
+    return f"p/{answer['id']}" if "steps" in answer else ""

@@ -1,0 +1,58 @@
+"""From a template and its values to HTML: a page, or one block of it.
+
+*Always:* everything that is put into a template is text, unless a template itself made it; a name that has no value is
+a mistake and no empty place; the templates are compiled once, at their first use.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from procession import units
+from procession.errors import NotFound
+from procession.web import words
+
+HERE = Path(__file__).parent
+DOMAIN = "procession"
+
+
+def environment() -> Environment:
+    """What all templates have: macros import what they need, filters say moments and sizes as people read them."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False, extensions=["jinja2.ext.i18n"],
+    )  # fmt: skip
+    said = gettext.translation(DOMAIN, HERE / "locale", languages=["en"], fallback=True)
+    made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {
+        "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
+        "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
+    }  # fmt: skip
+    return made
+
+
+class Renderer:
+    """All templates."""
+
+    def __init__(self) -> None:
+        self._templates = environment()
+
+    def page(self, template: str, values: Mapping[str, Any]) -> str:
+        """The whole page."""
+        return self._templates.get_template(template).render(values)
+
+    def part(self, template: str, block: str, values: Mapping[str, Any]) -> str:
+        """One block of a page, as it stands in the page; NotFound where it has none of this name."""
+        found = self._templates.get_template(template)
+        context = found.new_context(dict(values))
+        begun = found.root_render_func(context)
+        next(begun)  # so that what the template imports is there, and all of its blocks are known
+        begun.close()  # type: ignore[attr-defined]
+        if block not in context.blocks:
+            raise NotFound(f"this page has no part {block[:40]!r}")
+        return "".join(context.blocks[block][0](context))

@@ -1,0 +1,226 @@
+"""The site: everything below the root of the server that is not the API.
+
+*In:* a request that the guard has let in. *Out:* a page, a part of one, JSON, a file, or where to go. *Always:* what
+goes wrong is said inside the frame, with the status that programs get; a form without the proof of its session changes
+nothing; pages are made in threads of the pool, so the loop never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from procession.api.app import App
+from procession.api.problems import UNKNOWN, Problem, problem
+from procession.api.request import Answer, Request, as_json
+from procession.errors import ProcessionError
+from procession.verbs import Caller
+from procession.verbs.access import secret_of_place
+from procession.web import forms, policy, preferences, url
+from procession.web.frame import frame
+from procession.web.page import NOBODY, Ask, Gone, Page, Piece, Shown, load
+from procession.web.paths import Paths, Place
+from procession.web.refusals import refusal
+from procession.web.render import Renderer
+from procession.web.session import Notice, Seal
+from procession.web.standing import Looks
+from procession.web.static import Static
+
+log = logging.getLogger("procession")
+
+HTML = "text/html; charset=utf-8"
+Special = Callable[[Ask, Request, Place], Awaitable[Answer]]
+
+
+class Site:
+    """All pages of one server."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.static = Static()
+        self.paths = Paths(load())
+        self.render = Renderer()
+        self.seal = Seal(secret_of_place(app.project.var.secret))
+        self.looks = Looks(app.project)
+        self.specials: dict[str, Special] = {}
+        """Place → what answers it by itself, because it needs more of the server than a page does."""
+        self.posts: dict[str, Special] = {}
+        """The same for POST alone."""
+
+    # ── a request ──────────────────────────────────────────────────────────────────────────────────
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request."""
+        place = self.paths.find(request.scope["raw_path"])
+        if place is not None and place.path.startswith("static/"):
+            return self.static.answer(request, place.path)
+        if place is not None and place.prefix and place.path.startswith("api/"):
+            return await self.app.route(request.moved(f"/{place.path}"))
+        at = place or Place("", request.scope["raw_path"].decode("latin-1").lstrip("/"), (), ())
+        ask = Ask(self.app.project, NOBODY, at.path)
+        try:
+            self._prepare(ask, request, at)
+            ask.caller = await self._caller(request)
+            special = self.posts.get(at.path) if request.method == "POST" else None
+            if (special := special or self.specials.get(at.path)) is not None:
+                return await special(ask, request, at)
+            return await self._page(ask, request, at)
+        except Problem as refused:
+            return await self._refused(ask, request, refused)
+        except ProcessionError as error:
+            return await self._refused(ask, request, problem(error))
+        except Exception:
+            log.exception("the page %s could not be made", ascii(at.path[:200]))
+            return await self._refused(ask, request, UNKNOWN)
+
+    def _prepare(self, ask: Ask, request: Request, place: Place) -> None:
+        """What is known of a request before anybody is asked who it is."""
+        names = self.app.names
+        host = (request.header(b"host") or "").strip()
+        ask.origin = f"{'https' if names.behind_proxy else 'http'}://{host}{place.prefix}"
+        ask.prefers = preferences.read(request.cookie(f"{names.cookie}_prefers"))
+        ask.csrf = self.seal.csrf(self.session(request))
+        ask.values = dict(place.values)
+        ask.seen_from = self._seen_from(request, place)
+        ask.query = {name: values[-1] for name, values in forms.fields(request.query).items()}
+
+    def session(self, request: Request) -> str:
+        """The secret of the session of a browser; empty without one."""
+        return request.cookie(self.app.names.cookie) or ""
+
+    def _seen_from(self, request: Request, place: Place) -> str:
+        """Links of a fragment go from the page that it is put into, which htmx names."""
+        named = request.header(b"hx-current-url")
+        if named is None:
+            return place.path
+        path = named.partition("?")[0].partition("#")[0].partition("://")[2]
+        found = self.paths.find(b"/" + path.partition("/")[2].encode("latin-1", "replace"))
+        return place.path if found is None else found.path
+
+    async def _caller(self, request: Request) -> Caller:
+        try:
+            return await self.app.caller(request)
+        except Problem as refused:
+            if refused.status == 401 and request.header(b"authorization") is None:
+                return NOBODY
+            raise
+
+    async def _page(self, ask: Ask, request: Request, place: Place) -> Answer:
+        page = self._chosen(request, place)
+        if page.scope is not None and ask.caller is NOBODY:
+            return self._to_login(ask, request)
+        if page.method == "POST":
+            ask.form = await forms.form(request)
+            self.check_form(request, ask.form)
+        if page.scope is not None:
+            ask.need(page.scope)
+        return await self.app.apart(lambda: self._made(ask, request, page))
+
+    def _chosen(self, request: Request, place: Place) -> Page:
+        wanted = "GET" if request.method == "HEAD" else request.method
+        if not place.pages:
+            raise Problem(404, "NotFound", "there is no page at this address")
+        for page in place.pages:
+            if page.method == wanted:
+                return page
+        allow = ", ".join(page.method for page in place.pages)
+        raise Problem(405, "MethodNotAllowed", f"this address knows {allow}", ((b"allow", allow.encode()),))
+
+    def check_form(self, request: Request, form: Mapping[str, list[str]]) -> None:
+        """Problem 403 for a form that was not made for the session with which it comes."""
+        if request.header(b"authorization") is not None:  # no browser sends that by itself
+            return
+        given = form.get("csrf", [])
+        if len(given) != 1 or not self.seal.is_ours(self.session(request), given[0]):
+            raise Problem(403, "Denied", "this form is not of your session, perhaps because you logged in anew since; "
+                          "nothing was done: load the page again, and send it once more")  # fmt: skip
+
+    # ── an answer ──────────────────────────────────────────────────────────────────────────────────
+
+    def _made(self, ask: Ask, request: Request, page: Page) -> Answer:
+        found = page.act(ask)
+        if isinstance(found, Piece):
+            return Answer(200, found.body, found.mime, found.headers)
+        if isinstance(found, Gone):
+            self.looks.forget()
+            return self.gone(ask, request, found)
+        return self.shown(ask, request, found)
+
+    def shown(self, ask: Ask, request: Request, found: Shown) -> Answer:
+        """A page as it was asked for: whole, one part of it, or JSON."""
+        if wants_json(request):
+            return as_json(dict(found.values) if found.data is None else found.data, found.status)
+        nonce = policy.nonce()
+        part = ask.query.get("part") or ("main" if b"hx-request" in request.headers else None)
+        notice = None if part else self.seal.opened(request.cookie(self._notice_cookie))
+        values = {**found.values, **self._around(ask, found, nonce, notice)}
+        text = self.render.part(found.template, part, values) if part else self.render.page(found.template, values)
+        headers = [*policy.headers(nonce)]
+        if notice is not None:
+            headers.append((b"set-cookie", self.cookie(self._notice_cookie, "", 0)))
+        return Answer(found.status, text.encode(), HTML, tuple(headers))
+
+    def _around(self, ask: Ask, found: Shown, nonce: str, notice: Notice | None) -> dict[str, Any]:
+        standing = self.looks.look(ask.caller.groups) if "read" in ask.caller.scopes else None
+        here = url.joined(ask.path, **{name: value for name, value in ask.query.items() if name != "part"})
+        return {
+            "ask": ask, "rel": ask.rel, "nonce": nonce, "prefers": ask.prefers,
+            "frame": frame(ask, found, standing, has=self.paths.has, notice=notice, here=here),
+            "static": lambda name: ask.rel(self.static.place(name)),
+            "files": self.static.version, "part": lambda name: _part(ask, name),
+        }  # fmt: skip
+
+    def gone(self, ask: Ask, request: Request, found: Gone) -> Answer:
+        """Go to another place of the site. Who asks with a script is told what to show, and goes by itself."""
+        cookies = [(b"set-cookie", each.encode()) for each in found.cookies]
+        if b"hx-request" in request.headers:
+            told = [(b"x-notice", quote(found.notice).encode())] if found.notice else []
+            if found.to.partition("?")[0] != ask.seen_from:
+                told.append((b"hx-redirect", ask.rel(found.to).encode()))
+            return Answer(204, b"", HTML, (*told, *cookies))
+        if found.notice:
+            sealed = self.seal.sealed(Notice(found.notice, found.href))
+            cookies.append((b"set-cookie", self.cookie(self._notice_cookie, sealed, 60)))
+        place = url.rel(ask.path, found.to)
+        return Answer(303, b"", HTML, ((b"location", place.encode()), *cookies))
+
+    def cookie(self, name: str, value: str, seconds: int) -> bytes:
+        """A cookie of ours."""
+        secure = "; Secure" if self.app.names.behind_proxy else ""
+        return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}".encode()
+
+    @property
+    def _notice_cookie(self) -> str:
+        return f"{self.app.names.cookie}_notice"
+
+    def _to_login(self, ask: Ask, request: Request) -> Answer:
+        if wants_json(request) or b"hx-request" in request.headers or request.method not in ("GET", "HEAD"):
+            raise Problem(401, "Denied", "nobody is logged in here any more; log in, and ask again")
+        here = url.joined(ask.path, **ask.query)
+        to = url.joined("login", next=here or None)
+        return self.gone(ask, request, Gone(to))
+
+    async def _refused(self, ask: Ask, request: Request, refused: Problem) -> Answer:
+        """A refusal as a page of its own, inside the frame."""
+        if wants_json(request):
+            return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
+        try:
+            found = await self.app.apart(lambda: self.shown(ask, request, refusal(ask, refused)))
+        except Exception:
+            log.exception("the page that says what went wrong could not be made")
+            return Answer(500, UNKNOWN.body(), "application/problem+json")
+        return replace(found, headers=(*found.headers, *refused.all_headers()))
+
+
+def _part(ask: Ask, name: str) -> str:
+    """The link to a part of this very page, as it was asked for."""
+    return ask.rel(ask.path, **{**ask.query, "part": name})
+
+
+def wants_json(request: Request) -> bool:
+    """Does whoever asks want JSON rather than a page?"""
+    accept = ",".join(line.decode("latin-1") for line in request.headers.get(b"accept", ())).lower()
+    return "application/json" in accept and "text/html" not in accept

@@ -1,0 +1,128 @@
+"""How the installation stands, as every page says it: counters beside the links, banners for what concerns everybody.
+
+*In:* a project, and the groups of whoever asks. *Out:* a `Standing`. *Always:* a few short reads, none of which grows
+with the number of processings; what was read a moment ago is read again for nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from procession import disk
+from procession.clock import iso, moment
+from procession.model.setting import Pause
+from procession.project import Project
+from procession.store import causes, launchers, locks, messages, settings, tasks
+from procession.store.database import Tx
+from procession.units import duration
+
+FRESH = 1.0
+"""Seconds for which a look is good."""
+MOST = 100
+"""Causes that are counted; beyond it stands ``99+``."""
+Groups = frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What is true for everybody."""
+
+    kind: str
+    """``paused``, ``launcher``, ``disk``, ``staff``, ``files``."""
+    text: str
+    at: str | None = None
+    verb: str = ""
+    """What ends it, if a button does."""
+    arguments: dict[str, str] = field(default_factory=dict)
+    button: str = ""
+
+    @property
+    def look(self) -> str:
+        """How loud it is."""
+        return {"launcher": "bad", "disk": "bad", "paused": "warn", "files": "warn"}.get(self.kind, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One look."""
+
+    counters: dict[str, int | str]
+    """``tasks``, ``failures``, ``locks``, ``disk``."""
+    banners: tuple[Banner, ...]
+    paused: bool
+    """Does the whole project start nothing?"""
+    mode: str
+    """``running``, ``drain`` or ``stop``: how the whole project is."""
+
+
+class Looks:
+    """The last look for each set of groups."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._last: dict[Groups, tuple[float, Standing]] = {}
+
+    def look(self, groups: Groups) -> Standing:
+        """How it stands; at most `FRESH` old."""
+        known, now = self._last.get(groups), time.monotonic()
+        if known is not None and now - known[0] < FRESH:
+            return known[1]
+        found = look(self._project, groups)
+        if len(self._last) > 100:
+            self._last.clear()
+        self._last[groups] = (now, found)
+        return found
+
+    def forget(self) -> None:
+        """Somebody has changed something, and wants to see it."""
+        self._last.clear()
+
+
+def look(project: Project, groups: Groups) -> Standing:
+    """How it stands now."""
+    with project.store.read() as tx:
+        theirs = {task.name for task in tasks.current(tx).values() if groups is None or task.group in groups}
+        known = causes.listed(tx, task=None, since=None, everything=False, limit=MOST)
+        new = [each for each in known if not each.mutes(project.now()) and (groups is None or each.task in theirs)]
+        held = settings.all_of(tx)
+        counters: dict[str, int | str] = {"tasks": len(theirs), "failures": len(new) if len(known) < MOST else "99+"}
+        counters["locks"] = 0 if groups else len({hold.name for hold in locks.all_of(tx, project.now())[0]})
+        banners = [*_pauses(held.pauses), *_launcher(project, tx), *_told(project, tx, groups)]
+    space = disk.space(project.var.root)
+    counters["disk"] = f"{round(100 * (1 - space.free / space.total)) if space.total else 0} %"
+    whole = next((pause.mode for pause in held.pauses if pause.scope == "the project"), "running")
+    return Standing(counters, tuple(banners), whole != "running", whole)
+
+
+def _pauses(found: tuple[Pause, ...]) -> list[Banner]:
+    """Only that of the whole project concerns everybody."""
+    return [
+        Banner("paused", _paused(pause), iso(moment(pause.at)), "resume", {"everything": "true"}, "Resume")
+        for pause in found
+        if pause.scope == "the project"
+    ]
+
+
+def _paused(pause: Pause) -> str:
+    how = "Draining, as asked" if pause.mode == "drain" else "Paused"
+    return f"{how} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
+
+
+def _launcher(project: Project, tx: Tx) -> list[Banner]:
+    if project.is_served(tx):
+        return []
+    beats = [row.beat_at for row in launchers.newest(tx, 10) if row.kind == "up"]
+    if not beats:
+        return [Banner("launcher", "Nobody serves this project; nothing starts. Start it with: procession up")]
+    ago = duration(max(0, (project.now() - max(beats)) // 1_000_000))
+    return [Banner("launcher", f"The launcher was not seen for {ago}; nothing starts", iso(moment(max(beats))))]
+
+
+def _told(project: Project, tx: Tx, groups: Groups) -> list[Banner]:
+    found: list[Any] = [] if groups is not None else messages.of_kind(tx, "disk")
+    banners = [Banner("disk", each.text, iso(moment(each.last_at))) for each in found[:1]]
+    if project.file_problem:
+        banners.append(Banner("files", f"The files are wrong, the older ones hold: {project.file_problem}"))
+    return banners

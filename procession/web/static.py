@@ -1,0 +1,89 @@
+"""Files that never change: styles, scripts, fonts, icons, below a name that is made of what is in them.
+
+*In:* a path below ``static/``. *Out:* the bytes, to be kept for ever by whoever asked with the name of now. *Always:*
+only what lay in the directory when the server began is served; nothing in a request names a file outside of it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from procession.api.problems import Problem
+from procession.api.request import Answer, Request
+
+HERE = Path(__file__).parent / "static"
+MIMES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
+    ".toml": "text/plain; charset=utf-8",
+}
+PACKED = frozenset({".css", ".js", ".svg", ".txt", ".toml"})
+"""What gets smaller by packing."""
+FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
+SHORTLY = (b"cache-control", b"no-cache")
+
+
+class Static:
+    """All files of the directory."""
+
+    def __init__(self, directory: Path = HERE) -> None:
+        self._directory = directory
+        self._packed: dict[str, bytes] = {}
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        found = (path for path in self._directory.rglob("*") if path.is_file() and path.suffix in MIMES)
+        return {path.relative_to(self._directory).as_posix(): path for path in sorted(found)}
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve digits that are others as soon as anything in any file is."""
+        whole = hashlib.sha256()
+        for name, path in self._files.items():
+            whole.update(f"{name}\n{path.stat().st_size}\n".encode())
+            whole.update(path.read_bytes())
+        return whole.hexdigest()[:12]
+
+    def place(self, name: str) -> str:
+        """Where a file is, on the site."""
+        return f"static/{self.version}/{name}"
+
+    def has(self, name: str) -> bool:
+        """Is there such a file?"""
+        return name in self._files
+
+    def answer(self, request: Request, path: str) -> Answer:
+        """The answer to a request for ``static/<version>/<name>``; Problem 404 or 405."""
+        if request.method not in ("GET", "HEAD"):
+            raise Problem(405, "MethodNotAllowed", "this path knows GET, HEAD", ((b"allow", b"GET, HEAD"),))
+        _, _, rest = path.partition("/")
+        version, _, name = rest.partition("/")
+        found = self._files.get(name)
+        if found is None:
+            raise Problem(404, "NotFound", "there is no such file")
+        headers = [FOR_EVER if version == self.version else SHORTLY]
+        if found.suffix not in PACKED:
+            return Answer(200, found.read_bytes(), MIMES[found.suffix], tuple(headers))
+        headers.append((b"vary", b"accept-encoding"))
+        if not _takes_gzip(request):
+            return Answer(200, found.read_bytes(), MIMES[found.suffix], tuple(headers))
+        if name not in self._packed:
+            self._packed[name] = gzip.compress(found.read_bytes(), 9, mtime=0)
+        headers.append((b"content-encoding", b"gzip"))
+        return Answer(200, self._packed[name], MIMES[found.suffix], tuple(headers))
+
+
+def _takes_gzip(request: Request) -> bool:
+    for line in request.headers.get(b"accept-encoding", ()):
+        for each in line.decode("latin-1").lower().split(","):
+            name, _, weight = each.strip().partition(";")
+            if name in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
+                return True
+    return False

@@ -1,0 +1,73 @@
+"""Words and numbers as people read them on a page: pure, and the same on every page."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from procession.clock import Clock
+from procession.units import duration
+
+STATES = {
+    "succeeded": "ok", "failed": "failed", "running": "running", "waiting": "waiting", "pending": "waiting",
+    "ready": "waiting", "cancelled": "cancelled", "skipped": "skipped", "lost": "lost", "held": "held",
+    "retried": "retried", "will-retry": "will-retry", "blocked": "blocked", "paused": "blocked", "ok": "ok",
+}  # fmt: skip
+"""A state of ours → the class by which it is drawn."""
+
+
+def number(value: int | None) -> str:
+    """A count with narrow spaces: ``1 234 567``; a dash for nothing."""
+    return "–" if not value else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def age(at: str | None, clock: Clock | None = None) -> str:
+    """How long ago this moment was, or how long it still is: ``18 min``."""
+    if at is None:
+        return "–"
+    seconds = ((clock or Clock()).now() - datetime.fromisoformat(at)).total_seconds()
+    return duration(abs(round(seconds)) if abs(seconds) >= 1 else 0)
+
+
+def state(found: Mapping[str, Any]) -> str:
+    """How a processing or a step of an answer is drawn: its state, and the facts beside it."""
+    name = str(found["state"])
+    marks = found.get("marks") or ()
+    if "held" in marks or found.get("held_at"):
+        return "held"
+    if name == "succeeded" and ("amber" in marks or len(found.get("attempts") or ()) > 1):
+        return "retried"
+    if name == "ready" and found.get("attempts"):
+        return "will-retry"
+    if name == "failed" and str(found.get("reason") or "").startswith("lost"):
+        return "lost"
+    return STATES.get(name, "waiting")
+
+
+SAID = {
+    "ok": "OK", "retried": "OK after retry", "will-retry": "Will retry", "failed": "Failed", "running": "Running",
+    "waiting": "Waiting", "blocked": "Blocked", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Not run",
+    "lost": "Lost", "held": "Held",
+}  # fmt: skip
+
+
+def said(kind: str) -> str:
+    """The word of a way to be drawn."""
+    return SAID.get(kind, kind)
+
+
+def moment(at: str) -> str:
+    """A moment in UTC: ``2026-11-21 20:06:02``."""
+    return at[:19].replace("T", " ")
+
+
+def glyph(kind: str) -> str:
+    """The icon of a way to be drawn."""
+    return f"state-{kind}"
+
+
+def once(_: object = None) -> str:
+    """A key under which a form is done once."""
+    return secrets.token_urlsafe(18)
