@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from procession import present
 from procession.api.problems import Problem
@@ -66,6 +67,16 @@ class Wanted:
         )
 
 
+class Listener(Protocol):
+    """Somebody who is told what is new, in the thread of the loop."""
+
+    def put(self, found: list[Told]) -> None:
+        """Entries that are new."""
+
+    def end(self) -> None:
+        """Nothing more comes."""
+
+
 class Hub:
     """The one reader of the journal, and everybody who listens."""
 
@@ -76,7 +87,7 @@ class Hub:
         """Everything up to this entry has been told; of the thread of the loop."""
         self._read_to = 0
         """Everything up to this entry has been read; of the reading thread."""
-        self.feeds: set[Feed] = set()
+        self.feeds: set[Listener] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving = threading.Event()
         self._joining = threading.Lock()
@@ -94,13 +105,17 @@ class Hub:
 
     def open(self, wanted: Wanted, after: int | None, holds: Callable[[], bool]) -> Feed:
         """Listen; in the thread of the loop. Problem 429 where too many do."""
+        feed = Feed(self, wanted, after, holds)
+        self.join(feed)
+        return feed
+
+    def join(self, feed: Listener) -> None:
+        """Tell this one what is new from now on; in the thread of the loop. Problem 429 where too many listen."""
         if len(self.feeds) >= MOST:
             raise Problem(429, "TooMany", f"{MOST} streams are open; close one", ((b"retry-after", b"30"),))
         self._loop = asyncio.get_running_loop()
         with self._joining:
-            feed = Feed(self, wanted, after, holds)
             self.feeds.add(feed)
-        return feed
 
     def end(self) -> None:
         """Hang up on everybody; from any thread."""
@@ -262,14 +277,15 @@ def wanted_by(project: Project, request: Request, caller: Caller) -> tuple[Wante
     which = given.pop("processing", None)
     wanted = Wanted(
         None if which is None else _number("processing", which), given.pop("task", None), given.pop("noun", None),
-        _theirs(project, caller),
+        theirs(project, caller),
     )  # fmt: skip
     if given:
         raise Problem(400, "Invalid", f"a stream has no {min(given)[:60]!r}; it has: after, processing, task, noun")
     return wanted, None if after is None else _number("after", after)
 
 
-def _theirs(project: Project, caller: Caller) -> frozenset[str] | None:
+def theirs(project: Project, caller: Caller) -> frozenset[str] | None:
+    """The tasks that a caller may see; None: all."""
     if caller.groups is None:
         return None
     with project.store.read() as tx:

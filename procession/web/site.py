@@ -179,7 +179,7 @@ class Site:
         if b"hx-request" in request.headers:
             told = [(b"x-notice", quote(found.notice).encode())] if found.notice else []
             if found.to.partition("?")[0] != ask.seen_from:
-                told.append((b"hx-redirect", ask.rel(found.to).encode()))
+                told.append((b"hx-redirect", url.rel(ask.path, found.to).encode()))
             return Answer(204, b"", HTML, (*told, *cookies))
         if found.notice:
             sealed = self.seal.sealed(Notice(found.notice, found.href))

@@ -56,6 +56,11 @@ class Standing:
     mode: str
     """``running``, ``drain`` or ``stop``: how the whole project is."""
 
+    @property
+    def said(self) -> tuple[tuple[str, str], ...]:
+        """What the banners say, but for how long ago it was."""
+        return tuple((each.kind, each.at or each.text) for each in self.banners)
+
 
 class Looks:
     """The last look for each set of groups."""

@@ -69,7 +69,9 @@ def test_the_whole_matrix_is_as_the_table_says(method: str, path: str) -> None:
         assert (None if got is None else got.status) == wanted, (method, headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/status", "/login", "/static/x/js/login.js", "/live", "/metrics", "/api/v1/stream"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/status", "/login", "/static/x/js/login.js", "/live", "/metrics", "/api/v1/stream"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_a_foreign_host_gets_nothing_from_any_path(served: Served, method: str, path: str) -> None:
     """B1."""
