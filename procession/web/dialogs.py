@@ -26,6 +26,8 @@ SHOWN_AS_PAGES = frozenset({401, 403, 404, 410, 500, 503})
 """Refusals that no other word in a field would mend."""
 DANGEROUS = frozenset({"delete", "cancel", "unlock", "unregister", "stop", "give-up", "clean", "delete-instance"})
 """Verbs whose button is red."""
+SUBJECTS = frozenset({"task", "group", "source", "everything"})
+"""What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
 LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data"}
 
 
@@ -65,10 +67,12 @@ def _shown(
 ) -> Shown:
     wrong = _field_of(verb, refused.detail) if refused else ""
     kinds = hints(verb)
+    chosen = SUBJECTS & fixed
     fields = [
         _field(name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
                problem=refused.detail if refused and name == wrong else "")
-        for name, parameter in verb.parameters.items() if name != "dry_run"
+        for name, parameter in verb.parameters.items()
+        if name != "dry_run" and (name not in SUBJECTS or not chosen or name in chosen)
     ]  # fmt: skip
     own = f"ask/{verb.name}.html"
     named = heading(verb, given)
@@ -87,7 +91,9 @@ def _shown(
 def heading(verb: Verb, given: dict[str, str]) -> str:
     """Verb and object: ``Retry 18231``."""
     of = next((given[name] for name in ("id", "task", "group", "source", "name", "key") if given.get(name)), "")
-    return f"{verb.name.replace('-', ' ').capitalize()} {of}".strip()
+    of = of or ("everything" if given.get("everything") else "")
+    word = "drain" if verb.name == "pause" and given.get("mode") == "drain" else verb.name.replace("-", " ")
+    return f"{word.capitalize()} {of}".strip()
 
 
 def _help(verb: Verb) -> str:
