@@ -1,0 +1,59 @@
+"""What the pages are made of: nothing from elsewhere, nothing changed, nothing grown beyond its budget."""
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+STATIC = Path(__file__).resolve().parents[2] / "procession/web/static"
+VENDORED = tomllib.loads((STATIC / "vendor/VENDORED.toml").read_text("utf-8"))["package"]
+THEIRS = {name for package in VENDORED for name in package.get("sha256", {})}
+OURS = sorted(
+    path
+    for path in STATIC.rglob("*")
+    if path.suffix in {".js", ".css", ".svg"} and str(path.relative_to(STATIC)) not in THEIRS
+)
+FRAME = ["main", "live", "morph", "time", "keys", "dialog", "select", "copy", "geometry", "toast"]
+"""Modules that every page loads."""
+
+
+@pytest.mark.parametrize("package", VENDORED, ids=lambda package: package["name"])
+def test_what_is_vendored_is_what_was_published(package: dict[str, object]) -> None:
+    assert (STATIC / "vendor" / str(package["text"])).read_text("utf-8").strip()
+    sums = package.get("sha256", {})
+    assert isinstance(sums, dict)
+    for name, digest in sums.items():
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest, name
+
+
+def test_every_file_of_others_is_accounted_for() -> None:
+    there = {
+        path.relative_to(STATIC).as_posix()
+        for folder in ("vendor", "fonts")
+        for path in (STATIC / folder).iterdir()
+        if path.is_file()
+    }
+    assert there - {"vendor/VENDORED.toml"} == THEIRS
+
+
+def test_pages_stay_light() -> None:
+    assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) <= 650_000
+    assert sum(path.stat().st_size for path in (STATIC / "css").iterdir()) <= 45_000
+
+
+@pytest.mark.check(33, 35)
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_nothing_of_ours_asks_another_origin_or_runs_text(path: Path) -> None:
+    text = (
+        path.read_text("utf-8")
+        .replace('xmlns="http://www.w3.org/2000/svg"', "")
+        .replace('"http://www.w3.org/2000/svg"', "")
+    )
+    assert not re.findall(r"""(?:url\(|from\s|import\(|fetch\(|src=|href=)\s*["'`]?(?:https?:)?//""", text)
+    assert not re.findall(
+        r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\bon\w+=\"|javascript:", text
+    )
+    assert "sourceMappingURL" not in text
+    assert "@import" not in text
