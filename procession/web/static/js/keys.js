@@ -1,0 +1,178 @@
+// The keyboard: single keys by their place on it (event.code), so that they work with any layout. Off inside inputs, and where
+// somebody has switched them off. A button takes a key by `data-key="P"`, a link `data-key="g o"`; more in the list of ?.
+import { copyAndSay } from "./copy.js";
+import { show } from "./dialog.js";
+import { toggleLive } from "./live.js";
+import { _ } from "./words.js";
+
+const WAITED = 1200; // ms for the second key of g o
+const MARKS = { Slash: "/", Period: ".", BracketLeft: "[", BracketRight: "]", Enter: "Enter", Escape: "Escape" };
+
+/** @type {((key: string) => boolean)[]} */
+const heard = [];
+/** Words of the keys that modules bring along. @type {[string, string][]} */
+const words = [];
+let first = "";
+let timer = 0;
+
+/** Hear keys before the page does; true: it was mine. @param {(key: string) => boolean} listener @param {[string, string][]} [said] */
+export function onKey(listener, said = []) {
+  heard.push(listener);
+  words.push(...said);
+  return () => {
+    heard.splice(heard.indexOf(listener), 1);
+    for (const each of said) words.splice(words.indexOf(each), 1);
+  };
+}
+
+/** @param {KeyboardEvent} event */
+function nameOf(event) {
+  if (event.key === "?" || event.key === "/") return event.key;
+  if (/^Key[A-Z]$/.test(event.code)) return event.shiftKey ? event.code[3] : event.code[3].toLowerCase();
+  const mark = MARKS[/** @type {keyof typeof MARKS} */ (event.code)] ?? "";
+  return mark === "/" && event.shiftKey ? "?" : mark;
+}
+
+const away = () => {
+  try {
+    return localStorage.getItem("keys") === "off";
+  } catch {
+    return false;
+  }
+};
+
+/** @param {Element} element */
+const seen = (element) => element instanceof HTMLElement && element.checkVisibility() && !element.matches(":disabled");
+
+/** A button, link or field of the page that has asked for this key. @param {string} key */
+function press(key) {
+  const found = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find(seen);
+  if (!(found instanceof HTMLElement)) return false;
+  if (found.matches("input, textarea, select")) {
+    found.focus();
+    if (found instanceof HTMLInputElement) found.select();
+  } else found.click();
+  return true;
+}
+
+/** Rows that j and k go through. */
+const rows = () => [...document.querySelectorAll("table.list tbody tr:not(.group)")].filter(seen);
+
+/** @param {number} step @param {boolean} failed */
+function move(step, failed) {
+  const all = rows();
+  const at = all.findIndex((row) => row.hasAttribute("data-cursor"));
+  let next = at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step;
+  while (failed && all[next] && !all[next].querySelector(".state-failed, .state-lost")) next += step;
+  const row = all[next];
+  if (!row) return all.length > 0;
+  all[at]?.removeAttribute("data-cursor");
+  row.setAttribute("data-cursor", "");
+  const link = /** @type {HTMLElement | null} */ (row.querySelector("a[href]:not(.marks)"));
+  link?.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+/** The row under the cursor, or the one with the focus. */
+const row = () => document.activeElement?.closest("table.list tbody tr") ?? document.querySelector("tr[data-cursor]");
+
+/** @type {Record<string, () => unknown>} */
+const OWN = {
+  j: () => move(1, false),
+  k: () => move(-1, false),
+  J: () => move(1, true),
+  K: () => move(-1, true),
+  x: () => /** @type {HTMLElement | null} */ (row()?.querySelector("input[data-row]"))?.click(),
+  Enter: () => /** @type {HTMLElement | null} */ (row()?.querySelector("a[href]:not(.marks)"))?.click(),
+  ".": () => {
+    const menu = row()?.querySelector("details.menu") ?? document.querySelector(".title details.menu");
+    if (!(menu instanceof HTMLDetailsElement)) return;
+    menu.open = !menu.open;
+    /** @type {HTMLElement | null} */ (menu.querySelector(menu.open ? "li a, li button" : "summary"))?.focus();
+  },
+  r: toggleLive,
+  y: () => copyAndSay(location.href, _("Link copied")),
+  "[": () => {
+    const small = document.documentElement.dataset.side === "small" ? "" : "small";
+    document.documentElement.dataset.side = small;
+    try {
+      localStorage.setItem("side", small);
+    } catch {
+      // it stays for this page only
+    }
+  },
+  "/": () => {
+    const field = [...document.querySelectorAll('main input[type="search"], main input[name="q"]')].find(seen);
+    /** @type {HTMLElement | undefined} */ (field)?.focus();
+  },
+  "?": () => help(),
+};
+
+/** @param {KeyboardEvent} event */
+function hear(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || away()) return;
+  if (target.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+  const key = nameOf(event);
+  if (!key || key === "Escape") return;
+  if (key === "Enter" && !(target === document.body || target.matches("tr, main"))) return; // a link's or a button's own
+  const chord = first ? `${first} ${key}` : key;
+  first = "";
+  clearTimeout(timer);
+  if ([...heard].reverse().some((listener) => listener(chord)) || press(chord)) return event.preventDefault();
+  if (chord === "g") {
+    first = "g";
+    timer = setTimeout(() => (first = ""), WAITED);
+  } else if (OWN[chord]) {
+    event.preventDefault();
+    OWN[chord]();
+  }
+}
+
+/** All keys of this page, and the switch. */
+function help() {
+  const list = document.createElement("div");
+  list.className = "keys";
+  const own = /** @type {[string, string][]} */ ([
+    ["j k", _("next, previous row")], ["J K", _("next, previous failed")], ["x", _("select")], ["Enter", _("open")], [".", _("actions")],
+    ["/", _("search")], ["y", _("copy link")], ["r", _("live on or off")], ["[", _("fold the navigation")], ["?", _("this list")],
+  ]);
+  const here = [...document.querySelectorAll("[data-key]")].map((element) => {
+    const word = element.querySelector(".word")?.textContent || element.getAttribute("aria-label") || element.textContent || "";
+    return /** @type {[string, string]} */ ([element.getAttribute("data-key") ?? "", word.trim()]);
+  });
+  for (const [keys, word] of [...own, ...words, ...here]) {
+    const line = list.appendChild(document.createElement("div"));
+    const held = document.createElement("span");
+    for (const key of keys.split(" ")) held.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
+    line.append(word, held);
+  }
+  const head = document.createElement("header");
+  head.append(Object.assign(document.createElement("h2"), { textContent: _("Keyboard") }));
+  const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-quiet", textContent: _("Close") }));
+  close.setAttribute("data-close", "");
+  const body = document.createElement("div");
+  body.className = "body stack";
+  const label = document.createElement("label");
+  const box = label.appendChild(Object.assign(document.createElement("input"), { type: "checkbox", checked: !away() }));
+  label.append(_("Single keys work on this browser"));
+  box.addEventListener("change", () => {
+    try {
+      localStorage.setItem("keys", box.checked ? "on" : "off");
+    } catch {
+      box.checked = true;
+    }
+  });
+  body.append(list, label);
+  show([head, body], { kind: "wide-dialog" });
+}
+
+export function startKeys() {
+  document.addEventListener("keydown", hear);
+  document.addEventListener("click", (event) => {
+    if (/** @type {Element} */ (event.target).closest?.("[data-show-keys]")) help();
+  });
+  for (const element of document.querySelectorAll("[data-key]"))
+    if (!element.getAttribute("title")) element.setAttribute("title", `${element.getAttribute("data-key")}`);
+}

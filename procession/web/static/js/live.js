@@ -1,0 +1,238 @@
+// One stream for each visible page: what it names is fetched again and morphed, so the page is never older than a moment.
+//
+// What htmx 4.0.1 does, read in its source, because much of it is not what one expects:
+// - Swap styles are `outerMorph` and `innerMorph`. A morph matches elements by id, then by being equal, then by tag; a new
+//   element with an id that the old tree has not is always inserted. `config.morphSkip` is a selector whose elements are left
+//   alone, attributes too; `config.morphIgnore` lists beginnings of attribute names that are not copied. A morph would take
+//   `open` off every menu and `style` off every bar: morph.js names both. Text nodes are changed in place, so a selection
+//   lives while the text is the same. A field keeps its text while it has the focus; others lose it when `value` differs.
+// - Moves use `moveBefore` where there is one; else islands are taken out and put in again and must bear it.
+// - Answers of 400 and more ARE swapped (only 204 and 304 are not). Hence our own fetch here: an error page is no fragment.
+// - hx-csp takes every hx- attribute off an element whose `hx-nonce` is not the nonce of the page's scripts (`hx-nonce` is
+//   inherited only as `hx-nonce:inherited`). It rewrites the nonces of answers to htmx's own requests by their policy header;
+//   we fetch ourselves, so morph.js does the same. Extensions must be named in `<meta name="htmx-config">`, else all are
+//   allowed. Inheritance of any attribute is off unless its name ends in `:inherited`.
+// - Events are `htmx:before:request`, `htmx:after:request`, `htmx:before:swap` … with colons; a value in `detail.ctx`.
+//   `autofocus` in a fragment takes the focus. The history is fetched again, never kept; plain links are left to the browser.
+import { ask, place, read } from "./morph.js";
+import { moment } from "./time.js";
+import { _, number } from "./words.js";
+
+const APART = 250; // four times a second at most
+const POLLED = 5_000;
+const TRIED = 3; // failed connections until it polls
+const SLOW = 300;
+
+/** @type {EventSource | null} */
+let source = null;
+let off = false;
+let failures = 0;
+let opened = false;
+let last = ""; // the revision of the newest message
+let asked = ""; // the topics of the stream
+let timer = 0;
+let again = 0;
+
+const topicsOf = (/** @type {Element} */ element) => (element.getAttribute("data-live") ?? "").split(/\s+/).filter(Boolean);
+
+/** Everything that the page wants to hear of. */
+function topics() {
+  const all = new Set([...document.querySelectorAll("[data-live]")].flatMap(topicsOf));
+  for (const island of document.querySelectorAll("[data-topic]")) all.add(island.getAttribute("data-topic") ?? "");
+  return [...all].filter(Boolean).sort().join(",");
+}
+
+const mode = () => document.body.dataset.refresh ?? "live";
+
+/** @param {"live" | "off" | "reconnecting" | "polling"} state */
+function show(state) {
+  const dot = document.getElementById("live");
+  if (!dot || dot.dataset.state === state) return;
+  const every = mode() === "live" ? 5 : Number(mode());
+  const word = { live: _("Live"), off: _("Live off"), reconnecting: _("Reconnecting"), polling: _("{seconds} s polling", { seconds: every }) }[state];
+  dot.dataset.state = state;
+  dot.textContent = word;
+  dot.title = _("Click or r turns live updates on and off");
+}
+
+function open() {
+  clearTimeout(timer);
+  source?.close();
+  asked = topics();
+  if (off || document.hidden || !asked) return;
+  if (mode() !== "live") return void (mode() === "off" ? stop() : poll());
+  const url = new URL(document.body.dataset.stream ?? "live", document.baseURI);
+  url.searchParams.set("topics", asked);
+  if (last) url.searchParams.set("after", last);
+  const mine = new EventSource(url);
+  source = mine;
+  mine.addEventListener("open", () => {
+    failures = 0;
+    clearInterval(again);
+    show("live");
+    if (opened) all();
+    opened = true;
+    document.dispatchEvent(new CustomEvent("live:open"));
+  });
+  mine.addEventListener("error", () => {
+    mine.close();
+    failures += 1;
+    if (failures === TRIED) poll();
+    if (failures < TRIED) show("reconnecting");
+    timer = setTimeout(open, failures < TRIED ? 400 * failures : POLLED * 3);
+  });
+  for (const kind of ["inv", "cnt", "log", "end", "reload"])
+    mine.addEventListener(kind, (event) => {
+      const { data, lastEventId } = /** @type {MessageEvent} */ (event);
+      last = lastEventId || last;
+      hear(kind, JSON.parse(data));
+    });
+}
+
+function stop() {
+  source?.close();
+  source = null;
+  clearTimeout(timer);
+  clearInterval(again);
+  show("off");
+}
+
+/** Without a stream: everything, every five seconds. */
+function poll() {
+  show("polling");
+  clearInterval(again);
+  again = setInterval(() => {
+    if (document.hidden || off) return;
+    all();
+    document.dispatchEvent(new CustomEvent("live:poll"));
+  }, mode() === "live" ? POLLED : Number(mode()) * 1000);
+}
+
+/** @param {string} kind @param {any} data */
+function hear(kind, data) {
+  if (kind === "inv") {
+    const named = new Set(data.topics ?? [data.topic]);
+    for (const part of document.querySelectorAll("[data-live][data-src]")) if (topicsOf(part).some((topic) => named.has(topic))) want(part);
+  }
+  if (kind === "cnt") bind(data);
+  if (kind === "reload" && data.version !== document.body.dataset.version) stale();
+  document.dispatchEvent(new CustomEvent(`live:${kind}`, { detail: data }));
+}
+
+function all() {
+  for (const part of document.querySelectorAll("[data-live][data-src]")) want(part);
+}
+
+/** @type {Set<Element>} */
+const wanted = new Set();
+/** @type {WeakMap<Element, boolean>} true: asked for again while it was under way */
+const underWay = new WeakMap();
+let due = 0;
+let since = -APART;
+
+/** @param {Element} part */
+function want(part) {
+  wanted.add(part);
+  if (due) return;
+  due = setTimeout(flush, Math.max(0, since + APART - performance.now()));
+}
+
+function flush() {
+  due = 0;
+  since = performance.now();
+  const parts = [...wanted];
+  wanted.clear();
+  for (const part of parts) {
+    if (!part.isConnected || parts.some((other) => other !== part && other.contains(part))) continue;
+    if (underWay.has(part)) underWay.set(part, true);
+    else void renew(/** @type {HTMLElement} */ (part));
+  }
+}
+
+/** @param {HTMLElement} part */
+async function renew(part) {
+  underWay.set(part, false);
+  const busy = setTimeout(() => part.setAttribute("aria-busy", "true"), SLOW);
+  try {
+    const answer = await ask(new URL(part.dataset.src ?? "", document.baseURI).href);
+    if (answer.redirected || answer.status >= 400) throw new Error(String(answer.status));
+    if (answer.status === 200) await place(part, await read(answer));
+    part.removeAttribute("data-stale");
+    if (topics() !== asked && source) open();
+  } catch {
+    if (!part.dataset.stale) part.dataset.stale = _("Not updated since {time}; trying again", { time: moment(new Date(), "clock") });
+    setTimeout(() => want(part), POLLED);
+  } finally {
+    clearTimeout(busy);
+    part.removeAttribute("aria-busy");
+    const more = underWay.get(part);
+    underWay.delete(part);
+    if (more) want(part);
+  }
+}
+
+/** Counters, without a request. @param {Record<string, string | number>} counters */
+function bind(counters) {
+  for (const [name, value] of Object.entries(counters))
+    for (const node of document.querySelectorAll(`[data-bind="${CSS.escape(name)}"]`)) {
+      const text = typeof value === "number" ? (value === 0 && node.classList.contains("count") ? "" : number(value)) : value;
+      if (node.textContent !== text) node.textContent = text;
+    }
+  if ("failures" in counters) alarm(Number(String(counters.failures).replace(/\D/g, "")));
+}
+
+/** The number of new failures, in the title and as a red icon. @param {number} count */
+function alarm(count) {
+  document.title = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  const link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel="icon"]'));
+  if (!link) return;
+  const href = link.href.replace(/favicon(-red)?\.svg/, count ? "favicon-red.svg" : "favicon.svg");
+  if (link.href !== href) link.href = href;
+}
+
+function stale() {
+  if (document.getElementById("reload")) return;
+  const banner = document.createElement("aside");
+  banner.id = "reload";
+  banner.className = "banner warn";
+  banner.setAttribute("aria-label", _("Notice"));
+  const button = document.createElement("button");
+  button.className = "btn btn-small";
+  button.textContent = _("Reload");
+  button.addEventListener("click", () => location.reload());
+  banner.append(_("You are reading an old page: the server was updated"), button);
+  document.querySelector(".top")?.after(banner);
+}
+
+/** On and off: the dot, and r. */
+export function toggleLive() {
+  off = !off;
+  if (off) return stop();
+  failures = 0;
+  open();
+  all();
+}
+
+export function startLive() {
+  const shown = document.querySelector('[data-bind="failures"]')?.textContent ?? "";
+  if (/\d/.test(shown)) alarm(Number(shown.replace(/\D/g, "")));
+  document.getElementById("live")?.addEventListener("click", toggleLive);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return open();
+    source?.close();
+    source = null;
+    clearTimeout(timer);
+  });
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) open();
+  });
+  document.addEventListener("refresh", (event) => {
+    const part = /** @type {Element} */ (event.target);
+    if (part === document.body) all();
+    else want(part);
+  });
+  off = mode() === "off";
+  if (off) show("off");
+  else open();
+}

@@ -1,0 +1,97 @@
+// A part of the page takes its new form without losing what somebody is doing in it.
+import { measure } from "./geometry.js";
+import { tell } from "./time.js";
+import { _, number } from "./words.js";
+
+/** What a morph leaves as it is: islands draw themselves. */
+export const KEPT = "x-grid, x-log, x-gantt, x-chart, x-gallery, [data-keep], #live";
+/** Attributes that belong to whoever looks at the page (a name begins so): open menus, widths, the row of j and k. */
+const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale"];
+
+/** @typedef {{config: {morphSkip: string, morphIgnore: string[]}, swap(given: object): Promise<void>}} Htmx */
+const htmx = () => /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
+
+export function startMorph() {
+  const { config } = htmx();
+  config.morphSkip = `[hx-morph-skip], ${KEPT}`;
+  config.morphIgnore.push(...THEIRS);
+}
+
+/** Ask for a part of a page as HTML. @param {string} url @param {RequestInit} [how] */
+export async function ask(url, how = {}) {
+  const headers = { "HX-Request": "true", Accept: "text/html", ...how.headers };
+  return fetch(url, { credentials: "same-origin", ...how, headers });
+}
+
+/** The HTML of an answer, its nonces made those of this page: hx-csp lets no other work. @param {Response} answer */
+export async function read(answer) {
+  const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const theirs = answer.headers.get("content-security-policy")?.match(/'nonce-([^']+)'/)?.[1];
+  const ours = /** @type {HTMLElement | null} */ (document.querySelector("script[nonce]"))?.nonce;
+  for (const element of made.querySelectorAll("[hx-nonce]"))
+    if (ours && theirs && element.getAttribute("hx-nonce") === theirs) element.setAttribute("hx-nonce", ours);
+  tell(made);
+  measure(made);
+  return made;
+}
+
+/** Put new HTML in the place of an element, or into it where its root is another. @param {HTMLElement} target @param {Document} made */
+export async function place(target, made) {
+  const root = made.body.firstElementChild;
+  const same = root !== null && root.id !== "" && root.id === target.id && made.body.childElementCount === 1;
+  const held = holds(target) && same ? hold(target, root) : 0;
+  const typed = changed(target);
+  await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
+  const now = same ? (document.getElementById(target.id) ?? target) : target;
+  for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
+  news(now, held);
+  now.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));
+}
+
+/** Fields that hold what somebody typed or chose. @param {HTMLElement} within */
+function changed(within) {
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (within.querySelectorAll("input:not([type=checkbox], [type=radio], [type=file]), textarea, select"));
+  return [...fields]
+    .filter((field) => field.tagName === "SELECT" || field.value !== field.defaultValue)
+    .map((field) => ({ field, value: field.value }));
+}
+
+/** Is somebody choosing rows of it, or has scrolled down it? @param {HTMLElement} target */
+function holds(target) {
+  if (target.dataset.release) return false;
+  if (target.querySelector("input[data-row]:checked")) return true;
+  return target.querySelector("[data-hold]") !== null && target.getBoundingClientRect().top < -80;
+}
+
+/** Keep the rows that are there, in their order; the number of those that wait to be shown. @param {HTMLElement} target @param {Element} root */
+function hold(target, root) {
+  let waiting = 0;
+  for (const body of root.querySelectorAll("tbody")) {
+    const old = [...target.querySelectorAll("tbody")][[...root.querySelectorAll("tbody")].indexOf(body)];
+    if (!old) continue;
+    const fresh = new Map([...body.children].filter((row) => row.id).map((row) => [row.id, row]));
+    const kept = [...old.children];
+    waiting += [...fresh.keys()].filter((id) => !kept.some((row) => row.id === id)).length;
+    body.replaceChildren(...kept.map((row) => fresh.get(row.id) ?? body.ownerDocument.importNode(row, true)));
+  }
+  return waiting;
+}
+
+/** "8 new – show", above what is held. @param {HTMLElement} target @param {number} waiting */
+function news(target, waiting) {
+  const before = target.previousElementSibling;
+  const there = before instanceof HTMLButtonElement && before.classList.contains("news") ? before : null;
+  if (!waiting) return there?.remove();
+  const button = there ?? document.createElement("button");
+  button.className = "btn btn-small news";
+  button.type = "button";
+  button.textContent = _("{count} new – show", { count: number(waiting) });
+  button.onclick = () => {
+    const now = document.getElementById(target.id) ?? target;
+    now.dataset.release = "1";
+    for (const box of now.querySelectorAll("input[data-row]:checked")) /** @type {HTMLInputElement} */ (box).checked = false;
+    now.dispatchEvent(new CustomEvent("refresh", { bubbles: true }));
+    now.scrollIntoView({ block: "nearest" });
+  };
+  if (!there) target.before(button);
+}

@@ -1,0 +1,93 @@
+// Moments as people want them: UTC, local, or day of year, each with its zone; ages go on by themselves.
+import { _ } from "./words.js";
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+
+/** The zone chosen for this page. @returns {"utc" | "local" | "doy"} */
+export function zone() {
+  const set = document.documentElement.dataset.zone;
+  return set === "local" || set === "doy" ? set : "utc";
+}
+
+/** What the zone is called: UTC, UTC+10, UTC−3:30. @param {Date} [at] */
+export function zoneName(at = new Date()) {
+  if (zone() !== "local") return "UTC";
+  const minutes = -at.getTimezoneOffset();
+  if (minutes === 0) return "UTC+0";
+  const rest = Math.abs(minutes) % 60;
+  return `UTC${minutes > 0 ? "+" : "−"}${Math.floor(Math.abs(minutes) / 60)}${rest ? `:${two(rest)}` : ""}`;
+}
+
+/** A length of time: 9 min 41 s, 2 d 4 h, 0.8 s. @param {number} seconds @param {boolean} [coarse] one unit only */
+export function duration(seconds, coarse = false) {
+  const s = Math.max(0, seconds);
+  if (s < 10 && !coarse) return `${Math.round(s * 10) / 10} s`;
+  if (s < 60) return `${Math.floor(s)} s`;
+  const units = /** @type {const} */ ([["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]]);
+  const at = units.findIndex(([, size]) => s >= size);
+  const whole = Math.floor(s / units[at][1]);
+  const rest = Math.floor((s - whole * units[at][1]) / (units[at + 1]?.[1] ?? 1));
+  const next = units[at + 1];
+  return coarse || !next || !rest ? `${whole} ${units[at][0]}` : `${whole} ${units[at][0]} ${rest} ${next[0]}`;
+}
+
+/** A moment in the chosen zone. @param {Date} at @param {string} kind moment, short or clock @param {boolean} [bare] without the zone */
+export function moment(at, kind = "moment", bare = false) {
+  const local = zone() === "local";
+  /** @param {"FullYear" | "Month" | "Date" | "Hours" | "Minutes" | "Seconds"} part */
+  const of = (part) => (local ? at[`get${part}`]() : at[`getUTC${part}`]());
+  const clock = `${two(of("Hours"))}:${two(of("Minutes"))}${kind === "short" ? "" : `:${two(of("Seconds"))}`}`;
+  if (zone() === "doy") {
+    if (kind === "clock") return `${clock}Z`;
+    const day = Math.floor((Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate()) - Date.UTC(at.getUTCFullYear(), 0, 0)) / 864e5);
+    return `${at.getUTCFullYear()}-${String(day).padStart(3, "0")}T${clock}Z`;
+  }
+  const tail = bare ? "" : ` ${zoneName(at)}`;
+  if (kind === "clock") return clock + tail;
+  const year = of("FullYear") === new Date().getUTCFullYear() ? "" : ` ${of("FullYear")}`;
+  return `${of("Date")} ${MONTHS[of("Month")]}${year} ${clock}${tail}`;
+}
+
+/** All three at once, for whoever points at it. @param {Date} at */
+function whole(at) {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const local = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return `${at.toISOString().replace("T", " ").replace("Z", "")} UTC\n${local} ${here}\n${age(at)}`;
+}
+
+/** @param {Date} at */
+function age(at) {
+  const past = (Date.now() - at.getTime()) / 1000;
+  return past < 0 ? _("in {time}", { time: duration(-past) }) : _("{time} ago", { time: duration(past) });
+}
+
+/** @param {Element} element */
+function write(element) {
+  const at = new Date(element.getAttribute("datetime") ?? "");
+  if (Number.isNaN(at.getTime())) return;
+  const kind = element.getAttribute("data-time") ?? "moment";
+  const apart = Math.abs(Date.now() - at.getTime()) / 1000;
+  const text = kind === "age" ? duration(apart, true) : kind === "since" ? duration(Math.floor(apart)) : moment(at, kind, element.closest("[data-zone-said]") !== null);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Write every time below this. @param {ParentNode} root */
+export function tell(root = document) {
+  for (const element of root.querySelectorAll("time[data-time]")) write(element);
+  for (const element of root.querySelectorAll("[data-zone-name]")) element.textContent = zoneName();
+}
+
+export function startTime() {
+  tell();
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll('time:is([data-time="age"], [data-time="since"])')) write(element);
+  }, 1000);
+  document.addEventListener("prefer", () => tell());
+  document.addEventListener("pointerover", (event) => {
+    const element = /** @type {Element} */ (event.target).closest?.("time[datetime]");
+    const at = new Date(element?.getAttribute("datetime") ?? "");
+    if (element && !Number.isNaN(at.getTime())) element.setAttribute("title", whole(at));
+  });
+}
