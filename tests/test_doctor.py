@@ -86,9 +86,9 @@ def test_all_is_well_where_all_is_well_and_nothing_is_changed(d: Driven) -> None
         ("successes", "UPDATE attempt SET exit_code = 3 WHERE processing_id = 1 AND ordinal = 2",
          "UPDATE attempt SET exit_code = 0 WHERE processing_id = 1 AND ordinal = 2"),
         ("ends", "UPDATE processing SET finished_at = NULL WHERE id = 1",
-         "UPDATE processing SET finished_at = 5 WHERE id = 1"),
-        ("tallies", "UPDATE tally SET n = n + 1 WHERE noun = 'task' AND what = 'failed'",
-         "UPDATE tally SET n = n - 1 WHERE noun = 'task' AND what = 'failed'"),
+         "UPDATE processing SET finished_at = (SELECT MAX(hour) FROM tally) WHERE id = 1"),
+        ("tallies", "UPDATE tally SET n = n + 1 WHERE noun = 'task' AND what = 'failed' AND hour = -1",
+         "UPDATE tally SET n = n - 1 WHERE noun = 'task' AND what = 'failed' AND hour = -1"),
         ("schema", "DROP INDEX ix_step_due", None),
     ],
 )  # fmt: skip
@@ -179,7 +179,7 @@ def test_the_kind_of_a_file_system_is_known_by_the_mount() -> None:
 def test_whole_tables_are_read_only_when_they_are_small_or_it_is_asked_for(
     d: Driven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil(d, "UPDATE tally SET n = n + 1 WHERE noun = 'task' AND what = 'failed'")
+    spoil(d, "UPDATE tally SET n = n + 1 WHERE noun = 'task' AND what = 'failed' AND hour = -1")
     monkeypatch.setattr("procession.doctor.rows.SMALL", 3)
     assert found(d) == {}
     assert any("not read" in f.says for f in examine(d.project))

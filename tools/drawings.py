@@ -46,7 +46,7 @@ TABLES = {
     "output": "values that steps left for later steps and for the result",
     "launcher": "who serves or served this project: host, place, process, boot, last sign of life",
     "setting": "what was changed while it runs; holds over the file until it is reset",
-    "tally": "counts by the hour of what came and how it ended; net, so that the sum is what is there",
+    "tally": "counts by the hour of what came and how it ended, and beside them the sum of what is there",
     "message": "what people should know: one row for each cause, however often it occurs",
     "cause": "why attempts at a step failed: one row for each reason, counted",
     "counter": "where each counter of runs stands, and which runs are waited for",

@@ -117,12 +117,12 @@ def _remove(project: Project, tx: Tx, processing_id: int, who: Asked) -> None:
     if processing.replaced_by is None:  # an older version was counted off when it was replaced
         uncount(tx, processing, now)
         if older is None:
-            tallies.add(tx, now, [Count("task", processing.task, "deleted")])
+            tallies.clear(tx, [Count("task", processing.task, "deleted")])
         else:
             uncount(tx, look(tx, older), now, -1)
     if processing.event.startswith(CALL):  # an instance goes with its event, and its key is free again
         gone = disk.forget_events(tx, [processing.event_id])
-        tallies.add(tx, now, [Count("event", name, "removed", n) for name, n in gone.items()])
+        tallies.clear(tx, [Count("event", name, "removed", n) for name, n in gone.items()])
     moves.note(tx, "processing", "delete", [Moving(processing.id, now, why=who.reason)], who.by)
     tx.after(lambda: _discard(project, processing.id))
 

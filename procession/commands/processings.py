@@ -225,10 +225,10 @@ def keep_held(tx: Tx, processing_id: int) -> None:
 
 
 def uncount(tx: Tx, processing: Processing, now: int, n: int = 1) -> None:
-    """It has left the state in which it had ended: so many fewer are in it (-1: it is in it again)."""
+    """It has left the state in which it had ended: so many fewer ended in that hour (-1: it is in it again)."""
     started = None if processing.started_at is None else micros(processing.started_at)
     finished = now if processing.finished_at is None else micros(processing.finished_at)
-    tallies.add(tx, now, [ended(processing.task, processing.state, started, finished, -n)])
+    tallies.add(tx, finished, [ended(processing.task, processing.state, started, finished, -n)])
 
 
 def cannot(what: str, processing: Processing, step: Step) -> str:

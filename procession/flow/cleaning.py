@@ -184,7 +184,7 @@ class Cleaner:
             counted = [each.kept for each in locked if not each.replaced]
             counts = [Count("task", kept.task, str(kept.state), -1) for kept in counted]
             counts += [Count("task", kept.task, "deleted") for kept in counted]
-            tallies.add(tx, self.now, [*counts, *(Count("event", name, "removed", n) for name, n in gone.items())])
+            tallies.clear(tx, [*counts, *(Count("event", name, "removed", n) for name, n in gone.items())])
             for task, n in Counter(each.kept.task for each in locked).items():
                 store.note_forgotten(tx, task, n, self.now, BY)
 

@@ -88,6 +88,6 @@ def _forget(tx: Tx, going: Sequence[store.Locked], now: int, by: str, why: str) 
     counted = [each.kept for each in going if not each.replaced]
     counts = [Count("task", kept.task, str(kept.state), -1) for kept in counted]
     counts += [Count("task", kept.task, "deleted") for kept in counted]
-    tallies.add(tx, now, [*counts, *(Count("event", name, "removed", n) for name, n in gone.items())])
+    tallies.clear(tx, [*counts, *(Count("event", name, "removed", n) for name, n in gone.items())])
     for task, n in Counter(each.kept.task for each in going).items():
         store.note_forgotten(tx, task, n, now, by, why)

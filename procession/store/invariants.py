@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 from procession.model.states import PROCESSING
 from procession.store import schema
 from procession.store.database import Tx
+from procession.store.tallies import HOUR
 
 SHOWN = 5
 """So many cases of each are named."""
@@ -229,13 +230,23 @@ DEEP = (
     ),
     Invariant(
         "tallies",
-        "the counts by the hour come to the rows that are there",
+        "the counts are those of the rows that are there",
         "SELECT name || ' ' || what || ': ' || SUM(counted) || ' counted, ' || SUM(there) || ' there' FROM"
         " (SELECT task AS name, state AS what, 0 AS counted, COUNT(*) AS there FROM processing"
         f" WHERE state IN ({_ENDED}) AND replaced_by IS NULL GROUP BY task, state"
-        " UNION ALL SELECT name, what, SUM(n), 0 FROM tally"
-        f" WHERE noun = 'task' AND what IN ({_ENDED}) GROUP BY name, what) AS both_of"
+        " UNION ALL SELECT name, what, n, 0 FROM tally"
+        f" WHERE noun = 'task' AND hour = -1 AND what IN ({_ENDED})) AS both_of"
         " GROUP BY name, what HAVING SUM(counted) <> SUM(there)",
+        deep=True,
+    ),
+    Invariant(
+        "hours",
+        "no hour counts fewer ends than are there",
+        "SELECT p.task || ' ' || p.state || ' in hour ' || p.hour FROM (SELECT task, state,"
+        f" finished_at / {HOUR} * {HOUR} AS hour, COUNT(*) AS n FROM processing WHERE finished_at IS NOT NULL"
+        f" AND replaced_by IS NULL AND state IN ({_ENDED}) GROUP BY 1, 2, 3) AS p LEFT JOIN tally t"
+        " ON t.noun = 'task' AND t.name = p.task AND t.what = p.state AND t.hour = p.hour"
+        " WHERE COALESCE(t.n, 0) < p.n",
         deep=True,
     ),
 )

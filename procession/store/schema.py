@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0004"
+VERSION = "0005"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -472,20 +472,19 @@ journal = Table(
     sqlite_autoincrement=True,
 )
 
-tally = (
-    Table(  # counts by the hour: how much came, how it ended, how long it took; net, so that the sum is what is there
-        "tally",
-        metadata,
-        Column("hour", BigInteger, nullable=False),  # its first moment
-        Column("noun", Text, nullable=False),  # event or task
-        Column("name", Text, nullable=False),
-        Column("what", Text, nullable=False),  # model/tally.py says which there are
-        Column("n", BigInteger, nullable=False),
-        Column("seconds", Float, nullable=False),
-        PrimaryKeyConstraint("noun", "name", "what", "hour"),
-        CheckConstraint("noun IN ('event', 'task')", name="noun"),
-        sqlite_with_rowid=False,
-    )
+tally = Table(  # counts by the hour: how much came, how it ended, how long it took; and what all of it comes to
+    "tally",
+    metadata,
+    Column("hour", BigInteger, nullable=False),  # its first moment; -1: all that is there now (store/tallies.py)
+    Column("noun", Text, nullable=False),  # event, task or cause (of attempts that failed)
+    Column("name", Text, nullable=False),
+    Column("what", Text, nullable=False),  # what came of it
+    Column("n", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    PrimaryKeyConstraint("noun", "name", "what", "hour"),
+    CheckConstraint("noun IN ('event', 'task', 'cause')", name="noun"),
+    Index("ix_tally_hour", "noun", "hour", "name", "what", "n"),  # what all of them came to in some hours
+    sqlite_with_rowid=False,
 )
 
 message = Table(  # what people should know: one row for each cause, however often it occurs
@@ -551,7 +550,12 @@ cause = Table(  # why attempts failed: one row for each reason of a step, by its
     Column("muted_at", BigInteger),  # nobody is told of it
     Column("muted_until", BigInteger),  # null: until somebody says so
     Column("muted_by", Text),
+    Column("muted_up_to", BigInteger),  # nobody is told of it before it has occurred so often
     Column("note", Text),
+    Column("owner", Text),  # who looks after it
+    Column("known_at", BigInteger),  # somebody has looked at it
+    Column("resolved_at", BigInteger),  # somebody says that it is mended; what fails for it later is a regression
+    Column("resolved_by", Text),
     Index("ix_cause_last", "last_at"),  # those that occurred last, and those that have not for long
 )
 

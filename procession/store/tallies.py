@@ -1,7 +1,9 @@
-"""Tallies: how much came and how it ended, by the hour.
+"""Tallies: how much came and how it ended, by the hour, and what all of it comes to.
 
-Counts are net: what leaves a state again (a retry, a deletion) is counted off, so the sum over all hours is what is
-there. They are written in the transaction of what they count, and `procession doctor` compares them with the rows.
+An hour is history: what a person takes back (a retry, a restart, a deletion) is counted off in the hour in which it
+had ended, so that a number is that of the rows it stands for; what retention cleans away stays counted. Beside the
+hours there is one sum for each count, that of what is there now, so nobody ever adds up all hours. Both are written in
+the transaction of what they count, and `procession doctor` compares them with the rows.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Float, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Float, Text, bindparam, literal_column, select
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
@@ -18,6 +20,8 @@ from procession.store.dialect import Given, upsert
 
 HOUR = 3_600_000_000
 """Microseconds."""
+ALL = -1
+"""The hour of the sums: what is there now."""
 
 _t = schema.tally
 _ROW = {
@@ -30,7 +34,7 @@ class Count:
     """So many more (or fewer) of something."""
 
     noun: str
-    """``event`` or ``task``."""
+    """``event``, ``task`` or ``cause``."""
     name: str
     what: str
     n: int = 1
@@ -39,7 +43,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Tallied:
-    """What an hour (or all of them together) came to."""
+    """What an hour came to."""
 
     hour: int
     noun: str
@@ -61,13 +65,19 @@ def add(tx: Tx, at: int, counts: Iterable[Count]) -> None:
     tx.gather(_write, [(hour, each) for each in counts])
 
 
+def clear(tx: Tx, counts: Iterable[Count]) -> None:
+    """Count what was cleaned away: it is no longer there, and history stays as it was."""
+    tx.gather(_write, [(ALL, each) for each in counts])
+
+
 def _write(tx: Tx, gathered: list[tuple[int, Count]]) -> None:
     """In one order, so that nobody waits in a circle."""
     sums: dict[tuple[str, str, str, int], list[float]] = {}
     for hour, each in gathered:
-        found = sums.setdefault((each.noun, each.name, each.what, hour), [0, 0.0])
-        found[0] += each.n
-        found[1] += each.seconds
+        for when in {hour, ALL}:
+            found = sums.setdefault((each.noun, each.name, each.what, when), [0, 0.0])
+            found[0] += each.n
+            found[1] += each.seconds
     rows = [
         {"hour": hour, "noun": noun, "name": name, "what": what, "n": int(n), "seconds": seconds}
         for (noun, name, what, hour), (n, seconds) in sorted(sums.items())
@@ -81,8 +91,18 @@ def since(tx: Tx, noun: str, at: int = 0) -> Sequence[Tallied]:
     return [Tallied(*row) for row in tx.tuples(_SINCE, noun=noun, hour=at // HOUR * HOUR)]
 
 
+def counted(tx: Tx, noun: str, at: int) -> list[tuple[int, str, str, int]]:
+    """Hour, name, what and how many, of every hour that had not ended at this moment: read from the index alone."""
+    return tx.tuples(_COUNTED, noun=noun, hour=at // HOUR * HOUR)
+
+
+def of(tx: Tx, noun: str, name: str, at: int) -> list[tuple[int, str, int]]:
+    """Hour, what and how many of one name, of every hour that had not ended at this moment."""
+    return tx.tuples(_OF, noun=noun, name=name, hour=at // HOUR * HOUR)
+
+
 def totals(tx: Tx, noun: str) -> dict[str, dict[str, int]]:
-    """Name → what → how many, over all hours."""
+    """Name → what → how many there are."""
     found: dict[str, dict[str, int]] = {}
     for name, what, n in tx.tuples(_TOTALS, noun=noun):
         found.setdefault(name, {})[what] = int(n)
@@ -108,6 +128,15 @@ _SINCE = Statement(
         .order_by(_t.c.hour, _t.c.name, _t.c.what)
     )
 )
+_hour = bindparam("hour", type_=BigInteger())
+_COUNTED = Statement(
+    lambda _: select(_t.c.hour, _t.c.name, _t.c.what, _t.c.n).where(_t.c.noun == _noun, _t.c.hour >= _hour)
+)
+_OF = Statement(
+    lambda _: select(_t.c.hour, _t.c.what, _t.c.n).where(
+        _t.c.noun == _noun, _t.c.name == bindparam("name", type_=Text()), _t.c.hour >= _hour
+    )
+)
 _TOTALS = Statement(
-    lambda _: select(_t.c.name, _t.c.what, func.sum(_t.c.n)).where(_t.c.noun == _noun).group_by(_t.c.name, _t.c.what)
+    lambda _: select(_t.c.name, _t.c.what, _t.c.n).where(_t.c.noun == _noun, _t.c.hour == literal_column(str(ALL)))
 )

@@ -99,7 +99,7 @@ def test_ten_thousand_retire_in_one_look(drive: Drive) -> None:
         tx.connection.exec_driver_sql("UPDATE processing SET state = 'skipped', finished_at = 1, retire_at = 2")
         tx.connection.exec_driver_sql("UPDATE step SET state = 'skipped', finished_at = 1")
         tx.connection.exec_driver_sql(
-            "INSERT INTO tally (hour, noun, name, what, n, seconds) VALUES (0, 'task', 'Sum', 'skipped', 10000, 0)"
+            "INSERT INTO tally (hour, noun, name, what, n, seconds) VALUES (-1, 'task', 'Sum', 'skipped', 10000, 0)"
         )
     d.after(61)
     assert not d.rows("SELECT 1 FROM processing")
