@@ -33,7 +33,7 @@ _ENDED_BADLY: Any = literal_column("(processing.state IN ('failed', 'cancelled',
 
 def find(tx: Tx, query: Query, *, before: int | None, limit: int) -> list[Processing]:
     """The processings that are meant, newest first; `before` is the id to go on from."""
-    asked = PICTURE.where(*_conditions(tx, query)).order_by(p.id.desc()).limit(limit)
+    asked = PICTURE.where(*conditions(tx, query)).order_by(p.id.desc()).limit(limit)
     if before is not None:
         asked = asked.where(p.id < before)
     return [picture(row) for row in tx.connection.execute(asked)]
@@ -44,16 +44,17 @@ def ids(
 ) -> list[int]:  # fmt: skip
     """The ids of all processings that are meant, oldest first; or those after one and up to one, at most so many."""
     asked: Select[Any] = select(p.id).select_from(
-        schema.processing.join(event, event.c.id == p.event_id) if _asks_event(query) else schema.processing
+        schema.processing.join(event, event.c.id == p.event_id) if needs_event(query) else schema.processing
     )
     if after is not None:
         asked = asked.where(p.id > after)
     if until is not None:
         asked = asked.where(p.id <= until)
-    return list(tx.connection.execute(asked.where(*_conditions(tx, query)).order_by(p.id).limit(limit)).scalars())
+    return list(tx.connection.execute(asked.where(*conditions(tx, query)).order_by(p.id).limit(limit)).scalars())
 
 
-def _asks_event(query: Query) -> bool:
+def needs_event(query: Query) -> bool:
+    """Must its event be looked at, to know whether a processing is meant?"""
     return any(
         (isinstance(term, Names) and (term.field in ("event", "key") or term.field.startswith("param.")))
         or (isinstance(term, Words) and not term.field)
@@ -61,16 +62,18 @@ def _asks_event(query: Query) -> bool:
     )
 
 
-def _conditions(tx: Tx, query: Query) -> list[Condition]:
+def conditions(tx: Tx, query: Query) -> list[Condition]:
+    """What must hold, one condition for each term."""
     found = []
     for term in query.terms:
-        condition = _condition(tx.dialect, term)
+        condition = of_term(tx.dialect, term)
         # what is not known (no key, no end) is not so; turned round it is
         found.append(not_(func.coalesce(condition, false())) if term.negated else condition)
     return found
 
 
-def _condition(dialect: str, term: Term) -> Condition:
+def of_term(dialect: str, term: Term) -> Condition:
+    """What one term asks for, whichever way it is turned."""
     match term:
         case Ids():
             return or_(*(p.id == a if a == b else p.id.between(a, b) for a, b in term.ranges))

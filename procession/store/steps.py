@@ -309,9 +309,9 @@ def of(tx: Tx, processing_id: int) -> tuple[Step, ...]:
     """All steps of a processing with their attempts."""
     attempts: dict[int, list[Attempt]] = {}
     for row in tx.rows(_ATTEMPTS_OF, id=processing_id):
-        attempts.setdefault(row.ordinal, []).append(_attempt_picture(row))
+        attempts.setdefault(row.ordinal, []).append(attempt_picture(row))
     return tuple(
-        _step_picture(row, tuple(attempts.get(row.ordinal, ()))) for row in tx.rows(_STEPS_OF, id=processing_id)
+        step_picture(row, tuple(attempts.get(row.ordinal, ()))) for row in tx.rows(_STEPS_OF, id=processing_id)
     )
 
 
@@ -319,14 +319,16 @@ def _at(value: int | None) -> Any:
     return None if value is None else moment(value)
 
 
-def _step_picture(row: Row[Any], attempts: tuple[Attempt, ...]) -> Step:
+def step_picture(row: Row[Any], attempts: tuple[Attempt, ...]) -> Step:
+    """A row as a Step."""
     return Step(
         row.ordinal, row.name, State(row.state), row.attempt, _at(row.due_at), row.reason, _at(row.started_at),
         _at(row.finished_at), attempts, _at(row.held_at), row.wants,
     )  # fmt: skip
 
 
-def _attempt_picture(row: Row[Any]) -> Attempt:
+def attempt_picture(row: Row[Any]) -> Attempt:
+    """A row, with the host of its launcher, as an Attempt."""
     return Attempt(
         row.number, None if row.outcome is None else Outcome(row.outcome), row.reason, row.note, row.made_by,
         _at(row.claimed_at), _at(row.started_at), _at(row.finished_at), row.exit_code, row.signal, row.errno,

@@ -8,15 +8,16 @@ the transaction of what they count, and `procession doctor` compares them with t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Float, Text, bindparam, literal_column, select
+from sqlalchemy import BigInteger, Float, Text, bindparam, func, literal_column, select
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, upsert
+from procession.store.dialect import Given, given_texts, unindexed, upsert
 
 HOUR = 3_600_000_000
 """Microseconds."""
@@ -91,9 +92,21 @@ def since(tx: Tx, noun: str, at: int = 0) -> Sequence[Tallied]:
     return [Tallied(*row) for row in tx.tuples(_SINCE, noun=noun, hour=at // HOUR * HOUR)]
 
 
-def counted(tx: Tx, noun: str, at: int) -> list[tuple[int, str, str, int]]:
-    """Hour, name, what and how many, of every hour that had not ended at this moment: read from the index alone."""
-    return tx.tuples(_COUNTED, noun=noun, hour=at // HOUR * HOUR)
+def by_name(tx: Tx, noun: str, at: int) -> dict[str, dict[str, int]]:
+    """Name → what → how many, of the hours that had not ended at this moment; read from the index alone."""
+    found: dict[str, dict[str, int]] = {}
+    for name, what, n in tx.tuples(_BY_NAME, noun=noun, hour=at // HOUR * HOUR):
+        found.setdefault(name, {})[what] = int(n)
+    return found
+
+
+def by_hour(tx: Tx, noun: str, at: int, names: Iterable[str]) -> dict[int, dict[str, int]]:
+    """Hour → what → how many, of these names together, of the hours that had not ended at this moment."""
+    found: dict[int, dict[str, int]] = {}
+    wanted = json.dumps(sorted(names))
+    for hour, what, n in tx.tuples(_BY_HOUR, noun=noun, hour=at // HOUR * HOUR, names=wanted):
+        found.setdefault(hour, {})[what] = int(n)
+    return found
 
 
 def of(tx: Tx, noun: str, name: str, at: int) -> list[tuple[int, str, int]]:
@@ -129,9 +142,25 @@ _SINCE = Statement(
     )
 )
 _hour = bindparam("hour", type_=BigInteger())
-_COUNTED = Statement(
-    lambda _: select(_t.c.hour, _t.c.name, _t.c.what, _t.c.n).where(_t.c.noun == _noun, _t.c.hour >= _hour)
+_BY_NAME = Statement(
+    lambda _: (
+        select(_t.c.name, _t.c.what, func.sum(_t.c.n))
+        .where(_t.c.noun == _noun, _t.c.hour >= _hour)
+        .group_by(_t.c.name, _t.c.what)
+    )
 )
+
+
+def _by_hour(dialect: str) -> Executable:
+    return (
+        select(_t.c.hour, _t.c.what, func.sum(_t.c.n))
+        .where(_t.c.noun == _noun, _t.c.hour >= _hour, unindexed(dialect, _t.c.name).in_(given_texts(dialect, "names")))
+        .group_by(_t.c.hour, _t.c.what)
+        .order_by(_t.c.hour)
+    )
+
+
+_BY_HOUR = Statement(_by_hour)
 _OF = Statement(
     lambda _: select(_t.c.hour, _t.c.what, _t.c.n).where(
         _t.c.noun == _noun, _t.c.name == bindparam("name", type_=Text()), _t.c.hour >= _hour

@@ -219,7 +219,7 @@ def test_common_queries_go_by_an_index(store: Store, text: str, index: str) -> N
     if store.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL chooses by statistics; tests/store/test_plans.py has the hot statements")
     with store.read() as tx:
-        conditions = queries._conditions(tx, parse(text, AT))
+        conditions = queries.conditions(tx, parse(text, AT))
         asked = schema.processing.select().where(*conditions).order_by(schema.processing.c.id.desc()).limit(20)
         sql = str(asked.compile(store.engine, compile_kwargs={"literal_binds": True}))
         plan = "\n".join(row[3] for row in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))

@@ -1,0 +1,276 @@
+"""Statements of the pages: many tasks, many processings, one query for all of them, each row by an index."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, bindparam, case, func, literal_column, select, text
+from sqlalchemy.sql.base import Executable
+
+from procession.model.processing import Step
+from procession.store import schema
+from procession.store.database import Statement, Tx
+from procession.store.dialect import given_ids
+from procession.store.steps import attempt_picture, step_picture
+
+p, step, attempt, event, launcher = (
+    schema.processing.c, schema.step, schema.attempt, schema.event, schema.launcher
+)  # fmt: skip
+
+
+class Recent(NamedTuple):
+    """One of the newest processings of a task."""
+
+    id: int
+    state: str
+    errors: int
+    held: bool
+    again: bool
+    """A step of it took more than one attempt."""
+
+
+def recent(tx: Tx, n: int) -> dict[str, list[Recent]]:
+    """Task → its newest processings, newest first, of every task in force."""
+    found: dict[str, list[Recent]] = {}
+    for task, told in tx.tuples(_RECENT, n=n):
+        fields = (each.split(":") for each in (told or "").split())
+        each = [
+            Recent(int(i), state, int(errors), held == "1", again == "1") for i, state, errors, held, again in fields
+        ]
+        found[task] = sorted(each, key=lambda one: -one.id)
+    return found
+
+
+def oldest_waiting(tx: Tx) -> dict[str, tuple[int, int]]:
+    """Task → id and creation of the processing that has waited longest for its turn. Of each priority the first entry
+    of the index is read, so it costs the same however many wait."""
+    found: dict[str, tuple[int, int]] = {}
+    for task, pid, created_at in tx.tuples(_OLDEST):
+        if pid is not None and (task not in found or pid < found[task][0]):
+            found[task] = (pid, created_at)
+    return found
+
+
+def steps_of(tx: Tx, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
+    """All steps of these processings, with their attempts."""
+    wanted = json.dumps(list(ids))
+    attempts = {
+        key: tuple(attempt_picture(row) for row in rows)
+        for key, rows in itertools.groupby(tx.rows(_ATTEMPTS, ids=wanted), lambda r: (r.processing_id, r.ordinal))
+    }
+    found: dict[int, list[Step]] = {pid: [] for pid in ids}
+    for row in tx.rows(_STEPS, ids=wanted):
+        found[row.processing_id].append(step_picture(row, attempts.get((row.processing_id, row.ordinal), ())))
+    return {pid: tuple(some) for pid, some in found.items()}
+
+
+class Head(NamedTuple):
+    """A processing as a column of a grid."""
+
+    id: int
+    title: str
+    state: str
+    errors: int
+    held_at: int | None
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+    params: str
+
+
+def heads(tx: Tx, ids: Sequence[int]) -> list[Head]:
+    """These processings, newest first."""
+    return [Head._make(row) for row in tx.tuples(_HEADS, ids=json.dumps(list(ids)))]
+
+
+class Cell(NamedTuple):
+    """A step as a cell of a grid."""
+
+    processing_id: int
+    ordinal: int
+    name: str
+    state: str
+    attempt: int
+    due_at: int | None
+    held_at: int | None
+    outcome: str | None
+    """Of its last attempt, where it failed."""
+    started_at: int | None
+    finished_at: int | None
+
+
+def cells(tx: Tx, ids: Iterable[int]) -> list[Cell]:
+    """The steps of these processings."""
+    return [Cell._make(row) for row in tx.tuples(_CELLS, ids=json.dumps(list(ids)))]
+
+
+class Point(NamedTuple):
+    """How long an attempt took."""
+
+    processing_id: int
+    ordinal: int
+    name: str
+    outcome: str
+    started_at: int
+    finished_at: int
+    launcher_id: int | None
+
+
+def sampled(tx: Tx, task: str, spans: Sequence[tuple[int, int]], each: int) -> list[int]:
+    """Ids of processings of a task that ended in these spans, at most so many of each: the last ones."""
+    rows = tx.tuples(_SAMPLED, spans=json.dumps([list(span) for span in spans]), task=task, n=each)
+    return [int(pid) for (told,) in rows for pid in (told or "").split()]
+
+
+def points(tx: Tx, ids: Iterable[int]) -> list[Point]:
+    """The last attempts of the steps of these processings that have ended, by their ends."""
+    return [Point._make(row) for row in tx.tuples(_POINTS, ids=json.dumps(list(ids)))]
+
+
+def arrivals(tx: Tx, above: int, most: int, width: int) -> list[tuple[int, int]]:
+    """Beginning of a span of so many microseconds → how many events came in it, of the newest from an id on, so many
+    at most."""
+    return [(int(at), int(n)) for at, n in tx.tuples(_ARRIVALS, id=above, n=most, width=width)]
+
+
+def sources(tx: Tx, most: int) -> list[tuple[str, int, int]]:
+    """Source, number of events and when the last one came, of so many of the newest events."""
+    return [(source, int(n), int(at)) for source, n, at in tx.tuples(_SOURCES, n=most)]
+
+
+def hosts(tx: Tx) -> dict[int, str]:
+    """Launcher → host."""
+    return dict(tx.tuples(_HOSTS))
+
+
+# ── statements ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _recent(dialect: str) -> Executable:
+    join = "group_concat(r.told, ' ')" if dialect == "sqlite" else "string_agg(r.told, ' ')"
+    return text(
+        f"SELECT t.name, (SELECT {join} FROM (SELECT p.id || '\\:' || p.state || '\\:' || p.errors || '\\:' ||"
+        " CASE WHEN p.held_at IS NULL THEN '0' ELSE '1' END || '\\:' || CASE WHEN EXISTS (SELECT 1 FROM step s"
+        " WHERE s.processing_id = p.id AND s.attempt > 1) THEN '1' ELSE '0' END AS told FROM processing p"
+        " WHERE p.task = t.name ORDER BY p.id DESC LIMIT :n) AS r) FROM task t WHERE t.removed_at IS NULL"
+    )
+
+
+_WAITS = "state = 'waiting' AND due_at IS NULL AND held_at IS NULL"
+
+
+def _oldest(_: str) -> Executable:
+    first = f"SELECT priority FROM processing WHERE task = {{}} AND {_WAITS}"
+    order = "ORDER BY priority DESC LIMIT 1"
+    return text(
+        "WITH RECURSIVE heads(task, priority) AS (SELECT t.name, ("
+        f"{first.format('t.name')} {order}) FROM task t UNION ALL SELECT h.task, ({first.format('h.task')}"
+        f" AND priority < h.priority {order}) FROM heads h WHERE h.priority IS NOT NULL),"
+        f" firsts(task, id) AS (SELECT h.task, (SELECT id FROM processing WHERE task = h.task AND {_WAITS}"
+        " AND priority = h.priority ORDER BY priority DESC, id LIMIT 1) FROM heads h WHERE h.priority IS NOT NULL)"
+        " SELECT f.task, p.id, p.created_at FROM firsts f JOIN processing p ON p.id = f.id"
+    )
+
+
+def _steps(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(step, step.c.processing_id == given.c.id)
+    return select(step).select_from(joined).order_by(step.c.processing_id, step.c.ordinal)
+
+
+def _attempts(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(attempt, attempt.c.processing_id == given.c.id)
+    return (
+        select(attempt, launcher.c.host)
+        .select_from(joined.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
+        .order_by(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
+    )
+
+
+def _heads(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(schema.processing, p.id == given.c.id).join(event, event.c.id == p.event_id)
+    return (
+        select(
+            p.id, event.c.title, p.state, p.errors, p.held_at, p.created_at, p.started_at, p.finished_at, event.c.params
+        )
+        .select_from(joined)
+        .order_by(p.id.desc())
+    )
+
+
+def _same_attempt() -> Any:
+    return (
+        (attempt.c.processing_id == step.c.processing_id)
+        & (attempt.c.ordinal == step.c.ordinal)
+        & (attempt.c.number == step.c.attempt)
+    )
+
+
+def _cells(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    last = select(attempt.c.outcome).where(_same_attempt()).correlate(step).scalar_subquery()
+    outcome = case((literal_column("step.state = 'failed'"), last))
+    return select(
+        step.c.processing_id, step.c.ordinal, step.c.name, step.c.state, step.c.attempt, step.c.due_at, step.c.held_at,
+        outcome, step.c.started_at, step.c.finished_at,
+    ).select_from(given.join(step, step.c.processing_id == given.c.id))  # fmt: skip
+
+
+def _points(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(step, step.c.processing_id == given.c.id).join(attempt, _same_attempt())
+    return (
+        select(
+            step.c.processing_id, step.c.ordinal, step.c.name, attempt.c.outcome, attempt.c.started_at,
+            attempt.c.finished_at, attempt.c.launcher_id,
+        )
+        .select_from(joined)
+        .where(
+            attempt.c.outcome.is_not(None), attempt.c.started_at.is_not(None), attempt.c.finished_at.is_not(None)
+        )
+        .order_by(attempt.c.finished_at)
+    )  # fmt: skip
+
+
+def _sampled(dialect: str) -> Executable:
+    sqlite = dialect == "sqlite"
+    low, high = (
+        ("json_extract(g.value, '$[0]')", "json_extract(g.value, '$[1]')")
+        if sqlite
+        else ("(g.value->>0)\\:\\:bigint", "(g.value->>1)\\:\\:bigint")
+    )
+    source = "json_each(:spans) g" if sqlite else "jsonb_array_elements(CAST(:spans AS jsonb)) AS g(value)"
+    join = "group_concat(r.id, ' ')" if sqlite else "string_agg(r.id\\:\\:text, ' ')"
+    return text(
+        f"SELECT (SELECT {join} FROM (SELECT p.id FROM processing p WHERE p.task = :task AND p.finished_at IS NOT NULL"
+        f" AND p.finished_at >= {low} AND p.finished_at < {high} ORDER BY p.finished_at DESC LIMIT :n) AS r)"
+        f" FROM {source}"
+    )
+
+
+_RECENT, _OLDEST, _SAMPLED = Statement(_recent), Statement(_oldest), Statement(_sampled)
+_STEPS, _ATTEMPTS, _HEADS = Statement(_steps), Statement(_attempts), Statement(_heads)
+_CELLS, _POINTS = Statement(_cells), Statement(_points)
+_HOSTS = Statement(lambda _: select(launcher.c.id, launcher.c.host))
+_n: Any = bindparam("n", type_=BigInteger())
+
+
+def _arrivals(_: str) -> Executable:
+    newest = event.select().where(event.c.id >= bindparam("id", type_=BigInteger())).order_by(event.c.id.desc())
+    some = newest.limit(_n).subquery("some")
+    width: Any = bindparam("width", type_=BigInteger())
+    span = (some.c.created_at - some.c.created_at % width).label("span")
+    return select(span, func.count()).group_by(span).order_by(span)
+
+
+def _sources(_: str) -> Executable:
+    some = select(event.c.source, event.c.created_at).order_by(event.c.id.desc()).limit(_n).subquery("some")
+    return select(some.c.source, func.count(), func.max(some.c.created_at)).group_by(some.c.source)
+
+
+_ARRIVALS, _SOURCES = Statement(_arrivals), Statement(_sources)
