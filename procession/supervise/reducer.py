@@ -189,11 +189,16 @@ def copy_logs(options: argparse.Namespace, mine: Attempt, told: Told) -> None:
     if not options.logs:
         return
     for name, to in (("log", ".log"), ("framework.log", ".framework.log")):
+        source = os.path.join(mine.directory, name)
         target = os.path.join(options.logs, mine.label + to)
+        part = f"{target}.part"
         try:
-            if os.path.exists(os.path.join(mine.directory, name)):
-                shutil.copyfile(os.path.join(mine.directory, name), target)
+            if os.path.isfile(source) and not os.path.islink(source):
+                shutil.copyfile(source, part)
+                os.replace(part, target)  # whoever reads there sees a whole log, or the one before
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
             reduced.record(f"the log was not copied to {target}: {error.strerror}", told)
 
 

@@ -10,9 +10,9 @@ from procession.project import Project
 from procession.verbs.verb import Caller, verb
 
 
-@verb("missed", "read", "GET /tasks/{task}/missed")
+@verb("missed", "trigger", "GET /tasks/{task}/missed")
 def missed_(project: Project, caller: Caller, task: str, range: str | None = None) -> Any:
-    """What a watch, a counter or a list has and the books have not."""
+    """What a watch, a counter or a list has and the books have not; a command of the project may be run for it."""
     return present.missed(missed.missed(project, task, range))
 
 

@@ -245,6 +245,18 @@ def test_what_the_script_says_and_what_was_done_are_two_logs(reduction: Reductio
     assert logs["12-reduce-1.log"] == reduction.log
 
 
+def test_a_log_takes_the_place_of_a_link_and_what_it_led_to_stays(reduction: Reduction) -> None:
+    reduction.step = reduction.step.replace(" }", ', logs = "logs/{run}" }')
+    mine = reduction.root / "mine.txt"
+    mine.write_text("precious")
+    (reduction.root / "logs/7").mkdir(parents=True)
+    copied = reduction.root / "logs/7/12-reduce-1.log"
+    copied.symlink_to(mine)
+    assert reduction.run() == 0
+    assert mine.read_text() == "precious"
+    assert (copied.is_symlink(), copied.read_text()) == (False, reduction.log)
+
+
 @pytest.mark.feature("M81")
 def test_plots_are_shown_as_artifacts(reduction: Reduction) -> None:
     reduction.write(
