@@ -243,6 +243,14 @@ def _scope(client: Client, values: Values, verb: str) -> None:
     _say(values, found, lambda _: click.echo(f"{scope.text} {said}"))
 
 
+def _banner(client: Client, values: Values) -> None:
+    from procession.cli.settings import banner_sentence, check_banner  # noqa: PLC0415
+
+    check_banner(values["text"], clear=values["clear"])
+    found = client.banner(values["text"], values["reason"])
+    _say(values, found, lambda it: click.echo(banner_sentence(it["value"])))
+
+
 def _set(client: Client, values: Values, *, valued: bool) -> None:
     from procession.cli.settings import named  # noqa: PLC0415
 
@@ -321,6 +329,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
                     kind="kind", limit="limit"),
     "pause": lambda client, values: _scope(client, values, "pause"),
     "resume": lambda client, values: _scope(client, values, "resume"),
+    "banner": _banner,
     "set": lambda client, values: _set(client, values, valued=True),
     "reset": lambda client, values: _set(client, values, valued=False),
     "settings": _ask("settings", facts.rows("name", "file", "value", "by", "at", "reason")),

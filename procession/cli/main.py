@@ -58,6 +58,7 @@ COMMANDS = {
         "unmute": ("causes", "Tell people of a cause again."),
         "pause": ("settings", "Let a task, a group or everything start nothing."),
         "resume": ("settings", "Let it start again."),
+        "banner": ("settings", "Say something on every page, above everything else."),
         "set": ("settings", "Change a limit while it runs; it holds over the file until it is reset."),
         "reset": ("settings", "Let what the file says hold again."),
         "settings": ("settings", "What holds now, and what the file says."),

@@ -108,6 +108,30 @@ def _setting(of: str, name: str) -> str:
     return f"limit:{name}" if of == "limit" else f"{name}:{of}"
 
 
+@click.command("banner")
+@click.argument("text", required=False)
+@click.option("--clear", is_flag=True, help="Say nothing any more.")
+@reason_option
+@json_option
+def banner_command(text: str | None, clear: bool, reason: str | None, as_json: bool) -> None:
+    """Say something on every page, above everything else, until it is cleared."""
+    check_banner(text, clear=clear)
+    with opened() as project:
+        held = settings.announce(project, text, asked(reason))
+    answer(as_json, lambda: present.setting(held), lambda: click.echo(banner_sentence(held.value)))
+
+
+def check_banner(text: str | None, *, clear: bool) -> None:
+    """A text or --clear, and not both."""
+    if bool(text) == clear:
+        raise click.UsageError("write what is to be said, or --clear to say nothing any more")
+
+
+def banner_sentence(said: str | None) -> str:
+    """For people."""
+    return f"every page says: {clean(said)}" if said else "the pages say nothing any more"
+
+
 @click.command("set")
 @click.argument("words", nargs=-1, metavar="[TASK | queue:NAME | limit] [NAME=VALUE]...")
 @reason_option

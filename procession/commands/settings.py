@@ -16,6 +16,7 @@ from procession.commands.asked import Asked
 from procession.commands.events import unknown_task
 from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
+from procession.model.event import check_text
 from procession.model.limits import limit_of
 from procession.model.setting import HOLD, MODES, Setting, read_value, split_launcher_row
 from procession.project import Project
@@ -23,6 +24,9 @@ from procession.store import launchers, moves, settings, sources, tasks
 from procession.store.database import Tx
 from procession.units import size
 
+BANNER = "banner"
+"""The setting that is shown on every page."""
+LONGEST_BANNER = 300
 WHOLE = ("cpus", "memory", "gpus", "keep_free", "max_total")
 """What can be set for the whole project."""
 
@@ -97,6 +101,22 @@ def reset(project: Project, name: str, who: Asked) -> None:
             _check_name(project, tx, name)
             raise Refused(f"{name} is not set; what the file says holds")
         _tell(project, tx, "reset", name, who)
+
+
+def announce(project: Project, text: str | None, who: Asked) -> Held:
+    """Say this on every page, above everything, until it is said otherwise; None: say nothing any more."""
+    said = (text or "").strip()
+    check_text("the banner", said)
+    if len(said) > LONGEST_BANNER:
+        raise Invalid(f"a banner has at most {LONGEST_BANNER} characters, and this one has {len(said)}; say it shorter")
+    with project.store.begin() as tx:
+        if said:
+            settings.put(tx, BANNER, said, who.by, project.now(), who.reason)
+        elif not settings.remove(tx, BANNER):
+            raise Refused("there is no banner; set one: procession banner 'maintenance at 14:00'")
+        _tell(project, tx, "set" if said else "reset", f"{BANNER}: {said}" if said else BANNER, who)
+        row = settings.all_of(tx).rows.get(BANNER)
+    return Held(BANNER, None, said or None, row)
 
 
 @dataclass(frozen=True, slots=True)

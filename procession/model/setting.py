@@ -1,10 +1,10 @@
 """Settings: what a person changes while it runs. They hold over the file until they are reset.
 
 A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
-``pause:source:LRMECS``,
-``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``, ``gpus``, ``keep_free``,
-``max_total``, and of one launcher ``launcher:NAME:cpus``, ``:workers``, ``:queues``, ``:mode`` and ``:stop``. A
-suspension after too many failures is a pause that Procession itself has set.
+``pause:source:LRMECS``, ``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``,
+``gpus``, ``keep_free``, ``max_total``, ``banner`` (what every page says), and of one launcher ``launcher:NAME:cpus``,
+``:workers``, ``:queues``, ``:mode`` and ``:stop``. A suspension after too many failures is a pause that Procession
+itself has set.
 """
 
 from __future__ import annotations

@@ -95,6 +95,10 @@ class Acting(Asking):
         """Tell people of a cause again, from its next occurrence on."""
         return self._ask("unmute", signature=signature, reason=reason)
 
+    def banner(self, text: str | None = None, reason: str | None = None) -> Json:
+        """Say this on every page of the server, above everything else; without a text say nothing any more."""
+        return self._ask("banner", text=text, reason=reason)
+
     def pause(
         self, task: str | None = None, group: str | None = None, everything: bool = False,
         mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None, source: str | None = None,

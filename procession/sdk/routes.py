@@ -42,6 +42,7 @@ ROUTES = {
     "resume": "POST /resume",
     "settings": "GET /settings",
     "set": "POST /settings",
+    "banner": "POST /banner",
     "reset": "POST /settings/reset",
     "status": "GET /status",
     "stats": "GET /stats",

@@ -12,7 +12,8 @@ from typing import Any
 
 from procession import disk
 from procession.clock import iso, moment
-from procession.model.setting import Pause
+from procession.commands.settings import BANNER
+from procession.model.setting import Pause, Setting
 from procession.project import Project
 from procession.store import causes, launchers, locks, messages, settings, tasks
 from procession.store.database import Tx
@@ -94,7 +95,9 @@ def look(project: Project, groups: Groups) -> Standing:
         held = settings.all_of(tx)
         counters: dict[str, int | str] = {"tasks": len(theirs), "failures": len(new) if len(known) < MOST else "99+"}
         counters["locks"] = 0 if groups else len({hold.name for hold in locks.all_of(tx, project.now())[0]})
-        banners = [*_pauses(held.pauses), *_launcher(project, tx), *_told(project, tx, groups)]
+        banners = [
+            *_pauses(held.pauses), *_launcher(project, tx), *_told(project, tx, groups), *_staff(held.rows.get(BANNER)),
+        ]  # fmt: skip
     space = disk.space(project.var.root)
     counters["disk"] = f"{round(100 * (1 - space.free / space.total)) if space.total else 0} %"
     whole = next((pause.mode for pause in held.pauses if pause.scope == "the project"), "running")
@@ -113,6 +116,12 @@ def _pauses(found: tuple[Pause, ...]) -> list[Banner]:
 def _paused(pause: Pause) -> str:
     how = "Draining, as asked" if pause.mode == "drain" else "Paused"
     return f"{how} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
+
+
+def _staff(row: Setting | None) -> list[Banner]:
+    if row is None:
+        return []
+    return [Banner("staff", f"{row.value} – {row.by}", iso(moment(row.at)), "banner", {"text": ""}, "Clear")]
 
 
 def _launcher(project: Project, tx: Tx) -> list[Banner]:
