@@ -41,8 +41,8 @@ export function show(inside, { title = "", kind = "" } = {}) {
   return dialog;
 }
 
-/** @param {HTMLElement} from */
-async function open(from) {
+/** Ask, where somebody has pressed. @param {HTMLElement} from */
+export async function open(from) {
   const url = address(from);
   from.setAttribute("aria-busy", "true");
   try {
@@ -64,7 +64,7 @@ async function open(from) {
 }
 
 /** Send a form from where it is. @param {HTMLFormElement} form @param {HTMLButtonElement | null} button */
-async function send(form, button) {
+export async function send(form, button) {
   const buttons = /** @type {HTMLButtonElement[]} */ ([...form.elements].filter((each) => each instanceof HTMLButtonElement && !each.disabled));
   const body = new URLSearchParams(/** @type {any} */ (new FormData(form, button)));
   for (const each of buttons) each.disabled = true;
@@ -89,6 +89,8 @@ async function done(form, answer) {
   const to = answer.headers.get("hx-redirect") ?? (answer.redirected ? answer.url : "");
   if (to) return location.assign(new URL(to, answer.url).href);
   if (answer.ok) {
+    const once = /** @type {HTMLInputElement | null} */ (form.querySelector('input[name="Idempotency-Key"]'));
+    if (once) once.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     const text = answer.status === 204 ? "" : (await answer.clone().text()).trim();
     if (said) toast(said, undo ? { undo: () => void take(form, undo) } : {});
     if (text) await place(holder(form), await read(answer));
@@ -116,18 +118,3 @@ async function take(form, url) {
 
 /** What an answer takes the place of. @param {HTMLFormElement} form @returns {HTMLElement} */
 const holder = (form) => form.closest("dialog .body") ?? form;
-
-export function startDialogs() {
-  document.addEventListener("click", (event) => {
-    const from = /** @type {Element} */ (event.target).closest?.("[data-ask]");
-    if (!(from instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey || from.getAttribute("aria-disabled") === "true") return;
-    event.preventDefault();
-    void open(from);
-  });
-  document.addEventListener("submit", (event) => {
-    const form = /** @type {HTMLFormElement} */ (event.target);
-    if (event.defaultPrevented || form.method !== "post" || !(form.closest("dialog") || form.hasAttribute("data-quiet"))) return;
-    event.preventDefault();
-    void send(form, /** @type {HTMLButtonElement | null} */ (event.submitter));
-  });
-}

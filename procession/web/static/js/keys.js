@@ -1,7 +1,6 @@
 // The keyboard: single keys by their place on it (event.code), so that they work with any layout. Off inside inputs, and where
 // somebody has switched them off. A button takes a key by `data-key="P"`, a link `data-key="g o"`; more in the list of ?.
 import { copyAndSay } from "./copy.js";
-import { show } from "./dialog.js";
 import { toggleLive } from "./live.js";
 import { _ } from "./words.js";
 
@@ -33,7 +32,8 @@ function nameOf(event) {
   return mark === "/" && event.shiftKey ? "?" : mark;
 }
 
-const away = () => {
+/** Has somebody switched the keys off, in this browser? */
+export const away = () => {
   try {
     return localStorage.getItem("keys") === "off";
   } catch {
@@ -106,7 +106,7 @@ const OWN = {
     const field = [...document.querySelectorAll('main input[type="search"], main input[name="q"]')].find(seen);
     /** @type {HTMLElement | undefined} */ (field)?.focus();
   },
-  "?": () => help(),
+  "?": help,
 };
 
 /** @param {KeyboardEvent} event */
@@ -130,42 +130,8 @@ function hear(event) {
   }
 }
 
-/** All keys of this page, and the switch. */
 function help() {
-  const list = document.createElement("div");
-  list.className = "keys";
-  const own = /** @type {[string, string][]} */ ([
-    ["j k", _("next, previous row")], ["J K", _("next, previous failed")], ["x", _("select")], ["Enter", _("open")], [".", _("actions")],
-    ["/", _("search")], ["y", _("copy link")], ["r", _("live on or off")], ["[", _("fold the navigation")], ["?", _("this list")],
-  ]);
-  const here = [...document.querySelectorAll("[data-key]")].map((element) => {
-    const word = element.querySelector(".word")?.textContent || element.getAttribute("aria-label") || element.textContent || "";
-    return /** @type {[string, string]} */ ([element.getAttribute("data-key") ?? "", word.trim()]);
-  });
-  for (const [keys, word] of [...own, ...words, ...here]) {
-    const line = list.appendChild(document.createElement("div"));
-    const held = document.createElement("span");
-    for (const key of keys.split(" ")) held.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
-    line.append(word, held);
-  }
-  const head = document.createElement("header");
-  head.append(Object.assign(document.createElement("h2"), { textContent: _("Keyboard") }));
-  const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-quiet", textContent: _("Close") }));
-  close.setAttribute("data-close", "");
-  const body = document.createElement("div");
-  body.className = "body stack";
-  const label = document.createElement("label");
-  const box = label.appendChild(Object.assign(document.createElement("input"), { type: "checkbox", checked: !away() }));
-  label.append(_("Single keys work on this browser"));
-  box.addEventListener("change", () => {
-    try {
-      localStorage.setItem("keys", box.checked ? "on" : "off");
-    } catch {
-      box.checked = true;
-    }
-  });
-  body.append(list, label);
-  show([head, body], { kind: "wide-dialog" });
+  void import("./help.js").then((page) => page.help(words));
 }
 
 export function startKeys() {

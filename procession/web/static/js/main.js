@@ -1,6 +1,5 @@
 // What every page runs; an island is loaded only where its element is.
 import { startCopy } from "./copy.js";
-import { startDialogs } from "./dialog.js";
 import { measure } from "./geometry.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -39,6 +38,23 @@ function follow(event) {
   else location.assign(url);
 }
 
+/** Questions and answers are loaded when the first is asked. @param {MouseEvent} event */
+function asks(event) {
+  const from = /** @type {Element} */ (event.target).closest?.("[data-ask]");
+  if (!(from instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey || from.getAttribute("aria-disabled") === "true") return;
+  event.preventDefault();
+  void import("./dialog.js").then((dialog) => dialog.open(from));
+}
+
+/** @param {SubmitEvent} event */
+function sends(event) {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (event.defaultPrevented || form.method !== "post" || !(form.closest("dialog") || form.hasAttribute("data-quiet"))) return;
+  event.preventDefault();
+  const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+  void import("./dialog.js").then((dialog) => dialog.send(form, button));
+}
+
 /** Menus close as people expect: Esc, a click elsewhere, a choice. @param {Event} event */
 function menus(event) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -61,12 +77,13 @@ startTime();
 measure();
 startCopy();
 startSelect();
-startDialogs();
 startKeys();
 startLive();
 islands();
 document.addEventListener("morphed", islands);
 document.addEventListener("submit", prefer);
+document.addEventListener("submit", sends);
+document.addEventListener("click", asks);
 document.addEventListener("click", follow);
 document.addEventListener("auxclick", follow);
 document.addEventListener("click", menus);

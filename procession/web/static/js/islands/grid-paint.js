@@ -1,0 +1,72 @@
+// How the cells of the grid look. Colour is never alone: what failed has a cross, what waits is hollow.
+
+export const STATES = ["none", "ok", "retried", "will-retry", "failed", "running", "waiting", "blocked", "cancelled", "skipped", "lost", "held"];
+export const HEAD = 42; // px, the durations above the cells
+export const HIGH = 18;
+
+/** @typedef {{ctx: CanvasRenderingContext2D, colours: Record<string, string>}} Brush */
+
+const NAMES = ["bg", "bg2", "ink", "line2", "link", "focus", "ok-cell", "retry-cell", "retry", "fail-cell", "run-cell", "wait-cell", "cancel-cell", "skip-cell"];
+
+/** The colours of the theme as a canvas knows them. @param {Element} within @returns {Record<string, string>} */
+export function colours(within) {
+  const probe = within.appendChild(document.createElement("i"));
+  const found = NAMES.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(found);
+}
+
+const FILLS = ["", "ok-cell", "retry-cell", "retry-cell", "fail-cell", "run-cell", "", "", "cancel-cell", "skip-cell", "fail-cell", ""];
+
+/** One cell. @param {Brush} brush @param {number} code @param {number} x @param {number} y @param {number} wide */
+export function cell({ ctx, colours: of }, code, x, y, wide) {
+  const name = STATES[code] ?? "none";
+  const w = wide - 1;
+  const fill = FILLS[code];
+  if (fill) {
+    ctx.fillStyle = of[fill];
+    ctx.fillRect(x, name === "skipped" ? y + 7 : y + 1, w, name === "skipped" ? 4 : HIGH - 2);
+  }
+  if (name === "waiting" || name === "blocked" || name === "held") {
+    ctx.strokeStyle = of[name === "held" ? "ink" : "wait-cell"];
+    ctx.setLineDash(name === "held" ? [2, 2] : []);
+    ctx.strokeRect(x + 0.5, y + 2.5, Math.max(1, w - 1), HIGH - 5);
+    ctx.setLineDash([]);
+  }
+  ctx.fillStyle = of.bg;
+  ctx.strokeStyle = of.bg;
+  if (name === "blocked") {
+    ctx.fillStyle = of["wait-cell"];
+    ctx.fillRect(x, y + 8, w, 2);
+  } else if (name === "retried") {
+    ctx.fillStyle = of.retry;
+    ctx.fillRect(x, y + HIGH - 4, w, 3);
+  } else if (name === "will-retry") {
+    ctx.beginPath();
+    ctx.moveTo(x + w, y);
+    ctx.lineTo(x + w, y + 7);
+    ctx.lineTo(x, y);
+    ctx.fill();
+  } else if (name === "failed" || name === "cancelled") line(ctx, x, y, w, name === "failed");
+  else if (name === "lost") for (let at = 3; at < HIGH - 2; at += 4) ctx.fillRect(x, y + at, w, 1.5);
+}
+
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} w @param {boolean} cross */
+function line(ctx, x, y, w, cross) {
+  if (w < 3) return;
+  const half = Math.min(4, w / 2 - 0.5);
+  const [mx, my] = [x + w / 2, y + HIGH / 2];
+  ctx.lineWidth = w < 6 ? 1 : 1.5;
+  ctx.beginPath();
+  ctx.moveTo(mx - half, my + half);
+  ctx.lineTo(mx + half, my - half);
+  if (cross) {
+    ctx.moveTo(mx - half, my - half);
+    ctx.lineTo(mx + half, my + half);
+  }
+  ctx.stroke();
+  ctx.lineWidth = 1;
+}

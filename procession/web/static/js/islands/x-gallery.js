@@ -1,0 +1,107 @@
+// Pictures side by side; Enter shows one large. Left and right go to the next processing, up and down through the pictures of one.
+import { show } from "../dialog.js";
+import { ask, read } from "../morph.js";
+import { _ } from "../words.js";
+
+class XGallery extends HTMLElement {
+  connectedCallback() {
+    if (this.away) return;
+    this.away = new AbortController();
+    const { signal } = this.away;
+    this.addEventListener("click", (event) => {
+      const link = /** @type {Element} */ (event.target).closest?.("a.picture");
+      if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.large(link);
+    }, { signal });
+    this.addEventListener("error", (event) => {
+      const image = /** @type {Element} */ (event.target);
+      if (image.tagName !== "IMG") return;
+      const none = Object.assign(document.createElement("span"), { className: "none", textContent: _("no picture") });
+      image.replaceWith(none);
+    }, { capture: true, signal });
+    this.end = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && void this.more(), { rootMargin: "600px" });
+    if (this.lastElementChild && this.dataset.more) this.end.observe(this.lastElementChild);
+  }
+
+  connectedMoveCallback() {}
+
+  disconnectedCallback() {
+    this.away?.abort();
+    this.away = undefined;
+    this.end?.disconnect();
+  }
+
+  /** The next page of pictures, once its place comes near. */
+  async more() {
+    const url = this.dataset.more;
+    if (!url) return;
+    delete this.dataset.more;
+    this.end?.disconnect();
+    const answer = await ask(new URL(url, document.baseURI).href);
+    if (!answer.ok) return;
+    const made = (await read(answer)).querySelector("x-gallery, .gallery") ?? null;
+    if (!made) return;
+    const next = /** @type {HTMLElement} */ (made).dataset.more;
+    this.append(...made.children);
+    if (next && this.lastElementChild) {
+      this.dataset.more = next;
+      this.end?.observe(this.lastElementChild);
+    }
+  }
+
+  /** The pictures, as processings one after the other: [id, [its pictures]]. */
+  order() {
+    /** @type {Map<string, HTMLAnchorElement[]>} */ const by = new Map();
+    for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (this.querySelectorAll("a.picture"))) {
+      const id = link.closest("figure")?.dataset.id ?? link.href;
+      by.set(id, [...(by.get(id) ?? []), link]);
+    }
+    return [...by.values()];
+  }
+
+  /** @param {HTMLAnchorElement} link */
+  large(link) {
+    const head = document.createElement("header");
+    const title = head.appendChild(document.createElement("h2"));
+    const real = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: "1 : 1", type: "button" }));
+    const file = head.appendChild(Object.assign(document.createElement("a"), { className: "btn btn-small", textContent: _("Open the file") }));
+    const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Close"), type: "button" }));
+    close.setAttribute("data-close", "");
+    const stage = document.createElement("div");
+    stage.className = "stage";
+    stage.tabIndex = 0;
+    stage.setAttribute("role", "region");
+    stage.setAttribute("aria-label", _("Picture"));
+    const image = stage.appendChild(document.createElement("img"));
+    const put = (/** @type {HTMLAnchorElement} */ next) => {
+      link = next;
+      image.src = file.href = next.href;
+      image.alt = title.textContent = next.dataset.title ?? next.querySelector("img")?.alt ?? "";
+    };
+    put(link);
+    const dialog = show([head, stage], { kind: "light" });
+    real.addEventListener("click", () => real.setAttribute("aria-pressed", String(dialog.classList.toggle("real"))));
+    dialog.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (!step || dialog.classList.contains("real")) return;
+      event.preventDefault();
+      const next = this.beside(link, step[0], step[1]);
+      if (next) put(next);
+    });
+    dialog.addEventListener("close", () => link.focus());
+    stage.focus();
+  }
+
+  /** @param {HTMLAnchorElement} link @param {number} across @param {number} along */
+  beside(link, across, along) {
+    const rows = this.order();
+    const row = rows.findIndex((each) => each.includes(link));
+    const of = rows[row + across];
+    if (!across) return of?.[of.indexOf(link) + along];
+    const name = link.closest("figure")?.dataset.name;
+    return of?.find((each) => each.closest("figure")?.dataset.name === name) ?? of?.[0];
+  }
+}
+
+customElements.define("x-gallery", XGallery);

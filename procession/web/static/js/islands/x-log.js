@@ -1,0 +1,356 @@
+// The log viewer: opens where it matters, follows while it runs, finds, links to lines. What it asks the server is in README.md.
+import { copyAndSay } from "../copy.js";
+import { onKey } from "../keys.js";
+import { moment } from "../time.js";
+import { _, number } from "../words.js";
+import { LogSource, MOST } from "./log-source.js";
+import { WholeLog, WindowedLog } from "./log-views.js";
+
+const WHOLE = 20_000; // lines that a page holds well
+const clock = (/** @type {number} */ ms) => moment(new Date(ms), "clock", true);
+
+class XLog extends HTMLElement {
+  connectedCallback() {
+    if (this.source) return; // moved, not made
+    const bars = [...this.querySelectorAll(":scope > [data-bar]")];
+    this.before = [...this.childNodes];
+    this.source = new LogSource(this.dataset.src ?? "");
+    this.away = new AbortController();
+    this.follow = false;
+    this.unseen = 0;
+    /** @type {number[]} */ this.found = [];
+    this.at = -1;
+    void this.open(bars).catch((error) => {
+      if (error.name !== "AbortError") this.failed();
+    });
+  }
+
+  connectedMoveCallback() {}
+
+  disconnectedCallback() {
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.source?.close();
+      this.away?.abort();
+      this.forget?.();
+      this.view?.close();
+      this.source = undefined;
+      this.replaceChildren(...(this.before ?? []));
+    });
+  }
+
+  failed() {
+    const note = document.createElement("div");
+    note.className = "log-note";
+    note.textContent = _("The log could not be read; reload the page, or open it as it is");
+    this.prepend(note);
+  }
+
+  /** @param {Element[]} bars */
+  async open(bars) {
+    const source = /** @type {LogSource} */ (this.source);
+    this.about = await source.about();
+    this.build(bars);
+    const target = this.target();
+    await this.fill(target);
+    const live = (/** @type {Event} */ event) => /** @type {CustomEvent} */ (event).detail;
+    const { signal } = /** @type {AbortController} */ (this.away);
+    source.onLines = (lines, changed) => this.came(lines, changed);
+    document.addEventListener("live:log", (event) => live(event).topic === this.dataset.topic && source.hear(live(event)), { signal });
+    for (const kind of ["live:open", "live:poll"]) document.addEventListener(kind, () => source.live && void source.catchUp(), { signal });
+    document.addEventListener("live:end", (event) => live(event).topic === this.dataset.topic && void this.ended(), { signal });
+    document.addEventListener("prefer", () => this.times(), { signal });
+    addEventListener("hashchange", () => this.visit(), { signal });
+    this.forget = onKey((key) => this.key(key), [
+      ["f", _("follow the log")], ["e E", _("next, previous error")], ["w", _("wrap lines")], ["t", _("times of lines")], ["g g", _("start of the log")], ["G", _("its end")],
+    ]);
+    if (source.live) void source.catchUp();
+    const find = new URLSearchParams(location.search).get("find");
+    if (find && this.field) {
+      this.field.value = find;
+      void this.search();
+    }
+  }
+
+  /** Where it opens: a line of the address, the error, the end, or the start. */
+  target() {
+    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const named = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
+    if (named) return { line: Number(named[1]), to: Number(named[2] ?? named[1]), page: true };
+    const wish = location.hash === "#error" ? "error" : (this.dataset.at ?? (about.live ? "end" : about.state === "failed" ? "error" : "start"));
+    if (wish === "error") return { line: about.error_line ?? about.errors.at(-1) ?? about.lines, to: 0, page: location.hash === "#error" };
+    return { line: wish === "end" ? about.lines : 1, to: 0, page: false };
+  }
+
+  /** @param {{line: number, to: number, page: boolean}} target */
+  async fill(target) {
+    const source = /** @type {LogSource} */ (this.source);
+    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const scroller = /** @type {HTMLElement} */ (this.scroller);
+    const whole = about.lines <= WHOLE;
+    const view = new (whole ? WholeLog : WindowedLog)(scroller, source, about, clock);
+    this.view = view;
+    view.start(about.lines);
+    if (target.to) view.chosen = [target.line, target.to];
+    this.follow = about.live && target.line >= about.lines && !target.to;
+    const place = () => (this.follow ? view.toEnd() : target.line > 1 && view.show(target.line, target.page));
+    scroller.style.setProperty("--digits", String(Math.max(4, String(about.lines).length)));
+    this.classList.toggle("short", about.lines < 40 && !about.live);
+    if (view instanceof WindowedLog) {
+      if (about.live) await source.piece(Math.max(1, about.lines), 1, true);
+      view.lines = Math.max(about.lines, source.lines);
+      place();
+    } else {
+      const pieces = Array.from({ length: Math.ceil(about.lines / MOST) }, (_each, at) => at);
+      const own = Math.floor((Math.max(1, target.line) - 1) / MOST);
+      for (const at of [own, ...pieces.filter((each) => each !== own)]) {
+        if (about.lines) view.put(await source.piece(at * MOST + 1, Math.min(MOST, about.lines - at * MOST)));
+        if (at === own) place();
+        if (this.view !== view) return;
+      }
+      await source.piece(about.lines + (about.lines ? 0 : 1), 1, true);
+      if (this.follow) view.toEnd();
+    }
+    scroller.addEventListener("scroll", () => this.scrolled(), { signal: this.away?.signal });
+    this.state();
+    this.map();
+  }
+
+  /** @param {import("./log-text.js").Line[]} lines @param {boolean} changed */
+  came(lines, changed) {
+    const follow = this.follow;
+    this.view?.append(lines, changed);
+    const fresh = lines.length - (changed ? 1 : 0);
+    if (follow) this.view?.toEnd();
+    else this.unseen += fresh;
+    this.state();
+    this.map();
+  }
+
+  async ended() {
+    const source = /** @type {LogSource} */ (this.source);
+    await source.catchUp();
+    this.about = await source.about();
+    this.follow = false;
+    this.state();
+    this.map();
+  }
+
+  scrolled() {
+    const end = this.view?.atEnd() ?? false;
+    if (this.source?.live) this.follow = end;
+    if (end) this.unseen = 0;
+    this.state();
+  }
+
+  /** @param {Element[]} bars */
+  build(bars) {
+    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const bar = document.createElement("div");
+    bar.className = "log-bar";
+    this.field = bar.appendChild(document.createElement("input"));
+    Object.assign(this.field, { type: "search", placeholder: _("Search this log ( / )") });
+    this.field.setAttribute("aria-label", _("Search this log"));
+    this.field.setAttribute("data-key", "/");
+    let wait = 0;
+    this.field.addEventListener("input", () => {
+      clearTimeout(wait);
+      wait = setTimeout(() => void this.search(), 250);
+    });
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
+      if (event.key === "Escape") this.scroller?.focus();
+    });
+    this.regex = this.button(bar, ".*", _("Regular expression"), () => this.switch(this.regex, () => void this.search()));
+    this.exact = this.button(bar, "Aa", _("Upper and lower case as typed"), () => this.switch(this.exact, () => void this.search()));
+    this.count = bar.appendChild(document.createElement("span"));
+    this.count.setAttribute("role", "status");
+    this.prev = this.button(bar, "↑", _("Previous hit"), () => this.step(-1));
+    this.next = this.button(bar, "↓", _("Next hit"), () => this.step(1));
+    if (about.warnings.length) this.button(bar, _("Warnings {count}", { count: number(about.warnings.length) }), _("Go through the warnings"), () => this.through(about.warnings));
+    if (about.errors.length) this.button(bar, _("Errors {count}", { count: number(about.errors.length) }), _("Go through the errors (e, E)"), () => this.through(about.errors));
+    bar.appendChild(document.createElement("span")).className = "grow";
+    bar.append(...bars);
+    this.linked = this.button(bar, _("Copy link"), _("Copy a link to these lines (y)"), () => void copyAndSay(location.href, _("Link copied")));
+    this.texted = this.button(bar, _("Copy lines"), _("Copy these lines with a link to them"), () => void this.copyLines());
+    this.followed = this.button(bar, _("Follow"), _("Stay at the end (f)"), () => this.key("f"));
+    this.wrapped = this.button(bar, _("Wrap"), _("Wrap long lines (w)"), () => this.key("w"));
+    this.timed = this.button(bar, _("Time"), _("When each line came (t)"), () => this.key("t"));
+    if (this.dataset.raw) bar.appendChild(Object.assign(document.createElement("a"), { className: "btn", href: this.dataset.raw, textContent: _("Raw") }));
+    const note = document.createElement("div");
+    note.className = "log-note";
+    note.textContent = about.note ?? "";
+    note.hidden = !about.note;
+    const wrap = document.createElement("div");
+    wrap.className = "log-wrap";
+    this.scroller = wrap.appendChild(document.createElement("div"));
+    this.scroller.className = innerWidth < 760 ? "log-view wrap" : "log-view times";
+    this.scroller.tabIndex = 0;
+    this.scroller.setAttribute("role", "region");
+    this.scroller.setAttribute("aria-label", _("Log"));
+    this.scroller.addEventListener("click", (event) => this.clicked(event));
+    this.ticks = wrap.appendChild(document.createElement("div"));
+    this.ticks.className = "log-map";
+    this.fresh = this.button(wrap, "", _("To the end"), () => this.view?.toEnd());
+    this.fresh.classList.add("log-new");
+    document.addEventListener("keydown", (event) => {
+      // a long log is not all in the page: the first Ctrl F is ours, the second the browser's
+      if (!(event.ctrlKey || event.metaKey) || event.code !== "KeyF" || !(this.view instanceof WindowedLog) || document.activeElement === this.field) return;
+      event.preventDefault();
+      this.field?.focus();
+    }, { signal: this.away?.signal });
+    this.replaceChildren(bar, note, wrap);
+    this.state();
+  }
+
+  /** @param {Element} into @param {string} text @param {string} title @param {() => void} act */
+  button(into, text, title, act) {
+    const button = into.appendChild(document.createElement("button"));
+    Object.assign(button, { type: "button", className: "btn", textContent: text, title });
+    if (text.length < 3) button.setAttribute("aria-label", title);
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  /** @param {HTMLButtonElement | undefined} button @param {() => void} then */
+  switch(button, then) {
+    button?.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+    then();
+  }
+
+  state() {
+    const set = (/** @type {HTMLElement | undefined} */ button, /** @type {boolean} */ on) => button?.setAttribute("aria-pressed", String(on));
+    const windowed = this.view instanceof WindowedLog;
+    set(this.followed, this.follow ?? false);
+    set(this.wrapped, this.scroller?.classList.contains("wrap") ?? false);
+    set(this.timed, this.scroller?.classList.contains("times") ?? false);
+    if (this.followed) this.followed.hidden = !this.source?.live;
+    if (this.wrapped) this.wrapped.hidden = windowed;
+    const chosen = (this.view?.chosen[1] ?? -1) > 0;
+    for (const button of [this.linked, this.texted]) if (button) button.hidden = !chosen;
+    for (const button of [this.prev, this.next]) if (button) button.hidden = !this.found?.length;
+    if (this.fresh) {
+      this.fresh.hidden = !this.unseen;
+      this.fresh.textContent = _("{count} new lines ↓", { count: number(this.unseen ?? 0) });
+    }
+  }
+
+  /** @param {string} key */
+  key(key) {
+    const errors = this.about?.errors ?? [];
+    const here = this.view?.chosen[0] || (this.view?.top() ?? 1);
+    if (key === "f") {
+      this.follow = !this.follow;
+      if (this.follow) this.view?.toEnd();
+    } else if (key === "w") this.scroller?.classList.toggle("wrap");
+    else if (key === "t") this.scroller?.classList.toggle("times");
+    else if (key === "G") this.view?.toEnd();
+    else if (key === "g g") this.view?.show(1, false);
+    else if (key === "e") this.choose(errors.find((n, at) => n > here && errors[at - 1] !== n - 1) ?? errors[0]);
+    else if (key === "E") this.choose(errors.findLast((n, at) => n < here && errors[at - 1] !== n - 1) ?? errors.at(-1));
+    else return false;
+    this.state();
+    return true;
+  }
+
+  /** Choose lines, show them, and name them in the address. @param {number | undefined} from @param {number} [to] @param {boolean} [show] */
+  choose(from, to = from, show = true) {
+    if (!this.view || from === undefined || to === undefined) return;
+    this.view.chosen = [Math.min(from, to), Math.max(from, to)];
+    const [first, last] = this.view.chosen;
+    history.replaceState(history.state, "", first === last ? `#L${first}` : `#L${first}-L${last}`);
+    this.view.dressAll();
+    if (show) this.view.show(first, false);
+    this.state();
+  }
+
+  visit() {
+    const target = this.target();
+    if (target.to) this.choose(target.line, target.to);
+    else if (location.hash === "#error") this.view?.show(target.line, true);
+  }
+
+  /** A click on the number of a line; with Shift a range. On the name of a group: fold it. @param {MouseEvent} event */
+  clicked(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const line = /** @type {HTMLElement | null} */ (target.closest(".l"));
+    if (!line) return;
+    if (line.classList.contains("group") && target.closest(".x")) {
+      const shut = line.classList.toggle("shut");
+      for (let next = line.nextElementSibling; next && !next.matches(".group") && !(next.hidden && !next.hasAttribute("data-shut")); next = next.nextElementSibling) {
+        /** @type {HTMLElement} */ (next).hidden = shut;
+        next.toggleAttribute("data-shut", shut);
+      }
+    } else if (target === line) {
+      const n = Number(line.dataset.n);
+      this.choose(event.shiftKey && this.view?.chosen[0] ? this.view.chosen[0] : n, n, false);
+    }
+  }
+
+  async copyLines() {
+    const [from, to] = this.view?.chosen ?? [1, 1];
+    const lines = await this.source?.piece(from, to - from + 1);
+    await copyAndSay(`${lines?.map((line) => line.text.split("\r").at(-1)).join("\n")}\n\n${location.href}`);
+  }
+
+  async search() {
+    const text = this.field?.value ?? "";
+    const url = new URL(location.href);
+    if (text) url.searchParams.set("find", text);
+    else url.searchParams.delete("find");
+    history.replaceState(history.state, "", url);
+    if (!text) return this.through([], 0);
+    const pressed = (/** @type {HTMLElement | undefined} */ button) => button?.getAttribute("aria-pressed") === "true";
+    const told = await this.source?.search(text, { regex: pressed(this.regex), exact: pressed(this.exact) });
+    if (!told || text !== this.field?.value) return;
+    this.through(told.lines, told.count);
+    if (told.error && this.count) this.count.textContent = told.error;
+  }
+
+  /** Go through these lines. @param {number[]} lines @param {number} [count] how many there are in all */
+  through(lines, count = lines.length) {
+    this.found = lines;
+    this.total = count;
+    const here = this.view?.top() ?? 1;
+    this.at = Math.max(0, lines.findIndex((n) => n >= here)) - 1;
+    if (this.view) {
+      this.view.hits = new Set(lines);
+      this.view.dressAll();
+    }
+    this.map();
+    if (lines.length) this.step(1);
+    else if (this.count) this.count.textContent = this.field?.value ? _("nothing found") : "";
+    this.state();
+  }
+
+  /** @param {number} by */
+  step(by) {
+    if (!this.found?.length) return;
+    this.at = ((this.at ?? -1) + by + this.found.length) % this.found.length;
+    if (this.count) this.count.textContent = _("{at} of {count}", { at: number(this.at + 1), count: number(this.total ?? 0) });
+    this.follow = false;
+    this.choose(this.found[this.at]);
+  }
+
+  /** Where errors, warnings and hits are, beside the bar. */
+  map() {
+    const lines = Math.max(1, this.source?.lines ?? 1);
+    const about = this.about;
+    const each = (/** @type {Iterable<number>} */ list, /** @type {string} */ kind) => {
+      const places = new Set([...list].map((n) => Math.round((n / lines) * 300) / 3));
+      return [...places].slice(0, 300).map((place) => {
+        const tick = document.createElement("i");
+        tick.className = kind;
+        tick.style.top = `${Math.min(99.5, place)}%`;
+        return tick;
+      });
+    };
+    this.ticks?.replaceChildren(...each(about?.warnings ?? [], ""), ...each(about?.errors ?? [], "error"), ...each(this.found ?? [], "hit"));
+  }
+
+  times() {
+    for (const time of this.querySelectorAll(".t")) time.textContent = clock(Number(/** @type {HTMLElement} */ (time).dataset.ms));
+  }
+}
+
+customElements.define("x-log", XLog);
