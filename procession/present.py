@@ -566,7 +566,13 @@ def cause(found: Known, now: int) -> dict[str, Any]:
         "muted_at": _at(found.muted_at),
         "muted_until": _at(found.muted_until),
         "muted_by": found.muted_by,
+        "muted_up_to": found.muted_up_to,
         "note": found.note,
+        "standing": found.standing(now),
+        "owner": found.owner,
+        "known_at": _at(found.known_at),
+        "resolved_at": _at(found.resolved_at),
+        "resolved_by": found.resolved_by,
     }
 
 

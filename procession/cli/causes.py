@@ -7,12 +7,13 @@ from datetime import datetime
 
 import click
 
-from procession import present
+from procession import present, present_pages
+from procession.cli import door, facts
 from procession.cli.acting import reason_option
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, table
 from procession.clock import micros, moment
-from procession.commands import causes
+from procession.commands import causes, inbox
 from procession.commands.asked import asked
 from procession.store.causes import Known
 from procession.units import to_seconds
@@ -30,10 +31,14 @@ def causes_command(task: str | None, since: str | None, everything: bool, limit:
     All of one are meant by a query: procession retry cause:SIGNATURE
     """
     with opened() as project:
-        found = causes.listed(project, task=task, since=since, everything=everything, limit=limit)
+        found = inbox.inbox(project, task, since, everything, limit)
         now = project.clock.now()
     at = micros(now)
-    answer(as_json, lambda: present.page([present.cause(each, at) for each in found], None), lambda: _tell(found, now))
+    answer(
+        as_json,
+        lambda: present.page([present_pages.standing(each, at) for each in found], None),
+        lambda: _tell([each.cause for each in found], now),
+    )
 
 
 def _tell(found: Sequence[Known], now: datetime) -> None:
@@ -43,7 +48,7 @@ def _tell(found: Sequence[Known], now: datetime) -> None:
     rows = [
         (
             each.signature, each.failed, each.n, f"{each.task} {each.step}", age(moment(each.first_at), now),
-            age(moment(each.last_at), now), "muted" if each.mutes(micros(now)) else "", clean(each.text),
+            age(moment(each.last_at), now), each.standing(micros(now)), clean(each.text),
         )
         for each in found
     ]  # fmt: skip
@@ -56,13 +61,14 @@ signature_argument = click.argument("signature", metavar="SIGNATURE")
 @click.command("mute")
 @signature_argument
 @click.option("--for", "span", metavar="SPAN", help="So long, as 2d; else until it is unmuted.")
+@click.option("--more", type=click.IntRange(1, 1_000_000), help="Until so many more attempts have ended so.")
 @reason_option
 @json_option
-def mute_command(signature: str, span: str | None, reason: str | None, as_json: bool) -> None:
+def mute_command(signature: str, span: str | None, more: int | None, reason: str | None, as_json: bool) -> None:
     """Tell nobody of a cause; it is counted all the same."""
     seconds = None if span is None else to_seconds(span)
     with opened() as project:
-        found = causes.mute(project, signature, asked(reason), seconds)
+        found = causes.mute(project, signature, asked(reason), seconds, more)
         now = project.now()
     until = "it is unmuted" if found.muted_until is None else f"{moment(found.muted_until):%Y-%m-%d %H:%M}Z"
     answer(
@@ -84,3 +90,37 @@ def unmute_command(signature: str, reason: str | None, as_json: bool) -> None:
     answer(
         as_json, lambda: present.cause(found, now), lambda: click.echo(f"people are told of {found.signature} again")
     )
+
+
+@click.command("cause")
+@signature_argument
+@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of so many days.")
+@json_option
+def cause_command(signature: str, days: int, as_json: bool) -> None:
+    """One cause: its newest processings, and what they have in common that good ones have not."""
+    found = door.asked("cause", signature=signature, days=days)
+    answer(as_json, lambda: found, lambda: facts.fields(found))
+
+
+@click.command("assign")
+@signature_argument
+@click.option("--owner", metavar="NAME", help="Who looks after it.")
+@click.option("--note", metavar="TEXT", help="What is known of it.")
+@reason_option
+@json_option
+def assign_command(signature: str, owner: str | None, note: str | None, reason: str | None, as_json: bool) -> None:
+    """Say that somebody has looked at a cause, who looks after it, and what is known of it."""
+    found = door.asked("assign", signature=signature, owner=owner, note=note, reason=reason)
+    said = f"{found['owner'] or 'somebody'} looks after {found['signature']} ({found['task']} {found['step']})"
+    answer(as_json, lambda: found, lambda: click.echo(clean(said)))
+
+
+@click.command("resolve")
+@signature_argument
+@reason_option
+@json_option
+def resolve_command(signature: str, reason: str | None, as_json: bool) -> None:
+    """Say that a cause is mended; what fails for it later is a regression."""
+    found = door.asked("resolve", signature=signature, reason=reason)
+    said = f"{found['signature']} ({found['task']} {found['step']}) is mended; what fails for it from now on is news"
+    answer(as_json, lambda: found, lambda: click.echo(clean(said)))

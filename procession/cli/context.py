@@ -44,7 +44,7 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
 LOOKING = frozenset(
     {"status", "tasks", "doctor", "messages", "causes", "sources", "settings", "locks", "launchers", "stats", "books",
      "events", "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries",
-     "bridges"}
+     "bridges", "overview", "grid", "durations", "gallery", "arrivals", "count", "cause"}
 )  # fmt: skip
 """Commands that only look."""
 APART = frozenset(
@@ -52,7 +52,7 @@ APART = frozenset(
      "audit", "batches", "variables", "versions", "diff"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
-THROUGH = frozenset({"drain", "maintenance", "undrain", "rerun", "trial"})
+THROUGH = frozenset({"drain", "maintenance", "undrain", "rerun", "trial", "assign", "resolve"})
 """Commands that change something and ask for it through the door of the verbs, which notes it."""
 BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
              "set": ("words", "set"), "reset": ("words", "reset"),

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from procession import present
+from procession import present, present_pages
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, plain, state, table
-from procession.commands import events
+from procession.commands import arrivals, events
 from procession.contract import strict_json
 from procession.errors import Invalid, NotFound
 from procession.model.event import Event, NewEvent, read_moment
@@ -95,6 +95,7 @@ def events_command(name: str | None, unmatched: bool, limit: int, before: int | 
         found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
         found, rest = found[:limit], found[limit:]
         born = processings.of_events(tx, [each.id for each in found])
+        decided = arrivals.decisions(tx, found, born)
         now = project.clock.now()
     following = found[-1].id if rest else None
 
@@ -108,7 +109,10 @@ def events_command(name: str | None, unmatched: bool, limit: int, before: int | 
         if following:
             click.echo(f"more: procession events --before {following}")
 
-    answer(as_json, lambda: present.page([present.event(e, born.get(e.id, [])) for e in found], following), text)
+    def as_page() -> Any:
+        return present.page([present_pages.event(e, born.get(e.id, []), decided[e.id]) for e in found], following)
+
+    answer(as_json, as_page, text)
 
 
 @click.command("event")
@@ -122,8 +126,16 @@ def event_command(event_id: int, as_json: bool) -> None:
             raise NotFound(f"there is no event {event_id}; see: procession events")
         ids = processings.of_events(tx, [event_id]).get(event_id, [])
         born = [each for each in (processings.find(tx, pid) for pid in ids) if each is not None]
+        decided = arrivals.decisions(tx, [found], {event_id: ids})[event_id]
         now = project.clock.now()
-    answer(as_json, lambda: present.event(found, ids), lambda: _show(found, born, now))
+
+    def text() -> None:
+        _show(found, born, now)
+        for each in decided:
+            if each.code != "took":
+                click.echo(clean(each.text))
+
+    answer(as_json, lambda: present_pages.event(found, ids, decided), text)
 
 
 def _show(found: Event, born: list[Processing], now: datetime) -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from procession import contract
 from procession.model.cause import CAUSED, Cause, cause_of
 from procession.project import Project
-from procession.store import causes
+from procession.store import causes, tallies
 from procession.store.database import Tx
 from procession.store.processings import Standing
+from procession.store.tallies import Count
 
 if TYPE_CHECKING:
     from procession.flow.conclude import Conclusion, Rows, Which
@@ -60,3 +61,4 @@ def count_causes(
             "last_at": now,
         }  # fmt: skip
     causes.note(tx, list(counted.values()))
+    tallies.add(tx, now, [Count("cause", each, "failed", row["n"]) for each, row in counted.items()])

@@ -87,9 +87,20 @@ class Acting(Asking):
         """Tell everybody whom ``[alerts]`` names a test message, now; ``items`` say who was reached."""
         return self._ask("alerts-test")
 
-    def mute(self, signature: str, span: str | None = None, reason: str | None = None) -> Json:
-        """Tell nobody of a cause, for a span (``"2d"``) or until `unmute`; it is counted all the same."""
-        return self._ask("mute", signature=signature, span=span, reason=reason)
+    def mute(self, signature: str, span: str | None = None, reason: str | None = None, more: int | None = None) -> Json:
+        """Tell nobody of a cause, for a span (``"2d"``), so many `more` times, or until `unmute`; it is counted all
+        the same."""
+        return self._ask("mute", signature=signature, span=span, reason=reason, more=more)
+
+    def assign(
+        self, signature: str, owner: str | None = None, note: str | None = None, reason: str | None = None
+    ) -> Json:
+        """Say that somebody has looked at a cause, who looks after it, and what is known of it."""
+        return self._ask("assign", signature=signature, owner=owner, note=note, reason=reason)
+
+    def resolve(self, signature: str, reason: str | None = None) -> Json:
+        """Say that a cause is mended; what fails for it later is a regression."""
+        return self._ask("resolve", signature=signature, reason=reason)
 
     def unmute(self, signature: str, reason: str | None = None) -> Json:
         """Tell people of a cause again, from its next occurrence on."""

@@ -30,6 +30,7 @@ from procession.sdk.asking import Json
 from procession.sdk.bridging import Bridging
 from procession.sdk.instances import Instances
 from procession.sdk.looking import Looking
+from procession.sdk.picturing import Picturing
 from procession.sdk.remote import Remote
 from procession.sdk.steering import Steering
 from procession.sdk.transport import Local, Result, Transport
@@ -39,7 +40,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between two looks at what is waited for, at first and at last."""
 
 
-class Client(Looking, Acting, Steering, Bridging, Instances, Adjusting, Access):
+class Client(Looking, Picturing, Acting, Steering, Bridging, Instances, Adjusting, Access):
     """A way to one project; close it, or use it in a ``with`` block."""
 
     def __init__(

@@ -81,14 +81,19 @@ class Looking(Asking):
         return self._ask("sources", kind=kind, limit=limit)
 
     def causes(
-        self, task: str | None = None, since: str | None = None, everything: bool = False, limit: int = 50
-    ) -> Json:
+        self, task: str | None = None, since: str | None = None, everything: bool = False, limit: int = 50,
+        days: int = 7,
+    ) -> Json:  # fmt: skip
         """Why processings have failed: one for each cause, those for which most has failed first.
 
         `since` is a moment or a span before now (``"1d"``); `everything`: also causes for which nothing has failed now.
-        All processings of one are found by its ``query``.
+        All processings of one are found by its ``query``; ``trend`` is that of these `days`, in eight parts.
         """
-        return self._ask("causes", task=task, since=since, everything=everything, limit=limit)
+        return self._ask("causes", task=task, since=since, everything=everything, limit=limit, days=days)
+
+    def cause(self, signature: str, days: int = 7) -> Json:
+        """One cause: its newest processings (``members``), and what they have in common that good ones have not."""
+        return self._ask("cause", signature=signature, days=days)
 
     def tasks(self) -> Json:
         """All tasks in force, and how each stands."""

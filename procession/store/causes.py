@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Text, and_, bindparam, delete, exists, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
@@ -42,6 +56,13 @@ class Known:
     muted_until: int | None
     muted_by: str | None
     note: str | None
+    muted_up_to: int | None = None
+    """Nobody is told of it before it has occurred so often."""
+    owner: str | None = None
+    known_at: int | None = None
+    """When somebody looked at it first."""
+    resolved_at: int | None = None
+    resolved_by: str | None = None
     failed: int = 0
     """Processings that have failed for it and are not mended."""
     newest: int | None = None
@@ -49,7 +70,17 @@ class Known:
 
     def mutes(self, now: int) -> bool:
         """Is nobody told of it at this moment?"""
-        return self.muted_at is not None and (self.muted_until is None or self.muted_until > now)
+        spent = self.muted_up_to is not None and self.n >= self.muted_up_to
+        return self.muted_at is not None and not spent and (self.muted_until is None or self.muted_until > now)
+
+    def standing(self, now: int) -> str:
+        """``muted``; ``resolved``, or ``regressed`` if it has occurred since; ``known``, or ``new``: nobody has looked
+        at it."""
+        if self.mutes(now):
+            return "muted"
+        if self.resolved_at is not None:
+            return "regressed" if self.last_at > self.resolved_at else "resolved"
+        return "new" if self.known_at is None else "known"
 
 
 def note(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -91,16 +122,47 @@ def listed(tx: Tx, *, task: str | None, since: int | None, everything: bool, lim
     return [Known(*tuple(row)) for row in tx.connection.execute(asked)]
 
 
-def mute(tx: Tx, signature: str, at: int | None, until: int | None, by: str | None, note: str | None) -> None:
-    """Tell nobody of it until then (None: until somebody says so); or tell people again, if `at` is None."""
-    tx.run(_MUTE, signature=signature, at=at, until=until, by=by, note=note)
+def mute(
+    tx: Tx,
+    signature: str,
+    at: int | None,
+    until: int | None,
+    by: str | None,
+    note: str | None,
+    up_to: int | None = None,
+) -> None:
+    """Tell nobody of it until then, or before it has occurred so often (None: until somebody says so); or tell people
+    again, if `at` is None."""
+    tx.run(_MUTE, signature=signature, at=at, until=until, by=by, note=note, up_to=up_to)
     if at is not None:
         tx.run(_UNTELL, signature=signature)
 
 
+def know(tx: Tx, signature: str, at: int, owner: str | None, note: str | None) -> None:
+    """Somebody has looked at it: who looks after it, and what is known of it; None leaves these as they are."""
+    tx.run(_KNOW, signature=signature, at=at, owner=owner, note=note)
+
+
+def resolve(tx: Tx, signature: str, at: int, by: str) -> None:
+    """It is mended: what fails for it later is a regression."""
+    tx.run(_RESOLVE, signature=signature, at=at, by=by)
+
+
+def hosts(tx: Tx, signatures: Sequence[str], newest: int) -> dict[str, list[int]]:
+    """Signature → the launchers of the attempts for which its newest processings failed, a number each time."""
+    rows = tx.tuples(_HOSTS, signatures=json.dumps(list(signatures)), n=newest)
+    return {signature: [int(each) for each in (told or "").split()] for signature, told in rows}
+
+
+def members(tx: Tx, signature: str, limit: int) -> list[int]:
+    """The newest processings that have failed for it and are not mended."""
+    return [pid for (pid,) in tx.tuples(_MEMBERS, signature=signature, n=limit)]
+
+
 def remove_old(tx: Tx, before: int) -> None:
     """Forget those that have not occurred since then, for which nothing has failed now and that nobody has muted."""
-    tx.run(_REMOVE, before=before)
+    if tx.run(_REMOVE, before=before).rowcount:
+        tx.run(_UNCOUNT)
 
 
 # ── statements ─────────────────────────────────────────────────────────────────────────────────────
@@ -114,7 +176,7 @@ _COLUMNS = tuple(
     _t.c[name]
     for name in (
         "signature", "task", "step", "text", "sample", "n", "first_at", "last_at", "muted_at", "muted_until",
-        "muted_by", "note",
+        "muted_by", "note", "muted_up_to", "owner", "known_at", "resolved_at", "resolved_by",
     )
 )  # fmt: skip
 
@@ -149,7 +211,9 @@ def _blame(dialect: str) -> Executable:
 _NOTE, _BLAME = Statement(_note), Statement(_blame)
 _MUTED = Statement(
     lambda _: select(_t.c.signature).where(
-        _t.c.muted_at.is_not(None), func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > _param("now")
+        _t.c.muted_at.is_not(None),
+        func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > _param("now"),
+        _t.c.n < func.coalesce(_t.c.muted_up_to, literal_column(str(2**62))),
     )
 )
 
@@ -176,9 +240,69 @@ _MUTE = Statement(
     lambda _: (
         update(_t)
         .values(
-            muted_at=_param("at"), muted_until=_param("until"), muted_by=_param("by", Text), note=_param("note", Text)
+            muted_at=_param("at"),
+            muted_until=_param("until"),
+            muted_by=_param("by", Text),
+            note=_param("note", Text),
+            muted_up_to=_param("up_to"),
         )
         .where(_t.c.signature == _param("signature", Text))
+    )
+)
+_signature = _t.c.signature == _param("signature", Text)
+_KNOW = Statement(
+    lambda _: (
+        update(_t)
+        .values(
+            known_at=func.coalesce(_t.c.known_at, _param("at")), owner=func.coalesce(_param("owner", Text), _t.c.owner),
+            note=func.coalesce(_param("note", Text), _t.c.note),
+        )
+        .where(_signature)
+    )
+)  # fmt: skip
+_RESOLVE = Statement(
+    lambda _: (
+        update(_t)
+        .values(
+            resolved_at=_param("at"),
+            resolved_by=_param("by", Text),
+            known_at=func.coalesce(_t.c.known_at, _param("at")),
+        )
+        .where(_signature)
+    )
+)
+_MEMBERS = Statement(
+    lambda _: (
+        select(_p.c.id)
+        .where(FAILED_NOW, _p.c.cause == _param("signature", Text))
+        .order_by(_p.c.id.desc())
+        .limit(_param("n"))
+    )
+)
+
+
+def _hosts(dialect: str) -> Executable:
+    """Of each cause the first entries of its index, of each of these the step that failed."""
+    sqlite = dialect == "sqlite"
+    join = "group_concat(r.launcher, ' ')" if sqlite else "string_agg(CAST(r.launcher AS TEXT), ' ')"
+    given = (
+        "json_each(:signatures) g" if sqlite else "jsonb_array_elements_text(CAST(:signatures AS jsonb)) AS g(value)"
+    )
+    return text(
+        f"SELECT g.value, (SELECT {join} FROM (SELECT (SELECT a.launcher_id FROM step s JOIN attempt a"
+        " ON a.processing_id = s.processing_id AND a.ordinal = s.ordinal AND a.number = s.attempt"
+        " WHERE s.processing_id = processing.id AND s.state = 'failed' LIMIT 1) AS launcher FROM processing"
+        f" WHERE {schema.FAILED_NOW} AND processing.cause = g.value ORDER BY processing.id DESC LIMIT :n) AS r"
+        f" WHERE r.launcher IS NOT NULL) FROM {given}"
+    )
+
+
+_HOSTS = Statement(_hosts)
+_tally = schema.tally
+_UNCOUNT = Statement(
+    lambda _: delete(_tally).where(
+        _tally.c.noun == literal_column("'cause'"),
+        ~exists(select(_t.c.signature).where(_t.c.signature == _tally.c.name)),
     )
 )
 _m = schema.message

@@ -141,6 +141,20 @@ def sources(tx: Tx, most: int) -> list[tuple[str, int, int]]:
     return [(source, int(n), int(at)) for source, n, at in tx.tuples(_SOURCES, n=most)]
 
 
+def facts(tx: Tx, ids: Iterable[int]) -> list[tuple[int, str, str | None, str]]:
+    """Of these processings the id, the parameters, what replaces their variables, and the hash of the definition."""
+    return [(pid, params, variables, digest) for pid, params, variables, digest in tx.tuples(_FACTS, ids=_list(ids))]
+
+
+def launchers_of(tx: Tx, ids: Iterable[int]) -> list[tuple[int, int | None]]:
+    """Processing and launcher of the last attempt of each of its steps."""
+    return [(pid, launcher_id) for pid, launcher_id in tx.tuples(_LAUNCHERS_OF, ids=_list(ids))]
+
+
+def _list(ids: Iterable[int]) -> str:
+    return json.dumps(list(ids))
+
+
 def hosts(tx: Tx) -> dict[int, str]:
     """Launcher → host."""
     return dict(tx.tuples(_HOSTS))
@@ -235,6 +249,24 @@ def _points(dialect: str) -> Executable:
         )
         .order_by(attempt.c.finished_at)
     )  # fmt: skip
+
+
+def _facts(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(schema.processing, p.id == given.c.id).join(event, event.c.id == p.event_id)
+    definition = schema.definition
+    return select(p.id, event.c.params, p.variables, definition.c.hash).select_from(
+        joined.join(definition, definition.c.id == p.definition_id)
+    )
+
+
+def _launchers_of(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(step, step.c.processing_id == given.c.id).join(attempt, _same_attempt())
+    return select(step.c.processing_id, attempt.c.launcher_id).select_from(joined)
+
+
+_FACTS, _LAUNCHERS_OF = Statement(_facts), Statement(_launchers_of)
 
 
 def _sampled(dialect: str) -> Executable:

@@ -142,6 +142,11 @@ def running_by_task(tx: Tx) -> dict[str, int]:
     return found
 
 
+def running(tx: Tx) -> dict[str, int]:
+    """Task → its running processings, whatever they wait for."""
+    return dict(tx.tuples(_RUNNING))
+
+
 def taking(tx: Tx) -> list[tuple[int, str]]:
     """Processings that run and want something: id and what they want, as text."""
     return [(pid, wants) for pid, wants in tx.tuples(_TAKING)]

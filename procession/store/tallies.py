@@ -114,6 +114,15 @@ def of(tx: Tx, noun: str, name: str, at: int) -> list[tuple[int, str, int]]:
     return tx.tuples(_OF, noun=noun, name=name, hour=at // HOUR * HOUR)
 
 
+def hours_of(tx: Tx, noun: str, what: str, names: Iterable[str], at: int) -> dict[str, dict[int, int]]:
+    """Name → hour → how many of these, of every hour that had not ended at this moment."""
+    found: dict[str, dict[int, int]] = {}
+    asked = {"noun": noun, "counted": what, "names": json.dumps(list(names)), "hour": at // HOUR * HOUR}
+    for name, hour, n in tx.tuples(_HOURS_OF, **asked):
+        found.setdefault(name, {})[hour] = int(n)
+    return found
+
+
 def totals(tx: Tx, noun: str) -> dict[str, dict[str, int]]:
     """Name → what → how many there are."""
     found: dict[str, dict[str, int]] = {}
@@ -161,6 +170,12 @@ def _by_hour(dialect: str) -> Executable:
 
 
 _BY_HOUR = Statement(_by_hour)
+_HOURS_OF = Statement(
+    lambda dialect: select(_t.c.name, _t.c.hour, _t.c.n).where(
+        _t.c.noun == _noun, _t.c.name.in_(given_texts(dialect, "names")),
+        _t.c.what == bindparam("counted", type_=Text()), _t.c.hour >= _hour,
+    )
+)  # fmt: skip
 _OF = Statement(
     lambda _: select(_t.c.hour, _t.c.what, _t.c.n).where(
         _t.c.noun == _noun, _t.c.name == bindparam("name", type_=Text()), _t.c.hour >= _hour

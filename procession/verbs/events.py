@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from procession import present
+from procession import present, present_pages
+from procession.commands import arrivals, messages, refusals, sets
 from procession.commands import events as births
-from procession.commands import messages, refusals, sets
 from procession.errors import Invalid, NotFound
 from procession.model.event import NewEvent, read_moment
 from procession.project import Project
@@ -106,7 +106,8 @@ def events_(
         found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
         found, rest = found[:limit], found[limit:]
         born = processings.of_events(tx, [each.id for each in found])
-    items = [present.event(each, born.get(each.id, [])) for each in found]
+        decided = arrivals.decisions(tx, found, born)
+    items = [present_pages.event(each, born.get(each.id, []), decided[each.id]) for each in found]
     return present.page(items, found[-1].id if rest else None)
 
 
@@ -117,7 +118,8 @@ def event_(project: Project, caller: Caller, id: int) -> Any:
         found = store.find(tx, identity("id", id))
         if found is None:
             raise NotFound(f"there is no event {id}; see: procession events")
-        return present.event(found, processings.of_events(tx, [id]).get(id, []))
+        born = processings.of_events(tx, [id])
+        return present_pages.event(found, born.get(id, []), arrivals.decisions(tx, [found], born)[id])
 
 
 @verb("sets", "read", "GET /sets")

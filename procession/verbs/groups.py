@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 Groups = frozenset[str] | None
 
-LISTS = ("/processings", "/tasks", "/status", "/instances", "/health", "/causes")
-"""Paths of verbs that only look, whose answers name the task of each thing in them, so that they can be sifted."""
+LISTS = (
+    "/processings", "/processings/count", "/processings/complete", "/tasks", "/status", "/overview", "/instances",
+    "/health", "/causes",
+)  # fmt: skip
+"""Paths of verbs that only look: whose answers name the task of each thing in them, so that they can be sifted, or
+that ask for what is theirs alone."""
 USUAL_GROUP = ""
 """Of a task that names none."""
 

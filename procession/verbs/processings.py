@@ -11,7 +11,7 @@ from procession.commands import bulk, changes, deletions, disk, holds, processin
 from procession.commands.bulk import Act
 from procession.errors import Invalid
 from procession.project import Project
-from procession.store import journal, queries, steps
+from procession.store import journal, pages, search, steps
 from procession.store import processings as rows
 from procession.verbs.bounds import identity, up_to
 from procession.verbs.verb import Caller, verb
@@ -22,18 +22,21 @@ MOST = 500
 
 @verb("list", "read", "GET /processings")
 def list_(project: Project, caller: Caller, query: str = "", limit: int = 20, cursor: int | None = None) -> Any:
-    """Processings, newest first. A query says which: task:scene state:failed after:-1d"""
+    """Processings, newest first. A query says which: task:scene state:failed after:-1d
+
+    A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on.
+    """
     limit = up_to("limit", limit, MOST)
     before = None if cursor is None else identity("cursor", cursor)
     asked = bulk.read_text(project, query)
     with project.store.read() as tx:
-        found = queries.find(tx, asked, before=before, limit=limit + 1)
-        found, rest = found[:limit], found[limit:]
-        outputs = steps.outputs(tx, [p.id for p in found])
-        found = [replace(p, steps=steps.of(tx, p.id), outputs=outputs.get(p.id, {})) for p in found]
+        found, following = search.page(tx, asked, before, limit)
+        ids = [p.id for p in found]
+        outputs, chains = steps.outputs(tx, ids), pages.steps_of(tx, ids)
+        found = [replace(p, steps=chains[p.id], outputs=outputs.get(p.id, {})) for p in found]
         whys = reasons.explain_all(project, tx, found)
     items = [present.processing(p, project.var, whys[p.id]) for p in found]
-    return present.page(items, found[-1].id if rest else None)
+    return present.page(items, following)
 
 
 @verb("show", "read", "GET /processings/{id}")

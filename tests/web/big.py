@@ -32,7 +32,8 @@ from procession.store.database import Tx
 
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 """The present moment of whoever looks at it."""
-DAY = 86_400_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
 SPAN = 40 * DAY
 """All of it came in these days."""
 SMALL, LARGE = 100_000, 1_000_000
@@ -211,7 +212,7 @@ class Rows:
                 self.run(f"INSERT INTO plan_cause VALUES ('{name}', {pick}, {ordinal}, '{signature}', '{said}')")
 
     def _events(self) -> None:
-        created = f"{self.now - SPAN} + i * {SPAN // self.n}"
+        created = f"{self.now - HOUR - SPAN} + i * {SPAN // self.n}"
         params = (
             """'{"tile": "36U' || CASE i % 7 WHEN 0 THEN 'UA' WHEN 1 THEN 'UB' WHEN 2 THEN 'VA' WHEN 3 THEN 'VB' """
             """WHEN 4 THEN 'WA' WHEN 5 THEN 'WB' ELSE 'XA' END || '", "orbit": ' || (i % 143) || ', "sensor": "S2' ||"""
@@ -228,7 +229,7 @@ class Rows:
             f" FROM {self.series(self.n)} JOIN plan ON plan.slot = (i * 37) % {self.slots}"
         )
         strays = self.n // 500
-        came = f"{self.now} - ({strays} - i) * {10 * DAY // strays}"
+        came = f"{self.now - HOUR} + i * {HOUR // strays}"  # the newest, since ids grow with time
         self.run(
             "INSERT INTO event (id, name, key, title, params, source, created_at, last_seen_at, taken)"
             f" SELECT {self.n} + i, 'stray', 'stray_' || i, 'WISH000' || i || '.nxs', '{{}}', 'watch:isis',"
@@ -250,7 +251,7 @@ class Rows:
         )
 
     def _processings(self) -> None:
-        created = f"{self.now - SPAN} + i * {SPAN // self.n}"
+        created = f"{self.now - HOUR - SPAN} + i * {SPAN // self.n}"
         took = "plan.seconds * 10000 * (80 + i % 40)"
         cleaned = f"CASE WHEN i < {self.n * 3 // 4} AND {{}} THEN 1 END"
         self.run(

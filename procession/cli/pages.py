@@ -1,0 +1,149 @@
+"""``overview``, ``grid``, ``count``, ``durations``, ``gallery``, ``arrivals``: what the pages show, as text."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from typing import Any
+
+import click
+
+from procession.cli import facts
+from procession.cli.context import answer, json_option
+from procession.cli.door import asked
+from procession.cli.querying import Querying
+from procession.cli.table import clean, table
+from procession.model.grid import Mark, read_cell
+from procession.units import duration
+
+query_argument = click.argument("words", metavar="[QUERY]", nargs=-1)
+days_option = click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of so many days.")
+DRAWN = {
+    Mark.NOTHING: " ", Mark.WAITING: "·", Mark.HELD: "h", Mark.RUNNING: "○", Mark.OK: "▪", Mark.OK_AGAIN: "△",
+    Mark.AGAIN: "r", Mark.FAILED: "✖", Mark.LOST: "?", Mark.CANCELLED: "⊘", Mark.SKIPPED: "–", Mark.OK_AMBER: "△",
+}  # fmt: skip
+
+
+def _text(words: tuple[str, ...]) -> str:
+    from procession.commands.bulk import text_of  # noqa: PLC0415  only where a query is given
+
+    return text_of(words)
+
+
+@click.command("overview")
+@click.option("--days", type=click.IntRange(1, 400), default=1, show_default=True, help="Of so many days.")
+@json_option
+def overview_command(days: int, as_json: bool) -> None:
+    """How every task stands, what came and how it ended, and what is new."""
+    found = asked("overview", days=days)
+    answer(as_json, lambda: found, lambda: _overview(found))
+
+
+def _overview(found: Any) -> None:
+    ended = found["ended"]
+    click.echo(
+        f"{found['running']} running, {found['waiting']} waiting; since {found['since']}: {ended['succeeded']} "
+        f"succeeded, {ended['failed']} failed; {len(found['new_causes'])} new causes"
+    )
+    rows = [
+        (
+            clean(each["task"]), "paused" if each["paused"] else "", each["waiting"] or "–", each["running"] or "–",
+            each["ended"]["succeeded"] or "–", each["ended"]["failed"] or "–",
+            "".join(DRAWN[Mark[one["mark"].upper()]] for one in reversed(each["recent"])),
+        )
+        for each in found["tasks"]
+    ]  # fmt: skip
+    table(("task", "", "waiting", "running", "ok", "failed", "recent"), rows)
+
+
+@click.command("grid", cls=Querying)
+@click.argument("task")
+@query_argument
+@click.option("--newest", type=click.IntRange(1, 5000), default=100, show_default=True, help="Of so many processings.")
+@click.option("--rows", default="steps", show_default=True, help="steps, day, hour or param.NAME.")
+@click.option("--columns", default="processings", show_default=True, help="With other rows: day, hour or param.NAME.")
+@json_option
+def grid_command(task: str, words: tuple[str, ...], newest: int, rows: str, columns: str, as_json: bool) -> None:
+    """The newest processings of a task as one picture, the oldest on the left."""
+    found = asked("grid", name=task, query=_text(words), newest=newest, rows=rows, columns=columns)
+    answer(as_json, lambda: found, lambda: _grid(found))
+
+
+def _grid(found: Any) -> None:
+    cells, height = base64.b64decode(found["cells"]), len(found["rows"])
+    width = max((len(row) for row in found["rows"]), default=0)
+    for n, row in enumerate(found["rows"]):
+        marks = [read_cell(value)[0] for value in cells[n::height]]
+        failed = Counter(marks)[Mark.FAILED]
+        click.echo(f"{clean(row):<{width}} {''.join(DRAWN[mark] for mark in marks)}{f'  ✖ {failed}' if failed else ''}")
+    columns = found["columns"]
+    if columns:
+        click.echo(f"{'':<{width}} {clean(columns[0]['title'])} … {clean(columns[-1]['title'])}")
+
+
+@click.command("count", cls=Querying)
+@query_argument
+@json_option
+def count_command(words: tuple[str, ...], as_json: bool) -> None:
+    """How many processings a query means, counted up to ten thousand."""
+    found = asked("count", query=_text(words))
+    answer(as_json, lambda: found, lambda: click.echo(f"{found['n']}{'' if found['exact'] else ' or more'}"))
+
+
+@click.command("durations")
+@click.argument("task")
+@days_option
+@json_option
+def durations_command(task: str, days: int, as_json: bool) -> None:
+    """How long the steps of a task took, and since when one takes longer."""
+    found = asked("durations", name=task, days=days)
+    answer(as_json, lambda: found, lambda: _durations(found))
+
+
+def _durations(found: Any) -> None:
+    rows = [
+        (clean(each["name"]), len(each["points"]), _span(each["median"]), _span(each["p90"]), each["failures"] or "–",
+         _shift(each["shift"]))
+        for each in found["steps"]
+    ]  # fmt: skip
+    table(("step", "looked at", "median", "90 %", "failures", ""), rows)
+
+
+def _span(seconds: float | None) -> str:
+    return "–" if seconds is None else duration(seconds)
+
+
+def _shift(found: Any) -> str:
+    if found is None:
+        return ""
+    return f"{abs(found['change']):.0%} {'slower' if found['change'] > 0 else 'quicker'} since {found['at']}"
+
+
+@click.command("gallery")
+@click.argument("task")
+@click.argument("artifact", required=False)
+@click.option("--newest", type=click.IntRange(1, 200), default=60, show_default=True, help="Of so many processings.")
+@json_option
+def gallery_command(task: str, artifact: str | None, newest: int, as_json: bool) -> None:
+    """Which of the newest processings of a task have an artifact, named as STEP/NAME."""
+    found = asked("gallery", name=task, artifact=artifact, newest=newest)
+    answer(as_json, lambda: found, lambda: _gallery(found))
+
+
+def _gallery(found: Any) -> None:
+    click.echo(f"artifacts: {clean(', '.join(found['artifacts'])) or 'none'}")
+    facts.rows("id", "title", "state", "attempt", "size")({**found, "next": None})
+
+
+@click.command("arrivals")
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Of so many hours.")
+@json_option
+def arrivals_command(hours: int, as_json: bool) -> None:
+    """How many events came in every ten minutes, and from where the newest ones came."""
+    found = asked("arrivals", hours=hours)
+    answer(as_json, lambda: found, lambda: _arrivals(found))
+
+
+def _arrivals(found: Any) -> None:
+    table(("since", "events"), [(each["at"], each["n"]) for each in found["spans"]])
+    table(("source", "of the newest", "last"), [(clean(s["name"]), s["n"], s["last_at"]) for s in found["sources"]])

@@ -1,0 +1,109 @@
+"""Galleries: the same artifact of the newest processings of a task, side by side.
+
+In: a task, a query, the name of an artifact as ``step/name``. Out: for each processing whether it has it, where and how
+large. Always: nothing is read but directories; a name leads nowhere but below the artifacts of an attempt.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from procession.commands.searching import meant
+from procession.errors import Invalid
+from procession.model.grid import Mark, mark_of_processing
+from procession.project import Project
+from procession.store import pages, search
+from procession.store.pages import Cell, Head
+
+MOST = 200
+LOOKED_AT = 10
+"""Processings whose artifacts name those that there are."""
+MOST_NAMES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One processing in a gallery."""
+
+    head: Head
+    mark: Mark
+    ordinal: int | None
+    """Of the step; None: this processing has no step of that name."""
+    attempt: int
+    size: int | None
+    """Bytes of the artifact; None: it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The newest processings, and the artifacts that may be chosen."""
+
+    task: str
+    artifact: str | None
+    names: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    next: int | None
+
+
+def gallery(
+    project: Project, task: str, artifact: str | None = None, query: str = "", newest: int = 60,
+    cursor: int | None = None,
+) -> Gallery:  # fmt: skip
+    """The newest processings of a task that have begun, each with this artifact (else the first that there is)."""
+    asked = meant(project, f"{query} -state:waiting", tasks_=(task,))
+    with project.store.read() as tx:
+        found, following = search.page(tx, asked, cursor, newest)
+        ids = [each.id for each in found]
+        heads = pages.heads(tx, ids)
+        cells: dict[int, list[Cell]] = {pid: [] for pid in ids}
+        for cell in pages.cells(tx, ids):
+            cells[cell.processing_id].append(cell)
+    names = _names(project, heads, cells)
+    if artifact is None:
+        artifact = next(iter(names), None)
+    step, name = (None, None) if artifact is None else _split(artifact)
+    pictures = tuple(_picture(project, head, cells[head.id], step, name) for head in heads)
+    return Gallery(task, artifact, tuple(names), pictures, following)
+
+
+def _split(artifact: str) -> tuple[str, str]:
+    step, slash, name = artifact.partition("/")
+    parts = PurePosixPath(name).parts
+    if not slash or not name or "\0" in name or name.startswith("/") or ".." in parts:
+        raise Invalid(f"{artifact[:80]!r} names no artifact; write STEP/NAME, such as rgb/preview.png")
+    return step, name
+
+
+def _names(project: Project, heads: Sequence[Head], cells: dict[int, list[Cell]]) -> list[str]:
+    """What the newest ones have left."""
+    found: dict[str, None] = {}
+    for head in heads[:LOOKED_AT]:
+        for cell in cells[head.id]:
+            place = _place(project, cell)
+            try:
+                with os.scandir(place) as entries:
+                    some = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            except OSError:
+                continue
+            found |= dict.fromkeys(f"{cell.name}/{name}" for name in some)
+    return list(found)[:MOST_NAMES]
+
+
+def _place(project: Project, cell: Cell) -> Path:
+    return project.var.attempt(cell.processing_id, cell.ordinal, cell.name, cell.attempt) / "artifacts"
+
+
+def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | None, name: str | None) -> Picture:
+    mark = mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None)
+    cell = next((each for each in cells if each.name == step), None)
+    if cell is None or name is None:
+        return Picture(head, mark, None, 0, None)
+    try:
+        found = os.lstat(_place(project, cell) / name)
+    except (OSError, ValueError):
+        return Picture(head, mark, cell.ordinal, cell.attempt, None)
+    return Picture(head, mark, cell.ordinal, cell.attempt, found.st_size if stat.S_ISREG(found.st_mode) else None)

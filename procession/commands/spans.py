@@ -1,0 +1,77 @@
+"""Spans: how long the steps of a task took, when, and since when one takes longer.
+
+In: a task and a number of days. Out: for each step points of time and duration, their median and ninetieth percentile,
+failures, and a change of level if there is one. Always: of a sample that is spread over the days, so it costs the same
+however many there were.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from procession.commands.events import unknown_task
+from procession.errors import NotFound
+from procession.model import drift
+from procession.model.drift import Shift
+from procession.project import Project
+from procession.store import pages, processings, tasks
+from procession.store.pages import Point
+
+DAY = 86_400_000_000
+PARTS = 50
+"""The days are divided into so many."""
+MOST_POINTS = 2000
+FEWEST = 2
+"""Processings of each part, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfStep:
+    """One step."""
+
+    name: str
+    points: tuple[Point, ...]
+    """Of the sample, by their ends."""
+    median: float | None
+    """Seconds, of those that succeeded."""
+    p90: float | None
+    failures: int
+    shift: Shift | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """A task."""
+
+    task: str
+    since: int
+    steps: tuple[OfStep, ...]
+    hosts: dict[int, str]
+
+
+def spans(project: Project, task: str, days: int = 7) -> Spans:
+    """How long the steps of a task took in these days."""
+    now = project.now()
+    since, width = now - days * DAY, days * DAY // PARTS
+    parts = [(since + n * width, since + (n + 1) * width) for n in range(PARTS)]
+    with project.store.read() as tx:
+        names = tasks.names(tx)
+        if task not in names and not processings.known_task(tx, task):
+            raise NotFound(unknown_task(task, names))
+        chain = next((len(each.steps) for each in tasks.current(tx).values() if each.name == task), 1)
+        each = max(FEWEST, MOST_POINTS // chain // PARTS)
+        points = pages.points(tx, pages.sampled(tx, task, parts, each))[-MOST_POINTS:]
+        hosts = pages.hosts(tx)
+    by_step: dict[tuple[int, str], list[Point]] = defaultdict(list)
+    for point in points:
+        by_step[point.ordinal, point.name].append(point)
+    return Spans(task, since, tuple(_of_step(name, some) for (_, name), some in sorted(by_step.items())), hosts)
+
+
+def _of_step(name: str, points: list[Point]) -> OfStep:
+    good = [(p.finished_at, (p.finished_at - p.started_at) / 1e6) for p in points if p.outcome == "succeeded"]
+    ordered = sorted(seconds for _, seconds in good)
+    middle, high = (ordered[int(share * (len(ordered) - 1))] if ordered else None for share in (0.5, 0.9))
+    failures = sum(point.outcome not in ("succeeded", "skipped", "void") for point in points)
+    return OfStep(name, tuple(points), middle, high, failures, drift.shift(good))

@@ -1,0 +1,51 @@
+"""Picturing: the methods of a client that ask for what the pages show: much at once, packed or sampled.
+
+The fields are in ``docs/reference/json.md``; errors are those of `looking`.
+"""
+
+from __future__ import annotations
+
+from procession.sdk.asking import Asking, Json
+
+
+class Picturing(Asking):
+    """What the pages show."""
+
+    def overview(self, days: int = 1) -> Json:
+        """How every task stands, what came and how it ended in these days, and what is new."""
+        return self._ask("overview", days=days)
+
+    def grid(
+        self, name: str, query: str = "", newest: int = 1000, rows: str = "steps", columns: str = "processings"
+    ) -> Json:
+        """The newest processings of a task as one picture; ``cells`` are bytes in base64, column after column.
+
+        `rows`: ``steps``, or of a pivot ``day``, ``hour`` or ``param.NAME``; then `columns` are one of these, too.
+        """
+        return self._ask("grid", name=name, query=query, newest=newest, rows=rows, columns=columns)
+
+    def count(self, query: str = "") -> Json:
+        """How many processings a query means: ``n``, and whether that is ``exact`` or there are at least so many."""
+        return self._ask("count", query=query)
+
+    def neighbours(self, id: int, query: str = "") -> Json:
+        """The ``newer`` and the ``older`` processing beside this one, among all that a query means."""
+        return self._ask("neighbours", id=id, query=query)
+
+    def complete(self, text: str = "") -> Json:
+        """How the last word of a query may go on: ``items``, each with its ``text``."""
+        return self._ask("complete", text=text)
+
+    def durations(self, name: str, days: int = 7) -> Json:
+        """How long the steps of a task took, of a sample over these days, and since when one takes longer."""
+        return self._ask("durations", name=name, days=days)
+
+    def gallery(
+        self, name: str, artifact: str | None = None, query: str = "", newest: int = 60, cursor: int | None = None
+    ) -> Json:
+        """The newest processings of a task, each with the size of this artifact (``STEP/NAME``), or null."""
+        return self._ask("gallery", name=name, artifact=artifact, query=query, newest=newest, cursor=cursor)
+
+    def arrivals(self, hours: int = 24) -> Json:
+        """How many events came in every ten minutes, and from where the newest ones came."""
+        return self._ask("arrivals", hours=hours)
