@@ -64,6 +64,7 @@ class Site:
         try:
             self._prepare(ask, request, at)
             ask.caller = await self._caller(request)
+            ask.query = {name: values[-1] for name, values in forms.fields(request.query).items()}
             special = self.posts.get(at.path) if request.method == "POST" else None
             if (special := special or self.specials.get(at.path)) is not None:
                 return await special(ask, request, at)
@@ -85,7 +86,6 @@ class Site:
         ask.csrf = self.seal.csrf(self.session(request))
         ask.values = dict(place.values)
         ask.seen_from = self._seen_from(request, place)
-        ask.query = {name: values[-1] for name, values in forms.fields(request.query).items()}
 
     def session(self, request: Request) -> str:
         """The secret of the session of a browser; empty without one."""
@@ -207,6 +207,7 @@ class Site:
         """A refusal as a page of its own, inside the frame."""
         if wants_json(request):
             return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
+        ask.query = {name: value for name, value in ask.query.items() if name != "part"}
         try:
             found = await self.app.apart(lambda: self.shown(ask, request, refusal(ask, refused)))
         except Exception:

@@ -1,0 +1,117 @@
+"""The site: which page an address means, who may see it, in which form, and what is said where there is none."""
+
+import json
+
+import pytest
+
+from procession.commands import tokens
+from tests.api.served import Served
+from tests.web.visiting import Visitor
+
+pytestmark = pytest.mark.feature("M94", "M99")
+
+
+def test_the_overview_counts_what_there_is_and_leads_to_the_failing_line(served: Served, admin: Visitor) -> None:
+    failed = served.driven.born("scene", key="fails")
+    served.driven.turn()
+    served.driven.end(failed, 1)
+    page = admin.get("").page
+    chip = page.one("a", class_="chip state-failed")
+    assert chip["href"] == f"./p/{failed}/s/one#error"
+    tiles = {e.text.strip()[1:].strip(): e["href"] for e in page.all("a", class_="tile bad")}
+    assert tiles == {"failed": "./p?query=state%3Afailed%20ended-after%3A-1d", "open causes": "./failures"}
+    assert [e["title"] for e in page.all("i")][-1] == f"{failed}: Failed"
+    assert {"optical", "sar"} <= {e.text for e in page.all("th", scope="colgroup")}
+
+
+def test_one_address_is_a_page_a_part_and_json(served: Served, admin: Visitor) -> None:
+    whole, part = admin.get(""), admin.get("?part=now", HX_Request="true")
+    assert part.page.elements[0]["id"] == "now" and "<html" not in part.html
+    assert [e.attributes for e in part.page.all("td")] == [e.attributes for e in whole.page.all("td")]
+    told = admin.get("", Accept="application/json")
+    assert told.headers["content-type"] == "application/json"
+    assert {each["name"] for group in json.loads(told.body)["groups"] for each in group["tasks"]} == {"scene", "radar"}
+    nothing = admin.get("?part=nothing")
+    assert nothing.status == 404
+    head = admin.ask("HEAD", "/help")
+    assert head.status == 200 and not head.body
+
+
+def test_who_has_not_logged_in_is_led_there_and_back(served: Served, visitor: Visitor) -> None:
+    seen = visitor.ask("GET", "/ask/pause?task=scene&back=help")
+    assert seen.status == 303
+    login = visitor.follow(seen)
+    assert login.page.form("login")["next"] == "ask/pause?task=scene&back=help"
+    there = visitor.send(login, "login", code=tokens.link(served.project, "tests").secret)
+    assert there.status == 200 and "Pause scene" in there.page.text
+    assert visitor.ask("GET", "/", Accept="application/json", Cookie="").status == 401
+    assert visitor.ask("GET", "/", HX_Request="true", Cookie="").status == 401
+
+
+@pytest.mark.feature("M112")
+def test_after_logging_in_nobody_is_sent_to_another_site(served: Served, visitor: Visitor) -> None:
+    code = tokens.link(served.project, "tests").secret
+    got = visitor.send(visitor.get("login"), "login", follow=False, code=code, next="https://evil.example")
+    assert got.status == 303 and got.headers["location"] == "./"
+
+
+def test_a_password_opens_a_session_and_a_wrong_one_keeps_the_account(served: Served, visitor: Visitor) -> None:
+    tokens.add_account(served.project, "anna", "viewer", password="correct horse")
+    wrong = visitor.send(visitor.get("login?next=help"), "login", account="anna", password="wrong horse!", code="")
+    assert wrong.status == 401 and wrong.page.one("p", role="alert").text
+    assert wrong.page.one("input", name="account")["value"] == "anna"
+    assert "wrong horse!" not in wrong.html
+    right = visitor.send(wrong, "login", account="anna", password="correct horse", code="")
+    assert right.status == 200 and right.url == "/help" and "anna" in right.page.text
+    left = visitor.send(right, "logout")
+    assert left.url == "/login" and visitor.get("").url.startswith("/login")
+
+
+def test_a_link_is_used_once(served: Served, visitor: Visitor) -> None:
+    code = tokens.link(served.project, "tests").secret
+    assert visitor.send(visitor.get("login"), "login", code=code).status == 200
+    again = Visitor(served).send(Visitor(served).get("login"), "login", code=code)
+    assert again.status == 401 and "used" in again.page.one("p", role="alert").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [("nothing/here", 404, "no page"), ("ask/nothing", 404, "nothing to do"), ("ask/retry?id=%FF", 400, "read")],
+)
+def test_what_is_not_there_is_said_inside_the_frame(admin: Visitor, path: str, status: int, says: str) -> None:
+    seen = admin.get(path)
+    assert seen.status == status and says in seen.page.text
+    assert seen.page.one("nav", id="side") and seen.page.one("main", id="main")
+    if status == 404:
+        assert seen.page.one("input", name="query")
+    told = admin.get(path, Accept="application/json")
+    assert told.status == status and json.loads(told.body)["status"] == status
+
+
+def test_a_page_that_fails_says_a_number_that_stands_in_the_log(
+    served: Served, admin: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("inside of the server")
+
+    monkeypatch.setattr("procession.web.glance.glances", fails)
+    seen = admin.get("")
+    assert seen.status == 500 and "inside of the server" not in seen.html
+    number = seen.page.one("main").text.partition("under the number ")[2][:8]
+    assert any(f"request {number}" in record.getMessage() for record in caplog.records)
+    assert any("inside of the server" in str(record.exc_info) for record in caplog.records)
+
+
+def test_how_pages_look_is_kept_in_a_cookie_without_a_script(visitor: Visitor) -> None:
+    seen = visitor.get("help")
+    for changed in ({"theme": "dark"}, {"zone": "doy"}, {"zone": "nonsense"}):
+        seen = visitor.send(seen, "preferences", **changed)
+    assert seen.url == "/help"
+    html = seen.page.one("html")
+    assert (html["data-theme"], html["data-zone"]) == ("dark", "doy")
+
+
+def test_a_method_that_an_address_does_not_know_is_refused(admin: Visitor) -> None:
+    assert admin.ask("POST", "/help", b"").status == 405
+    assert admin.ask("GET", "/do/pause").status == 405
+    assert admin.ask("DELETE", "/").status == 405
