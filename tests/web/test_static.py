@@ -15,8 +15,29 @@ OURS = sorted(
     for path in STATIC.rglob("*")
     if path.suffix in {".js", ".css", ".svg"} and str(path.relative_to(STATIC)) not in THEIRS
 )
-FRAME = ["main", "live", "morph", "time", "keys", "dialog", "select", "copy", "geometry", "toast"]
-"""Modules that every page loads."""
+PAGES = {
+    "overview": [],
+    "task, grid": ["x-grid"],
+    "task, durations": ["x-chart"],
+    "task, gallery": ["x-gallery"],
+    "processing": ["x-log", "x-gantt"],
+    "processing, artifacts": ["x-gantt", "x-gallery"],
+    "host": ["x-chart"],
+}
+"""What is on pages beside the modules of every page."""
+
+
+def loaded(*modules: str) -> set[Path]:
+    """These modules and all that they import when they are loaded."""
+    found: set[Path] = set()
+    waiting = [STATIC / "js" / module for module in modules]
+    while waiting:
+        path = waiting.pop().resolve()
+        if path not in found:
+            found.add(path)
+            names = re.findall(r"""^import [^"]*"(\./[^"]+|\.\./[^"]+)";""", path.read_text("utf-8"), re.M)
+            waiting.extend(path.parent / name for name in names)
+    return found
 
 
 @pytest.mark.parametrize("package", VENDORED, ids=lambda package: package["name"])
@@ -41,6 +62,12 @@ def test_every_file_of_others_is_accounted_for() -> None:
 def test_pages_stay_light() -> None:
     assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) <= 650_000
     assert sum(path.stat().st_size for path in (STATIC / "css").iterdir()) <= 45_000
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_little_of_ours(page: str) -> None:
+    modules = loaded("main.js", *(f"islands/{name}.js" for name in PAGES[page]))
+    assert sum(path.stat().st_size for path in modules) <= 60_000, sorted((p.stat().st_size, p.name) for p in modules)
 
 
 @pytest.mark.check(33, 35)
