@@ -68,6 +68,11 @@ def parse(text: str, now: datetime) -> Query:
     return Query(tuple(sorted(rest, key=_order)))
 
 
+def split(text: str) -> list[str]:
+    """The terms of a query as they were written, each by itself; Invalid for a quote that does not end."""
+    return list(_tokens(text))
+
+
 def _tokens(text: str) -> Iterator[str]:
     place = 0
     while rest := text[place:].lstrip():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -42,6 +42,8 @@ class Ask:
     """Name in the path → what stands there."""
     query: Mapping[str, str] = field(default_factory=dict)
     """Name → value, the last where it is given twice."""
+    every: Mapping[str, list[str]] = field(default_factory=dict)
+    """Name → all values, as ticked boxes give them."""
     form: Mapping[str, list[str]] = field(default_factory=dict)
     """Of a POST: name → values."""
     origin: str = ""
@@ -54,7 +56,7 @@ class Ask:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Verbs that were asked, in order: the first is what the foot of the page says."""
 
-    def verb(self, name: str, **arguments: Any) -> Any:
+    def verb(self, name: str, /, **arguments: Any) -> Any:
         """The answer of a verb that looks, for whoever asks; what it is refused with, the page is refused with."""
         given = {each: value for each, value in arguments.items() if value is not None}
         self.asked.append((name, given))
@@ -124,6 +126,8 @@ class Piece:
     body: bytes
     mime: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    more: Iterator[bytes] | None = None
+    """What follows, made piece by piece while it is sent; each piece in a thread of the pool."""
 
 
 Act = Callable[[Ask], Shown | Gone | Piece]

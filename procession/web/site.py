@@ -23,6 +23,7 @@ from procession.web import forms, policy, preferences, url
 from procession.web.frame import frame
 from procession.web.page import NOBODY, Ask, Gone, Page, Piece, Shown, load
 from procession.web.paths import Paths, Place
+from procession.web.pieces import Pieces
 from procession.web.refusals import refusal
 from procession.web.render import Renderer
 from procession.web.session import Notice, Seal
@@ -64,7 +65,8 @@ class Site:
         try:
             self._prepare(ask, request, at)
             ask.caller = await self._caller(request)
-            ask.query = {name: values[-1] for name, values in forms.fields(request.query).items()}
+            ask.every = forms.fields(request.query)
+            ask.query = {name: values[-1] for name, values in ask.every.items()}
             special = self.posts.get(at.path) if request.method == "POST" else None
             if (special := special or self.specials.get(at.path)) is not None:
                 return await special(ask, request, at)
@@ -143,7 +145,8 @@ class Site:
     def _made(self, ask: Ask, request: Request, page: Page) -> Answer:
         found = page.act(ask)
         if isinstance(found, Piece):
-            return Answer(200, found.body, found.mime, found.headers)
+            stream = None if found.more is None else Pieces(self.app, found)
+            return Answer(200, found.body, found.mime, found.headers, stream)
         if isinstance(found, Gone):
             self.looks.forget()
             return self.gone(ask, request, found)

@@ -1,0 +1,70 @@
+"""The filter of a list: a text in the address, and everything that a page draws of it.
+
+*In:* the text as it was typed. *Out:* its terms one by one, the same text with a term more or less, what may follow.
+*Always:* pure; the text is the truth, and what is drawn are links to other texts; nothing is lost that was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from procession.errors import Invalid
+from procession.model.query import FIELDS, split
+from procession.model.term import STATES
+
+QUICK = ("running", "waiting", "failed", "succeeded", "cancelled", "held")
+"""States that are one click away."""
+_SPANS = ("-1h", "-1d", "-7d", "-30d")
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One term of a filter."""
+
+    text: str
+    without: str
+    """The filter without it."""
+
+
+def terms(text: str) -> list[str]:
+    """The terms as they were written; none where it cannot be read."""
+    try:
+        return split(text)
+    except Invalid:
+        return []
+
+
+def chips(text: str) -> list[Chip]:
+    """Every term, and the filter without it."""
+    found = terms(text)
+    return [Chip(term, " ".join((*found[:at], *found[at + 1 :]))) for at, term in enumerate(found)]
+
+
+def replaced(text: str, field: str, term: str) -> str:
+    """The filter with this term in place of all those of its field; an empty term takes them away."""
+    rest = [each for each in terms(text) if not each.lower().startswith((f"{field}:", f"-{field}:"))]
+    return " ".join((*rest, term) if term else rest)
+
+
+def of_field(text: str, field: str) -> str:
+    """What the first term of this field asks for; empty without one."""
+    return next((each.partition(":")[2] for each in terms(text) if each.lower().startswith(f"{field}:")), "")
+
+
+def states(text: str) -> list[tuple[str, str, bool]]:
+    """State → the filter with it, and whether it is the one that is asked for; the empty one is any."""
+    now = of_field(text, "state")
+    return [(each, replaced(text, "state", f"state:{each}" if each else ""), each == now) for each in ("", *QUICK)]
+
+
+def completions(text: str, tasks: Sequence[str], groups: Iterable[str]) -> list[str]:
+    """Whole filters that this one may become: a term more, of every kind that there is."""
+    values = {
+        "task": tasks, "state": STATES, "group": sorted(filter(None, set(groups))),
+        **dict.fromkeys(("after", "before", "ended-after", "ended-before"), _SPANS),
+    }  # fmt: skip
+    before = f"{text.strip()} " if text.strip() else ""
+    named = [f"{field}:{value}" for field, some in values.items() for value in some]
+    bare = [f"{field}:" for field in FIELDS if field not in values]
+    return [before + each for each in (*named, *bare)]

@@ -1,0 +1,151 @@
+"""A list of processings behind a filter: its rows, how many they are, and what to do where there are none.
+
+*In:* an `Ask` with ``?query=…`` (or ``?q=…``) and ``&cursor=…``, perhaps a task that all must be of. *Out:* the values
+of ``macros/rows.html``. *Always:* so many rows by their keys and a count that stops at ten thousand, never an offset;
+a filter that cannot be read stays as it was typed, and what is wrong is said beside it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from procession.commands import bulk
+from procession.errors import Invalid, NotFound
+from procession.model.query import Query
+from procession.model.term import Names
+from procession.store import search, submitters, tasks
+from procession.store.search import Counted
+from procession.web import filters, words
+from procession.web.page import Ask
+
+ROWS = 50
+LOOKS = 4
+"""So often a short page is filled up; the rest is one link away."""
+TRIED = 12
+"""Terms that are left out, one at a time, to see which of them hides everything."""
+QUEUED = frozenset({"waiting", "running"})
+PASSING = frozenset({"starting", "behind", "running", "not_before", "retry_at", "scheduled", "children", "foreground"})
+"""Reasons for which one waits although nothing is in the way."""
+
+
+def typed(ask: Ask) -> str:
+    """The filter as it stands in the address."""
+    return (ask.query.get("query") or ask.query.get("q") or "").strip()
+
+
+def meant(text: str, task: str) -> str:
+    """The filter, of this task alone where one is given."""
+    return f"task:{task} {text}".strip() if task else text
+
+
+def listing(ask: Ask, task: str = "") -> dict[str, Any]:
+    """All that is drawn of a filtered list."""
+    text = typed(ask)
+    there = ask.verb("tasks")["items"]
+    values: dict[str, Any] = {
+        "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
+        "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
+        "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
+        "completions": filters.completions(text, sorted(each["name"] for each in there), (e["group"] for e in there)),
+    }  # fmt: skip
+    try:
+        items, values["next"] = _items(ask, values["whole"])
+        values["count"] = count(ask, values["whole"])
+    except (Invalid, NotFound) as error:
+        return {**values, "error": str(error)}
+    if not items and values["first"] and text:
+        values["hiding"] = _hiding(ask, text, task)
+    values["queued"] = bool(items) and all(each["state"] in QUEUED for each in items)
+    by = _submitters(ask, items) if values["queued"] else {}
+    values["rows"] = [_row(ask, each, by.get(each["id"], "")) for each in items]
+    return values
+
+
+def data(values: dict[str, Any]) -> dict[str, Any]:
+    """The same for programs."""
+    counted: Counted | None = values["count"]
+    return {
+        "query": values["query"], "problem": values["error"] or None, "next": values["next"],
+        "count": None if counted is None else {"n": counted.n, "exact": counted.exact},
+        "items": [row["item"] for row in values["rows"]],
+    }  # fmt: skip
+
+
+def _items(ask: Ask, text: str) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of them, filled up where so few are found at once."""
+    cursor, found = ask.argument("list", "cursor"), list[dict[str, Any]]()
+    for _ in range(LOOKS):
+        got = ask.verb("list", query=text, limit=ROWS - len(found), cursor=cursor)
+        found += got["items"]
+        cursor = got["next"]
+        if cursor is None or len(found) >= ROWS:
+            break
+    return found, cursor
+
+
+def count(ask: Ask, text: str) -> Counted:
+    """How many are meant of what the caller may see, up to `search.MOST_COUNTED`."""
+    asked = bulk.read_text(ask.project, text)
+    groups = ask.caller.groups
+    with ask.project.store.read() as tx:
+        if groups is not None:
+            theirs = tuple(sorted(task.name for task in tasks.current(tx).values() if task.group in groups))
+            asked = Query((*asked.terms, Names("task", theirs or ("",))))
+        return search.count(tx, asked)
+
+
+def _hiding(ask: Ask, text: str, task: str) -> list[tuple[filters.Chip, Counted]]:
+    """Terms without which something would be found, and how much."""
+    found = []
+    for chip in filters.chips(text)[:TRIED]:
+        try:
+            counted = count(ask, meant(chip.without, task))
+        except (Invalid, NotFound):
+            continue
+        if counted.n:
+            found.append((chip, counted))
+    return found
+
+
+def _submitters(ask: Ask, items: list[dict[str, Any]]) -> dict[int, str]:
+    with ask.project.store.read() as tx:
+        return submitters.of(tx, [each["id"] for each in items])
+
+
+def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
+    """One line: what is drawn of a processing."""
+    of = _telling(item["steps"])
+    last = of["attempts"][-1] if of and of["attempts"] else None
+    kind = words.state(item)
+    if kind == "ok" and any(len(step["attempts"]) > 1 for step in item["steps"]):
+        kind = "retried"
+    why = item["why"] or {"code": "", "text": ""}
+    if kind == "waiting":
+        kind = "will-retry" if why["code"] == "retry_at" else kind if why["code"] in PASSING else "blocked"
+    ended = item["state"] not in QUEUED
+    return {
+        "item": item, "id": item["id"], "task": item["task"], "kind": kind, "by": by,
+        "title": item["title"] or item["key"] or item["event_name"],
+        "params": "  ".join(f"{name}={value}" for name, value in item["params"].items()),
+        "steps": [{"step": step, "named": step is of} for step in item["steps"]],
+        "at": item["started_at"] or item["created_at"], "seconds": _seconds(ask, item),
+        "tries": last["number"] if last else 0, "host": (last["worker"] or last["host"] or "") if last else "",
+        "text": (item["reason"] or "") if ended else why["text"],
+    }  # fmt: skip
+
+
+def _telling(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The step that one wants to read the name of: what failed, what runs, what is next, else the last that ran."""
+    for states in (("failed", "cancelled"), ("running",), ("ready",)):
+        for step in steps:
+            if step["state"] in states:
+                return step
+    return next((step for step in reversed(steps) if step["attempts"]), None)
+
+
+def _seconds(ask: Ask, item: dict[str, Any]) -> int | None:
+    if item["started_at"] is None:
+        return None
+    end = datetime.fromisoformat(item["finished_at"]) if item["finished_at"] else ask.project.clock.now()
+    return max(0, round((end - datetime.fromisoformat(item["started_at"])).total_seconds()))

@@ -1,0 +1,33 @@
+"""Processings of all tasks: find anything, act on many; and the whole of what was found as a file."""
+
+from __future__ import annotations
+
+from procession.web import export, filters
+from procession.web.listing import data, listing, typed
+from procession.web.page import Ask, Gone, Piece, Shown, page
+from procession.web.url import joined
+
+
+@page("/p")
+def processings(ask: Ask) -> Shown | Gone:
+    """The list behind the filter that stands in the address."""
+    if added := ask.query.get("add"):
+        field = added.partition(":")[0]
+        return Gone(joined("p", query=filters.replaced(typed(ask), field, added)))
+    values = listing(ask)
+    return Shown(
+        "pages/processings.html", {**values, "of_event": ""}, "Processings", live="all setting",
+        command=f"procession list {typed(ask)}".strip(), status=400 if values["error"] else 200, data=data(values),
+    )  # fmt: skip
+
+
+@page("/p/export.csv")
+def as_csv(ask: Ask) -> Piece:
+    """Everything that is found, as a table."""
+    return export.csv(ask, typed(ask))
+
+
+@page("/p/export.json")
+def as_json(ask: Ask) -> Piece:
+    """Everything that is found, one JSON object in each line."""
+    return export.json_lines(ask, typed(ask))
