@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# See that the services that tests start for themselves are installed: PostgreSQL's server programs, ActiveMQ, RabbitMQ.
+# See that the services that tests start for themselves are installed: PostgreSQL's server programs, ActiveMQ, RabbitMQ;
+# and Chromium, in which the pages are tested.
 # Nothing is started here, and nothing that was running is touched. Where they cannot be had, a line says so, and the
-# tests that need them are skipped (or fail, under PROCESSION_REQUIRE=postgres,activemq,rabbitmq).
+# tests that need them are skipped (or fail, under PROCESSION_REQUIRE=postgres,activemq,rabbitmq,chromium).
 set -euo pipefail
 
 find_postgres() {
@@ -9,12 +10,14 @@ find_postgres() {
     ls -d /usr/lib/postgresql/*/bin/initdb 2> /dev/null | sort -V | tail -n 1
 }
 find_activemq() { command -v java > /dev/null && ls -d /usr/share/activemq/lib 2> /dev/null; }
+find_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 find_rabbitmq() { ls /usr/lib/rabbitmq/bin/rabbitmq-server 2> /dev/null; }
 
 missing=()
 [ -n "$(find_postgres || true)" ] || missing+=(postgresql)
 [ -n "$(find_activemq || true)" ] || missing+=(activemq)
 [ -n "$(find_rabbitmq || true)" ] || missing+=(rabbitmq-server)
+[ -n "$(find_chromium || true)" ] || missing+=(chromium fonts-dejavu-core)
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
     echo "installing ${missing[*]}"
     # Debian starts a server right after installing it, unless this says that nothing may start.
@@ -42,3 +45,4 @@ postgres=$(find_postgres || true)
 say PostgreSQL "${postgres:+$("$postgres" --version), $(dirname "$postgres")}"
 say ActiveMQ "$(find_activemq || true)"
 say RabbitMQ "$(find_rabbitmq || true)"
+say Chromium "$(find_chromium || true)"

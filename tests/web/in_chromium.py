@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.conftest import REQUIRED
 from tests.web.static_site import StaticSite
 
 ARGUMENTS = [
@@ -21,10 +23,20 @@ ARGUMENTS = [
 ]
 
 
+NAMES = "chromium", "chromium-browser", "google-chrome"
+
+
 @pytest.fixture(scope="session")
 def static_chromium() -> Iterator[Browser]:
+    """One browser for each test process; skipped where there is none, unless PROCESSION_REQUIRE names chromium."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        missing = "no Chromium on the PATH: try `make services`"
+        if "chromium" in REQUIRED:
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
 
