@@ -10,7 +10,7 @@ from procession.web.paths import Paths
 from tests.api.served import Served
 from tests.web.visiting import Seen, Visitor
 
-pytestmark = [pytest.mark.feature("M99"), pytest.mark.check(34)]
+pytestmark = pytest.mark.check(34)
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_a_link_is_relative_to_where_it_stands(current: str, target: str, link: 
     assert urljoin(f"http://h/ops/x/{current}", link) == f"http://h/ops/x/{target}"
 
 
-@pytest.mark.feature("B28")
 def test_what_stands_in_a_link_names_no_other_place() -> None:
+    """B28."""
     assert url.joined("t", "../../x?y#z", query="a&b=c") == "t/..%2F..%2Fx%3Fy%23z?query=a%26b%3Dc"
 
 

@@ -14,10 +14,9 @@ HX = frozenset(
 ) | {"hx-nonce"}
 JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 
-pytestmark = pytest.mark.feature("M99")
+pytestmark = pytest.mark.check(35)
 
 
-@pytest.mark.check(35)
 @pytest.mark.parametrize("path", ["", "help", "login", "nothing", "ask/pause?task=scene"])
 def test_every_page_says_what_it_may_load_and_runs_nothing_else(admin: Visitor, path: str) -> None:
     first, second = admin.get(path), admin.get(path)

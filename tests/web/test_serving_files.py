@@ -8,8 +8,6 @@ import pytest
 from procession.web.static import Static
 from tests.web.visiting import Visitor
 
-pytestmark = pytest.mark.feature("M99")
-
 
 def test_a_file_is_kept_for_ever_under_a_name_that_is_made_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "js").mkdir()
@@ -35,12 +33,12 @@ def test_files_come_packed_where_that_is_understood(visitor: Visitor) -> None:
     assert "content-encoding" not in visitor.get(src[2:], Accept_Encoding="gzip;q=0").headers
 
 
-@pytest.mark.feature("B46")
 @pytest.mark.parametrize(
     "path",
     ["static/x/../site.py", "static/x/%2e%2e/site.py", "static/x/..%2fsite.py", "static/x//etc/passwd", "static/x/",
      "static/", "static/x/js/login.js%00", "static/x/js", "static/x/js/..%5clogin.js"],
 )  # fmt: skip
 def test_nothing_but_the_files_of_the_pages_is_served(visitor: Visitor, path: str) -> None:
+    """B46."""
     assert visitor.ask("GET", f"/{path}").status == 404
     assert visitor.ask("POST", "/static/x/js/login.js", b"").status in (403, 405)

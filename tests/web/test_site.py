@@ -8,7 +8,7 @@ from procession.commands import tokens
 from tests.api.served import Served
 from tests.web.visiting import Visitor
 
-pytestmark = pytest.mark.feature("M94", "M99")
+pytestmark = pytest.mark.feature("M104", "M112")
 
 
 def test_the_overview_counts_what_there_is_and_leads_to_the_failing_line(served: Served, admin: Visitor) -> None:
@@ -48,7 +48,6 @@ def test_who_has_not_logged_in_is_led_there_and_back(served: Served, visitor: Vi
     assert visitor.ask("GET", "/", HX_Request="true", Cookie="").status == 401
 
 
-@pytest.mark.feature("M112")
 def test_after_logging_in_nobody_is_sent_to_another_site(served: Served, visitor: Visitor) -> None:
     code = tokens.link(served.project, "tests").secret
     got = visitor.send(visitor.get("login"), "login", follow=False, code=code, next="https://evil.example")

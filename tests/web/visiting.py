@@ -42,7 +42,7 @@ class Document(HTMLParser):
             self._open.append(found)
 
     def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop().tag != tag:
+        while tag in (e.tag for e in self._open) and self._open.pop().tag != tag:
             pass
 
     def handle_data(self, data: str) -> None:
