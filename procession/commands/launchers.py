@@ -15,7 +15,7 @@ from procession.model.outcome import Outcome
 from procession.model.processing import Processing
 from procession.model.setting import Pause
 from procession.project import Project, poke
-from procession.store import launchers, messages, processings, settings, steps, watches
+from procession.store import launchers, messages, pages, processings, settings, steps, watches
 from procession.store.database import Tx
 from procession.store.watches import Stand
 from procession.workdir import is_held
@@ -67,13 +67,12 @@ def status(project: Project, limit: int = 10) -> Status:
         serving = None
         if row is not None and project.is_served(tx):
             serving = Serving(row.name, row.host, row.pid, row.cpus, moment(row.started_at), row.closing, row.url)
-        found = {
-            name: tuple(
-                replace(p, steps=steps.of(tx, p.id))
-                for p in processings.newest(tx, task=None, state=name, before=None, limit=limit)
-            )
+        some = {
+            name: processings.newest(tx, task=None, state=name, before=None, limit=limit)
             for name in ("running", "failed")
         }
+        chains = pages.steps_of(tx, [p.id for each in some.values() for p in each])
+        found = {name: tuple(replace(p, steps=chains[p.id]) for p in each) for name, each in some.items()}
         counts = processings.counts(tx)
         waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
         watched = tuple(watches.all_of(tx).values())

@@ -25,6 +25,8 @@ from procession.store.pages import Recent
 SHOWN = 24
 """Processings of each task."""
 DAY = 86_400_000_000
+MOST_NEWS = 100
+"""Causes that are new, those that occurred last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,8 @@ def overview(project: Project, days: int = 1, only: Collection[str] | None = Non
     with project.store.read() as tx:
         tx.steady()
         found = _tasks(tx, since, only)
-        names = [each.task.name for each in found]
-        hours = tallies.by_hour(tx, "task", since, names)
-        failing = causes.listed(tx, task=None, since=None, everything=False, limit=1000)
-        new = [c for c in failing if c.standing(now) in ("new", "regressed") and (only is None or c.task in only)]
+        hours = tallies.by_hour(tx, "task", since, None if only is None else [each.task.name for each in found])
+        new = [c for c in causes.news(tx, now, MOST_NEWS) if c.failed and (only is None or c.task in only)]
         held = len({hold.name for hold in locks.all_of(tx, now)[0]})
         serving = {row.host for row in launchers.not_stopped(tx) if row.kind == "up"}
     return Overview(since, now, tuple(found), hours, tuple(new), held, len(serving), space)

@@ -55,7 +55,7 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return held
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
     if running:
-        return _of_running(project, tx, processing, running, now)
+        return _of_running(project, tx, processing, running, now, asked)
     if processing.launcher_id is not None:
         return Obstacle("foreground", f"it is run in the foreground by launcher {processing.launcher_id}")
     due = next((s for s in processing.steps if s.state is State.READY and s.due_at), None)
@@ -68,24 +68,26 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return Obstacle("not_before", f"it does not begin before {processing.due_at:%Y-%m-%d %H:%M:%S} UTC, in {rest}")
     if elsewhere := asked.elsewhere(processing):
         return elsewhere
-    if not project.is_served(tx):
+    if not asked.served:
         return Obstacle("no_launcher", "nobody serves this project; start it with: procession up")
-    if _all_leave(tx):
+    if asked.leaving:
         return Obstacle("draining", "the launcher is leaving and starts nothing new; then: procession up")
     return asked.answer(processing)
 
 
-def _of_running(project: Project, tx: Tx, processing: Processing, running: Step, now: datetime) -> Obstacle:
+def _of_running(
+    project: Project, tx: Tx, processing: Processing, running: Step, now: datetime, asked: _Admission
+) -> Obstacle:
     """What it waits for while a step of it runs, or that it does."""
     if (live := processing.live) is not None and live.worker is not None:
         return _elsewhere(processing, running, live, now)
     if running.attempts and running.attempts[-1].launcher_id is None:
         return _children(tx, processing, running)
-    if waiting := _for_locks(project, tx, processing):
+    if asked.for_locks and (waiting := _for_locks(project, tx, processing)):
         return waiting
-    if (silent := _silent(tx, running)) is not None:
+    if asked.silent and (silent := _silent(tx, running)) is not None:
         return silent
-    served = processing.launcher_id is not None or project.is_served(tx)
+    served = processing.launcher_id is not None or asked.served
     return _running(processing, running, now, served=served)
 
 
@@ -213,6 +215,27 @@ class _Admission:
     def __init__(self, project: Project, tx: Tx) -> None:
         self._project = project
         self._tx = tx
+        self._counted: dict[int, int] = {}
+
+    @cached_property
+    def served(self) -> bool:
+        """Does anybody serve this project?"""
+        return self._project.is_served(self._tx)
+
+    @cached_property
+    def for_locks(self) -> bool:
+        """Does any script that runs wait for locks?"""
+        return bool(locks.all_of(self._tx, self._project.now())[1])
+
+    @cached_property
+    def silent(self) -> bool:
+        """Is a host not heard of?"""
+        return bool(messages.of_kind(self._tx, "host"))
+
+    @cached_property
+    def leaving(self) -> bool:
+        """Is everybody who serves about to leave?"""
+        return _all_leave(self._tx)
 
     @cached_property
     def _set_now(self) -> Settings:
@@ -283,6 +306,13 @@ class _Admission:
             "draining", f"launcher {name}, which could take it, starts nothing new; to go on: procession undrain {name}"
         )
 
+    def _earlier(self, processing: Processing) -> int:
+        """How many of its task begin before it; counted once, whoever is asked."""
+        if processing.id not in self._counted:
+            rank = processings.rank(processing)
+            self._counted[processing.id] = processings.before(self._tx, processing.task, processing.id, rank)
+        return self._counted[processing.id]
+
     def _answer(self, choice: Choice, processing: Processing) -> Obstacle:
         for (pid, _), obstacle in choice.obstacles.items():
             if pid == processing.id:
@@ -293,7 +323,7 @@ class _Admission:
             return of_source
         if pause := room_pause(choice, processing):
             return pause
-        earlier = processings.before(self._tx, processing.task, processing.id, processings.rank(processing))
+        earlier = self._earlier(processing)
         noun = "processing begins" if earlier == 1 else "processings begin"
         count = f"more than {processings.MOST_COUNTED}" if earlier > processings.MOST_COUNTED else str(earlier)
         return Obstacle("behind", f"{count} {noun} before it in task {processing.task}")

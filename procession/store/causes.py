@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -32,6 +33,8 @@ _ROW = {
     "signature": Text(), "task": Text(), "step": Text(), "text": Text(), "sample": Text(), "n": BigInteger(),
     "first_at": BigInteger(), "last_at": BigInteger(),
 }  # fmt: skip
+MOST_COUNTED = 10_001
+"""Of one cause no more are counted where many causes are asked for one by one."""
 FAILED_NOW: Any = literal_column(
     "(processing.state = 'failed' AND processing.replaced_by IS NULL AND processing.cause IS NOT NULL)"
 )
@@ -102,6 +105,12 @@ def muted(tx: Tx, now: int) -> frozenset[str]:
 def beginning(tx: Tx, text: str) -> list[Known]:
     """Those whose signatures begin so, at most two."""
     return [Known(*row) for row in tx.tuples(_BEGINNING, first=text, last=text + "~")]
+
+
+def news(tx: Tx, now: int, limit: int) -> list[Known]:
+    """Those that nobody has looked at or that have come back, and of which people are told; those first that occurred
+    last."""
+    return [each for row in tx.tuples(_NEWS, n=limit) if not (each := Known(*row)).mutes(now)]
 
 
 def listed(tx: Tx, *, task: str | None, since: int | None, everything: bool, limit: int) -> list[Known]:
@@ -224,11 +233,35 @@ def _failing_now() -> Select[Any]:
     return select(_p.c.cause, count, newest).where(FAILED_NOW).group_by(_p.c.cause)
 
 
-def _beginning(dialect: str) -> Executable:
-    count = select(func.count()).where(FAILED_NOW, _p.c.cause == _t.c.signature).correlate(_t).scalar_subquery()
-    newest = select(func.max(_p.c.id)).where(FAILED_NOW, _p.c.cause == _t.c.signature).correlate(_t).scalar_subquery()
+def _counted() -> tuple[Any, Any]:
+    """How many have failed for a cause now, and the newest of them: by the entries of its index, up to a number."""
+    mine = (FAILED_NOW, _p.c.cause == _t.c.signature)
+    some = select(_p.c.id).where(*mine).limit(literal_column(str(MOST_COUNTED))).correlate(_t).subquery("some")
+    newest = select(func.max(_p.c.id)).where(*mine).correlate(_t).scalar_subquery()
+    return select(func.count()).select_from(some).scalar_subquery(), newest
+
+
+def _news(_: str) -> Executable:
+    """Nobody has looked at them, or they have come back."""
     return (
-        select(*_COLUMNS, count, newest)
+        select(*_COLUMNS, *_counted())
+        .where(
+            or_(
+                and_(_t.c.known_at.is_(None), _t.c.resolved_at.is_(None)),
+                and_(_t.c.resolved_at.is_not(None), _t.c.last_at > _t.c.resolved_at),
+            )
+        )
+        .order_by(_t.c.last_at.desc())
+        .limit(_param("n"))
+    )
+
+
+_NEWS = Statement(_news)
+
+
+def _beginning(dialect: str) -> Executable:
+    return (
+        select(*_COLUMNS, *_counted())
         .where(_t.c.signature >= _param("first", Text), _t.c.signature < _param("last", Text))
         .order_by(_t.c.signature)
         .limit(literal_column("2"))

@@ -100,11 +100,11 @@ def by_name(tx: Tx, noun: str, at: int) -> dict[str, dict[str, int]]:
     return found
 
 
-def by_hour(tx: Tx, noun: str, at: int, names: Iterable[str]) -> dict[int, dict[str, int]]:
-    """Hour → what → how many, of these names together, of the hours that had not ended at this moment."""
+def by_hour(tx: Tx, noun: str, at: int, names: Iterable[str] | None = None) -> dict[int, dict[str, int]]:
+    """Hour → what → how many, of all names together or of these, of the hours that had not ended at this moment."""
     found: dict[int, dict[str, int]] = {}
-    wanted = json.dumps(sorted(names))
-    for hour, what, n in tx.tuples(_BY_HOUR, noun=noun, hour=at // HOUR * HOUR, names=wanted):
+    given = {} if names is None else {"names": json.dumps(sorted(names))}
+    for hour, what, n in tx.tuples(_BY_HOUR[bool(given)], noun=noun, hour=at // HOUR * HOUR, **given):
         found.setdefault(hour, {})[what] = int(n)
     return found
 
@@ -160,16 +160,17 @@ _BY_NAME = Statement(
 )
 
 
-def _by_hour(dialect: str) -> Executable:
+def _by_hour(dialect: str, *, some: bool) -> Executable:
+    names = [unindexed(dialect, _t.c.name).in_(given_texts(dialect, "names"))] if some else []
     return (
         select(_t.c.hour, _t.c.what, func.sum(_t.c.n))
-        .where(_t.c.noun == _noun, _t.c.hour >= _hour, unindexed(dialect, _t.c.name).in_(given_texts(dialect, "names")))
+        .where(_t.c.noun == _noun, _t.c.hour >= _hour, *names)
         .group_by(_t.c.hour, _t.c.what)
         .order_by(_t.c.hour)
     )
 
 
-_BY_HOUR = Statement(_by_hour)
+_BY_HOUR = (Statement(lambda dialect: _by_hour(dialect, some=False)), Statement(lambda d: _by_hour(d, some=True)))
 _HOURS_OF = Statement(
     lambda dialect: select(_t.c.name, _t.c.hour, _t.c.n).where(
         _t.c.noun == _noun, _t.c.name.in_(given_texts(dialect, "names")),

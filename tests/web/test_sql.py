@@ -1,0 +1,92 @@
+"""What pages ask of the database is bounded, however many processings there are (check 3, house rule 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from procession import verbs
+from procession.project import Project
+from procession.store import causes
+from procession.verbs import Caller
+from tests.web.big import SMALL, big, opened
+from tests.web.watching import watching
+
+pytestmark = pytest.mark.feature("M118", "N8")
+ANYBODY = Caller("ada", "http")
+MOST_STEPS = 700_000
+"""Of SQLite: what 50 ms are good for on a slow machine. Reading one column of all processings takes more."""
+S2 = {"name": "s2-l2a"}
+
+
+@pytest.fixture(scope="session")
+def project() -> Iterator[Project]:
+    found = opened(big(SMALL))
+    yield found
+    found.close()
+
+
+PAGES: list[tuple[str, dict[str, Any], int]] = [
+    ("overview", {}, 15),
+    ("overview", {"days": 7}, 15),
+    ("grid", S2, 8),
+    ("grid", {**S2, "query": "state:failed after:-7d"}, 30),
+    ("grid", {**S2, "rows": "param.tile", "columns": "day", "newest": 5000}, 8),
+    ("list", {"limit": 100, "query": "state:failed"}, 10),
+    ("list", {"limit": 100, "query": "task:s2-l2a state:failed after:-7d"}, 30),
+    ("list", {"limit": 100, "query": "nosuchword"}, 10),
+    ("list", {"limit": 100, "query": "state:running"}, 100),
+    ("list", {"limit": 100, "query": "state:amber"}, 10),
+    ("list", {"limit": 100, "query": "step:calibrate"}, 10),
+    ("list", {"limit": 100, "query": "after:-2d before:-1d"}, 60),
+    ("list", {"limit": 20}, 300),
+    ("list", {"limit": 20, "query": "state:waiting"}, 300),
+    ("count", {}, 5),
+    ("count", {"query": "state:failed"}, 5),
+    ("count", {"query": "param.tile:36UUA"}, 5),
+    ("neighbours", {"id": 9000, "query": "state:failed"}, 10),
+    ("neighbours", {"id": 9000, "query": "task:s2-l2a param.tile:36UUA"}, 10),
+    ("complete", {"text": "task:s2"}, 2),
+    ("causes", {}, 6),
+    ("durations", S2, 8),
+    ("gallery", S2, 8),
+    ("arrivals", {}, 30),
+    ("events", {"limit": 100}, 5),
+    ("events", {"limit": 100, "unmatched": True}, 5),
+    ("event", {"id": 17}, 5),
+    ("show", {"id": 17}, 20),
+    ("status", {}, 15),
+    ("tasks", {}, 8),
+]
+"""Verb, arguments, and how many queries it may take."""
+
+
+@pytest.mark.parametrize(("name", "arguments", "queries"), PAGES, ids=lambda each: str(each)[:60])
+def test_what_a_page_asks_is_bounded(project: Project, name: str, arguments: dict[str, Any], queries: int) -> None:
+    with watching(project) as watched:
+        answer = verbs.call(project, ANYBODY, name, arguments)
+    assert answer
+    assert len(watched.queries) <= queries, "\n".join(watched.queries)
+    assert watched.steps <= MOST_STEPS
+    assert watched.unbounded(project) == []
+
+
+def test_reading_all_processings_would_be_seen(project: Project) -> None:
+    """The guard itself: what reads whole tables has an unbounded plan and takes many steps."""
+    with watching(project) as watched:
+        verbs.call(project, ANYBODY, "books", {})
+    assert watched.unbounded(project)
+    assert watched.steps > MOST_STEPS
+
+
+def test_a_cause_is_compared_with_good_ones_within_bounds(project: Project) -> None:
+    with project.store.read() as tx:
+        (known, *_) = causes.listed(tx, task="s2-l2a", since=None, everything=False, limit=1)
+    with watching(project) as watched:
+        found = verbs.call(project, ANYBODY, "cause", {"signature": known.signature})
+    assert found["compared"] == {"failed": min(200, known.failed), "good": 200}
+    assert len(watched.queries) <= 20
+    assert watched.steps <= MOST_STEPS
+    assert watched.unbounded(project) == []
