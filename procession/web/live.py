@@ -60,6 +60,7 @@ class Live:
         after, offsets = _cursor(request.header(b"last-event-id") or ask.query.get("after", ""), len(tails))
         for tail, offset in zip(tails, offsets, strict=True):
             tail.offset = offset
+            await app.apart(tail.begin)
         seen = await app.apart(lambda: theirs(app.project, caller))
         secret = app.callers.secret(request)
         feed = Feed(

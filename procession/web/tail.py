@@ -36,12 +36,20 @@ class Tail:
         self.processing = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None
         self._attempt = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 9 else None
         self.offset: int | None = None
-        """Everything before this byte was sent; None: begin at the end."""
+        """Everything before this byte was sent; None until `begin`."""
         self.ended = self.processing is None or self._attempt is None
         self.stirred = True
         """Something has happened to its processing since the last look."""
         self._path: Path | None = None
         self._size = -1
+
+    def begin(self) -> None:
+        """From what is written by now on, where nobody said from where."""
+        if self.offset is None and not self.ended:
+            try:
+                self.offset = self._read(0, 1)["size"]
+            except ProcessionError:  # not begun yet: all of it is new
+                self.offset = 0
 
     def more(self) -> list[Message]:
         """What has come since the last look."""
@@ -68,11 +76,10 @@ class Tail:
 
     def _piece(self, found: list[Message]) -> bool:
         """Read a piece; is there more?"""
-        piece = self._read(self.offset if self.offset is not None else 0)
+        piece = self._read(self.offset or 0)
         self._path = self._path or self._located()
-        if self.offset is None or piece["size"] - self.offset > BEHIND:
-            self.offset = piece["size"] if self.offset is None else max(0, piece["size"] - SLICE)
-            piece = self._read(self.offset)
+        if piece["size"] - (self.offset or 0) > BEHIND:
+            piece = self._read(max(0, piece["size"] - SLICE))
         self._size = piece["size"]
         if piece["text"]:
             found.append(("log", {"topic": self._topic, "offset": piece["offset"], "end": piece["next"],
@@ -83,8 +90,8 @@ class Tail:
             found.append(("end", {"topic": self._topic}))
         return bool(piece["text"]) and not self.ended and piece["next"] < piece["size"]
 
-    def _read(self, offset: int) -> dict[str, Any]:
-        asked = {"id": self.processing, "step": self._step, "attempt": self._attempt, "offset": offset, "limit": SLICE}
+    def _read(self, offset: int, limit: int = SLICE) -> dict[str, Any]:
+        asked = {"id": self.processing, "step": self._step, "attempt": self._attempt, "offset": offset, "limit": limit}
         piece: dict[str, Any] = verbs.call(self._project, self._caller, "logs", asked)
         return piece
 

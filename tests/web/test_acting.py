@@ -9,7 +9,7 @@ from procession.commands import settings
 from procession.commands.asked import asked
 from procession.store import audit
 from tests.api.served import Served
-from tests.web.visiting import Visitor
+from tests.web.visiting import Visitor, begun
 
 pytestmark = pytest.mark.feature("M111", "P27", "P29")
 
@@ -18,8 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}</textarea><script>"
 
 def failed(served: Served) -> int:
     """A processing that a person may retry."""
-    found = served.driven.born("scene")
-    served.driven.turn()
+    found = begun(served)
     served.driven.end(found, 1)
     assert served.driven.state(found) == "failed"
     return found

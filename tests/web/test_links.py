@@ -8,7 +8,7 @@ from procession.web import url
 from procession.web.page import PAGES, load
 from procession.web.paths import Paths
 from tests.api.served import Served
-from tests.web.visiting import Seen, Visitor
+from tests.web.visiting import Seen, Visitor, begun
 
 pytestmark = pytest.mark.check(34)
 
@@ -71,8 +71,7 @@ def linked(seen: Seen) -> list[tuple[str, str]]:
 def test_every_link_of_every_page_stays_below_the_prefix_and_leads_somewhere(
     served: Served, prefix: str, kept: bool
 ) -> None:
-    failed = served.driven.born("scene")
-    served.driven.turn()
+    failed = begun(served)
     served.driven.end(failed, 1)
     visitor = Visitor(served, prefix, kept=kept).log_in()
     upcoming, known = [f"{prefix}/", f"{prefix}/login"], set[str]()

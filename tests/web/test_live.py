@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api.served import Served
-from tests.web.visiting import Visitor
+from tests.web.visiting import Visitor, begun
 
 pytestmark = pytest.mark.feature("M110")
 
@@ -28,7 +29,9 @@ class Listener:
     def messages(self) -> Iterator[tuple[str, Any]]:
         """Kind and data of each message."""
         found: dict[str, str] = {}
+        deadline = time.monotonic() + 20
         while line := self.answer.readline().decode():
+            assert time.monotonic() < deadline, "nothing but signs of life"
             name, _, value = line.rstrip("\n").partition(": ")
             if value:
                 found[name] = value
@@ -80,8 +83,7 @@ def test_who_comes_back_hears_what_was_missed_and_nothing_twice(served: Served, 
 
 @pytest.mark.feature("P23")
 def test_a_log_comes_as_it_is_written_and_goes_on_where_it_was(served: Served, admin: Visitor) -> None:
-    which = served.driven.born("scene")
-    served.driven.turn()
+    which = begun(served)
     served.driven.begin()
     path = served.project.var.attempt(which, 1, "one", 1) / "log"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +107,7 @@ def test_a_log_comes_as_it_is_written_and_goes_on_where_it_was(served: Served, a
 
 @pytest.mark.feature("M111")
 def test_nobody_hears_of_what_they_may_not_see(served: Served) -> None:
-    which = served.driven.born("scene")
-    served.driven.turn()
+    which = begun(served)
     theirs = Visitor(served).log_in("viewer", groups=["sar"])
     with listening(theirs, f"task:scene,task:radar,proc:{which},log:{which}/one/1") as page:
         page.until("reload")
@@ -140,7 +141,6 @@ def test_who_may_not_look_any_more_is_hung_up_on(
     monkeypatch.setattr("procession.api.callers.BELIEVED", 0.0)
     with listening(admin, "nav") as page:
         page.until("reload")
-        Visitor(served)
         copy = Visitor(served)
         copy.cookies = dict(admin.cookies)
         copy.send(copy.get("help"), "logout")

@@ -6,14 +6,13 @@ import pytest
 
 from procession.commands import tokens
 from tests.api.served import Served
-from tests.web.visiting import Visitor
+from tests.web.visiting import Visitor, begun
 
 pytestmark = pytest.mark.feature("M104", "M112")
 
 
 def test_the_overview_counts_what_there_is_and_leads_to_the_failing_line(served: Served, admin: Visitor) -> None:
-    failed = served.driven.born("scene", key="fails")
-    served.driven.turn()
+    failed = begun(served)
     served.driven.end(failed, 1)
     page = admin.get("").page
     chip = page.one("a", class_="chip state-failed")

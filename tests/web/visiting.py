@@ -9,6 +9,18 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from procession.commands import tokens
 from tests.api.served import Served
 
+
+def begun(served: Served, name: str = "scene") -> int:
+    """A processing whose first step has begun; what earlier tests have left ends first, so that there is room."""
+    served.driven.turn()
+    while left := served.driven.claimed():
+        for each in left:
+            served.driven.end(each)
+    found = served.driven.born(name)
+    served.driven.turn()
+    return found
+
+
 VOID = frozenset({"meta", "link", "input", "br", "hr", "img", "use"})
 
 
