@@ -7,6 +7,8 @@ place. *Always:* the place is one of this site, whatever the form says; password
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from procession.api.login import Login, only
 from procession.api.problems import Problem
 from procession.api.request import Answer, Request
@@ -48,7 +50,8 @@ class Entering:
             await self._form(ask, request)
         await self._login.end(request)
         cookies = tuple(value.decode() for _, value in self._login.cookie("", seconds=0))
-        return self._site.gone(ask, request, Gone("login", cookies=cookies))
+        found = self._site.gone(ask, request, Gone("login", cookies=cookies))
+        return replace(found, headers=(*found.headers, (b"clear-site-data", b'"cache"')))  # nor by the button "back"
 
     async def prefer(self, ask: Ask, request: Request, place: Place) -> Answer:
         """Keep how somebody wants the pages to look."""

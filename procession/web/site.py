@@ -29,6 +29,7 @@ from procession.web.render import Renderer
 from procession.web.session import Notice, Seal
 from procession.web.standing import Looks
 from procession.web.static import Static
+from procession.web.tombstone import deleted
 
 log = logging.getLogger("procession")
 
@@ -206,8 +207,9 @@ class Site:
         to = url.joined("login", next=here or None)
         return self.gone(ask, request, Gone(to))
 
-    async def _refused(self, ask: Ask, request: Request, refused: Problem) -> Answer:
+    async def _refused(self, ask: Ask, request: Request, why: Problem) -> Answer:
         """A refusal as a page of its own, inside the frame."""
+        refused = await self.app.apart(lambda: deleted(ask, why))
         if wants_json(request):
             return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
         ask.query = {name: value for name, value in ask.query.items() if name != "part"}

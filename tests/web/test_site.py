@@ -1,10 +1,20 @@
 """The site: which page an address means, who may see it, in which form, and what is said where there is none."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 
+from procession.api.problems import Problem
 from procession.commands import tokens
+from procession.commands.asked import asked
+from procession.commands.deletions import delete_one
+from procession.verbs import Caller
+from procession.web.page import Ask
+from procession.web.refusals import refusal
+from procession.web.tombstone import deleted
 from tests.api.served import Served
 from tests.web.visiting import Visitor, begun
 
@@ -98,6 +108,32 @@ def test_a_page_that_fails_says_a_number_that_stands_in_the_log(
     number = seen.page.one("main").text.partition("under the number ")[2][:8]
     assert any(f"request {number}" in record.getMessage() for record in caplog.records)
     assert any("inside of the server" in str(record.exc_info) for record in caplog.records)
+
+
+@pytest.mark.feature("M96")
+def test_an_old_link_to_what_was_deleted_says_who_did_it_and_why(served: Served) -> None:
+    which = begun(served)
+    served.driven.end(which, 1)
+    served.project.store.change(lambda tx: delete_one(served.project, tx, which, asked("bad data <b>", "anna")))
+    missing = Problem(404, "NotFound", "there is no such processing")
+    everybody = Caller("somebody", "http")
+    ask = Ask(served.project, everybody, f"p/{which}", {"id": str(which)})
+    told = deleted(ask, missing)
+    assert told.status == 410 and "deleted by anna at 2026-03-01 12:00:00 UTC: bad data <b>" in told.detail
+    assert refusal(ask, told).status == 410
+    limited = Ask(served.project, replace(everybody, groups=frozenset({"sar"})), ask.path, ask.values)
+    assert deleted(limited, missing) is missing
+    assert deleted(Ask(served.project, everybody, "p/999", {"id": "999"}), missing) is missing
+
+
+@pytest.mark.feature("P32")
+def test_nothing_of_the_pages_is_loaded_before_somebody_asks_for_one() -> None:
+    code = (
+        "import sys, procession.api.server, procession.launcher.loop\n"
+        "print([name for name in sys.modules if name.startswith(('jinja2', 'procession.web.pages', 'babel'))])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert found.stdout == "[]\n"
 
 
 def test_how_pages_look_is_kept_in_a_cookie_without_a_script(visitor: Visitor) -> None:
