@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import REQUIRED
 from tests.web.static_site import StaticSite
@@ -24,6 +24,7 @@ ARGUMENTS = [
 
 
 NAMES = "chromium", "chromium-browser", "google-chrome"
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def pages(static_chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = static_chromium.new_context(**how)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         return page

@@ -118,7 +118,7 @@ def test_one_stream_for_a_visible_page_and_polling_where_there_is_none(site: Sta
     site.hang_up()
     expect(page.locator("#live")).to_have_attribute("data-state", "polling")
     before = page.locator("#part").text_content()
-    expect(page.locator("#part")).not_to_have_text(before or "", timeout=15_000)
+    expect(page.locator("#part")).not_to_have_text(before or "")
 
 
 @pytest.mark.check(32)

@@ -28,13 +28,9 @@ export async function copyAndSay(text, said = _("Copied")) {
   else toast(_("The browser did not let us copy; select the text and press Ctrl C"), { bad: true });
 }
 
-export function startCopy() {
-  document.addEventListener("click", (event) => {
-    const button = /** @type {Element} */ (event.target).closest?.("[data-copy], [data-copy-text]");
-    if (!(button instanceof HTMLElement)) return;
-    event.preventDefault();
-    const from = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
-    const text = button.dataset.copyText ?? (from instanceof HTMLInputElement ? from.value : from?.textContent) ?? "";
-    void copyAndSay(text.trim());
-  });
+/** What a button copies: the words of another element, or its own. @param {HTMLElement} button */
+export function copyFrom(button) {
+  const from = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
+  const text = button.dataset.copyText ?? (from instanceof HTMLInputElement ? from.value : from?.textContent) ?? "";
+  void copyAndSay(text.trim());
 }

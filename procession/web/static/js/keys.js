@@ -1,28 +1,14 @@
 // The keyboard: single keys by their place on it (event.code), so that they work with any layout. Off inside inputs, and where
 // somebody has switched them off. A button takes a key by `data-key="P"`, a link `data-key="g o"`; more in the list of ?.
-import { copyAndSay } from "./copy.js";
+import { heard, words } from "./keyring.js";
 import { toggleLive } from "./live.js";
 import { _ } from "./words.js";
 
 const WAITED = 1200; // ms for the second key of g o
 const MARKS = { Slash: "/", Period: ".", BracketLeft: "[", BracketRight: "]", Enter: "Enter", Escape: "Escape" };
 
-/** @type {((key: string) => boolean)[]} */
-const heard = [];
-/** Words of the keys that modules bring along. @type {[string, string][]} */
-const words = [];
 let first = "";
 let timer = 0;
-
-/** Hear keys before the page does; true: it was mine. @param {(key: string) => boolean} listener @param {[string, string][]} [said] */
-export function onKey(listener, said = []) {
-  heard.push(listener);
-  words.push(...said);
-  return () => {
-    heard.splice(heard.indexOf(listener), 1);
-    for (const each of said) words.splice(words.indexOf(each), 1);
-  };
-}
 
 /** @param {KeyboardEvent} event */
 function nameOf(event) {
@@ -92,7 +78,7 @@ const OWN = {
     /** @type {HTMLElement | null} */ (menu.querySelector(menu.open ? "li a, li button" : "summary"))?.focus();
   },
   r: toggleLive,
-  y: () => copyAndSay(location.href, _("Link copied")),
+  y: () => import("./copy.js").then((clipboard) => clipboard.copyAndSay(location.href, _("Link copied"))),
   "[": () => {
     const small = document.documentElement.dataset.side === "small" ? "" : "small";
     document.documentElement.dataset.side = small;
@@ -109,8 +95,8 @@ const OWN = {
   "?": help,
 };
 
-/** @param {KeyboardEvent} event */
-function hear(event) {
+/** A key was pressed. @param {KeyboardEvent} event */
+export function hear(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || away()) return;
   if (target.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
@@ -130,15 +116,7 @@ function hear(event) {
   }
 }
 
-function help() {
+/** The list of all keys. */
+export function help() {
   void import("./help.js").then((page) => page.help(words));
-}
-
-export function startKeys() {
-  document.addEventListener("keydown", hear);
-  document.addEventListener("click", (event) => {
-    if (/** @type {Element} */ (event.target).closest?.("[data-show-keys]")) help();
-  });
-  for (const element of document.querySelectorAll("[data-key]"))
-    if (!element.getAttribute("title")) element.setAttribute("title", `${element.getAttribute("data-key")}`);
 }

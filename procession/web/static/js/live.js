@@ -1,19 +1,5 @@
 // One stream for each visible page: what it names is fetched again and morphed, so the page is never older than a moment.
-//
-// What htmx 4.0.1 does, read in its source, because much of it is not what one expects:
-// - Swap styles are `outerMorph` and `innerMorph`. A morph matches elements by id, then by being equal, then by tag; a new
-//   element with an id that the old tree has not is always inserted. `config.morphSkip` is a selector whose elements are left
-//   alone, attributes too; `config.morphIgnore` lists beginnings of attribute names that are not copied. A morph would take
-//   `open` off every menu and `style` off every bar: morph.js names both. Text nodes are changed in place, so a selection
-//   lives while the text is the same. A field keeps its text while it has the focus; others lose it when `value` differs.
-// - Moves use `moveBefore` where there is one; else islands are taken out and put in again and must bear it.
-// - Answers of 400 and more ARE swapped (only 204 and 304 are not). Hence our own fetch here: an error page is no fragment.
-// - hx-csp takes every hx- attribute off an element whose `hx-nonce` is not the nonce of the page's scripts (`hx-nonce` is
-//   inherited only as `hx-nonce:inherited`). It rewrites the nonces of answers to htmx's own requests by their policy header;
-//   we fetch ourselves, so morph.js does the same. Extensions must be named in `<meta name="htmx-config">`, else all are
-//   allowed. Inheritance of any attribute is off unless its name ends in `:inherited`.
-// - Events are `htmx:before:request`, `htmx:after:request`, `htmx:before:swap` … with colons; a value in `detail.ctx`.
-//   `autofocus` in a fragment takes the focus. The history is fetched again, never kept; plain links are left to the browser.
+// How htmx 4.0.1 morphs, gates by nonce and inherits is in README.md; that is why it fetches by itself.
 import { ask, place, read } from "./morph.js";
 import { moment } from "./time.js";
 import { _, number } from "./words.js";
@@ -115,7 +101,7 @@ function hear(kind, data) {
     for (const part of document.querySelectorAll("[data-live][data-src]")) if (topicsOf(part).some((topic) => named.has(topic))) want(part);
   }
   if (kind === "cnt") bind(data);
-  if (kind === "reload" && data.version !== document.body.dataset.version) stale();
+  if (kind === "reload" && data.version !== document.body.dataset.version) void import("./reload.js").then((page) => page.stale());
   document.dispatchEvent(new CustomEvent(`live:${kind}`, { detail: data }));
 }
 
@@ -171,6 +157,8 @@ async function renew(part) {
   }
 }
 
+const alarm = (/** @type {string} */ count) => void import("./alarm.js").then((page) => page.alarm(Number(count.replace(/\D/g, ""))));
+
 /** Counters, without a request. @param {Record<string, string | number>} counters */
 function bind(counters) {
   for (const [name, value] of Object.entries(counters))
@@ -178,30 +166,7 @@ function bind(counters) {
       const text = typeof value === "number" ? (value === 0 && node.classList.contains("count") ? "" : number(value)) : value;
       if (node.textContent !== text) node.textContent = text;
     }
-  if ("failures" in counters) alarm(Number(String(counters.failures).replace(/\D/g, "")));
-}
-
-/** The number of new failures, in the title and as a red icon. @param {number} count */
-function alarm(count) {
-  document.title = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
-  const link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel="icon"]'));
-  if (!link) return;
-  const href = link.href.replace(/favicon(-red)?\.svg/, count ? "favicon-red.svg" : "favicon.svg");
-  if (link.href !== href) link.href = href;
-}
-
-function stale() {
-  if (document.getElementById("reload")) return;
-  const banner = document.createElement("aside");
-  banner.id = "reload";
-  banner.className = "banner warn";
-  banner.setAttribute("aria-label", _("Notice"));
-  const button = document.createElement("button");
-  button.className = "btn btn-small";
-  button.textContent = _("Reload");
-  button.addEventListener("click", () => location.reload());
-  banner.append(_("You are reading an old page: the server was updated"), button);
-  document.querySelector(".top")?.after(banner);
+  if ("failures" in counters) alarm(String(counters.failures));
 }
 
 /** On and off: the dot, and r. */
@@ -215,7 +180,7 @@ export function toggleLive() {
 
 export function startLive() {
   const shown = document.querySelector('[data-bind="failures"]')?.textContent ?? "";
-  if (/\d/.test(shown)) alarm(Number(shown.replace(/\D/g, "")));
+  if (/\d/.test(shown)) alarm(shown);
   document.getElementById("live")?.addEventListener("click", toggleLive);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) return open();

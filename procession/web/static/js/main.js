@@ -1,10 +1,8 @@
-// What every page runs; an island is loaded only where its element is.
-import { startCopy } from "./copy.js";
+// What every page runs. The rest is loaded when it is needed: an island with its element, keys with the first key, questions
+// with the first question.
 import { measure } from "./geometry.js";
-import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMorph } from "./morph.js";
-import { startSelect } from "./select.js";
 import { startTime } from "./time.js";
 
 const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
@@ -12,34 +10,25 @@ const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
 /** Load the islands that are there. */
 function islands() {
   for (const name of ISLANDS) if (!customElements.get(name) && document.querySelector(name)) void import(`./islands/${name}.js`);
-}
-
-/** Zone, theme, density: at once here, and kept by the server. @param {SubmitEvent} event */
-function prefer(event) {
-  const form = /** @type {HTMLFormElement} */ (event.target);
-  const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
-  if (!form.matches("[data-prefer]") || !button?.name) return;
-  event.preventDefault();
-  document.documentElement.dataset[button.name] = button.value;
-  for (const other of form.querySelectorAll(`button[name="${CSS.escape(button.name)}"]`)) other.setAttribute("aria-pressed", String(other === button));
-  document.dispatchEvent(new CustomEvent("prefer", { detail: { [button.name]: button.value } }));
-  const body = new URLSearchParams(/** @type {any} */ (new FormData(form, button)));
-  void fetch(form.action, { method: "POST", body, credentials: "same-origin", redirect: "manual" });
+  if (document.querySelector("[data-select]")) void import("./select.js").then((select) => select.startSelect());
 }
 
 /** Marks and rows that are clicked like links. @param {MouseEvent} event */
 function follow(event) {
   const target = /** @type {Element} */ (event.target);
   const place = target.closest?.("[data-href]");
-  if (!(place instanceof HTMLElement) || (target.closest("a, button, input, label, summary") && !place.closest(".marks")) || event.button > 1) return;
+  if (!(place instanceof HTMLElement) || (target.closest("a[href], button, input, label, summary") && !place.closest(".marks")) || event.button > 1) return;
   event.preventDefault();
   const url = new URL(place.dataset.href ?? "", document.baseURI).href;
   if (event.ctrlKey || event.metaKey || event.button === 1) window.open(url, "_blank", "noopener");
   else location.assign(url);
 }
 
-/** Questions and answers are loaded when the first is asked. @param {MouseEvent} event */
+/** Copy buttons, questions, the list of keys. @param {MouseEvent} event */
 function asks(event) {
+  const copies = /** @type {Element} */ (event.target).closest?.("[data-copy], [data-copy-text]");
+  if (copies instanceof HTMLElement) void import("./copy.js").then((clipboard) => clipboard.copyFrom(copies));
+  if (/** @type {Element} */ (event.target).closest?.("[data-show-keys]")) void import("./keys.js").then((keys) => keys.help());
   const from = /** @type {Element} */ (event.target).closest?.("[data-ask]");
   if (!(from instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey || from.getAttribute("aria-disabled") === "true") return;
   event.preventDefault();
@@ -49,10 +38,11 @@ function asks(event) {
 /** @param {SubmitEvent} event */
 function sends(event) {
   const form = /** @type {HTMLFormElement} */ (event.target);
-  if (event.defaultPrevented || form.method !== "post" || !(form.closest("dialog") || form.hasAttribute("data-quiet"))) return;
+  if (event.defaultPrevented || form.method !== "post" || !(form.closest("dialog") || form.matches("[data-quiet], [data-prefer]"))) return;
   event.preventDefault();
   const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
-  void import("./dialog.js").then((dialog) => dialog.send(form, button));
+  if (form.matches("[data-prefer]")) void import("./prefer.js").then((page) => page.prefer(form, button));
+  else void import("./dialog.js").then((dialog) => dialog.send(form, button));
 }
 
 /** Menus close as people expect: Esc, a click elsewhere, a choice. @param {Event} event */
@@ -75,16 +65,18 @@ try {
 startMorph();
 startTime();
 measure();
-startCopy();
-startSelect();
-startKeys();
 startLive();
 islands();
 document.addEventListener("morphed", islands);
-document.addEventListener("submit", prefer);
 document.addEventListener("submit", sends);
 document.addEventListener("click", asks);
 document.addEventListener("click", follow);
 document.addEventListener("auxclick", follow);
 document.addEventListener("click", menus);
 document.addEventListener("keydown", menus);
+/** @type {typeof import("./keys.js") | undefined} */
+let keys;
+document.addEventListener("keydown", (event) => {
+  if (keys) return keys.hear(event);
+  void import("./keys.js").then((loaded) => (keys = loaded).hear(event));
+});

@@ -1,12 +1,11 @@
 // A part of the page takes its new form without losing what somebody is doing in it.
 import { measure } from "./geometry.js";
 import { tell } from "./time.js";
-import { _, number } from "./words.js";
 
 /** What a morph leaves as it is: islands draw themselves. */
 export const KEPT = "x-grid, x-log, x-gantt, x-chart, x-gallery, [data-keep], #live";
 /** Attributes that belong to whoever looks at the page (a name begins so): open menus, widths, the row of j and k. */
-const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale"];
+const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held"];
 
 /** @typedef {{config: {morphSkip: string, morphIgnore: string[]}, swap(given: object): Promise<void>}} Htmx */
 const htmx = () => /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
@@ -39,12 +38,13 @@ export async function read(answer) {
 export async function place(target, made) {
   const root = made.body.firstElementChild;
   const same = root !== null && root.id !== "" && root.id === target.id && made.body.childElementCount === 1;
-  const held = holds(target) && same ? hold(target, root) : 0;
+  const hold = same && (holds(target) || target.dataset.held) ? await import("./hold.js") : null;
+  const waiting = hold && holds(target) ? hold.hold(target, root) : 0;
   const typed = changed(target);
   await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
   const now = same ? (document.getElementById(target.id) ?? target) : target;
   for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
-  news(now, held);
+  hold?.news(now, waiting);
   now.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));
 }
 
@@ -61,37 +61,4 @@ function holds(target) {
   if (target.dataset.release) return false;
   if (target.querySelector("input[data-row]:checked")) return true;
   return target.querySelector("[data-hold]") !== null && target.getBoundingClientRect().top < -80;
-}
-
-/** Keep the rows that are there, in their order; the number of those that wait to be shown. @param {HTMLElement} target @param {Element} root */
-function hold(target, root) {
-  let waiting = 0;
-  for (const body of root.querySelectorAll("tbody")) {
-    const old = [...target.querySelectorAll("tbody")][[...root.querySelectorAll("tbody")].indexOf(body)];
-    if (!old) continue;
-    const fresh = new Map([...body.children].filter((row) => row.id).map((row) => [row.id, row]));
-    const kept = [...old.children];
-    waiting += [...fresh.keys()].filter((id) => !kept.some((row) => row.id === id)).length;
-    body.replaceChildren(...kept.map((row) => fresh.get(row.id) ?? body.ownerDocument.importNode(row, true)));
-  }
-  return waiting;
-}
-
-/** "8 new – show", above what is held. @param {HTMLElement} target @param {number} waiting */
-function news(target, waiting) {
-  const before = target.previousElementSibling;
-  const there = before instanceof HTMLButtonElement && before.classList.contains("news") ? before : null;
-  if (!waiting) return there?.remove();
-  const button = there ?? document.createElement("button");
-  button.className = "btn btn-small news";
-  button.type = "button";
-  button.textContent = _("{count} new – show", { count: number(waiting) });
-  button.onclick = () => {
-    const now = document.getElementById(target.id) ?? target;
-    now.dataset.release = "1";
-    for (const box of now.querySelectorAll("input[data-row]:checked")) /** @type {HTMLInputElement} */ (box).checked = false;
-    now.dispatchEvent(new CustomEvent("refresh", { bubbles: true }));
-    now.scrollIntoView({ block: "nearest" });
-  };
-  if (!there) target.before(button);
 }

@@ -51,7 +51,11 @@ function ticked(box, range) {
   tellBar(table);
 }
 
+let started = false;
+
 export function startSelect() {
+  if (started) return;
+  started = true;
   let shift = false;
   document.addEventListener("click", (event) => {
     shift = event.shiftKey;

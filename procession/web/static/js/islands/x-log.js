@@ -1,15 +1,16 @@
 // The log viewer: opens where it matters, follows while it runs, finds, links to lines. What it asks the server is in README.md.
-import { copyAndSay } from "../copy.js";
-import { onKey } from "../keys.js";
+import { onKey } from "../keyring.js";
 import { moment } from "../time.js";
 import { _, number } from "../words.js";
 import { LogSource, MOST } from "./log-source.js";
-import { WholeLog, WindowedLog } from "./log-views.js";
+import { WholeLog } from "./log-views.js";
+
+/** @typedef {import("./log-source.js").About} About */
 
 const WHOLE = 20_000; // lines that a page holds well
 const clock = (/** @type {number} */ ms) => moment(new Date(ms), "clock", true);
 
-class XLog extends HTMLElement {
+export class XLog extends HTMLElement {
   connectedCallback() {
     if (this.source) return; // moved, not made
     const bars = [...this.querySelectorAll(":scope > [data-bar]")];
@@ -68,13 +69,13 @@ class XLog extends HTMLElement {
     const find = new URLSearchParams(location.search).get("find");
     if (find && this.field) {
       this.field.value = find;
-      void this.search();
+      void this.tool("search");
     }
   }
 
   /** Where it opens: a line of the address, the error, the end, or the start. */
   target() {
-    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const about = /** @type {About} */ (this.about);
     const named = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
     if (named) return { line: Number(named[1]), to: Number(named[2] ?? named[1]), page: true };
     const wish = location.hash === "#error" ? "error" : (this.dataset.at ?? (about.live ? "end" : about.state === "failed" ? "error" : "start"));
@@ -85,10 +86,11 @@ class XLog extends HTMLElement {
   /** @param {{line: number, to: number, page: boolean}} target */
   async fill(target) {
     const source = /** @type {LogSource} */ (this.source);
-    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const about = /** @type {About} */ (this.about);
     const scroller = /** @type {HTMLElement} */ (this.scroller);
     const whole = about.lines <= WHOLE;
-    const view = new (whole ? WholeLog : WindowedLog)(scroller, source, about, clock);
+    const Kind = whole ? WholeLog : (await import("./log-window.js")).WindowedLog;
+    const view = new Kind(scroller, source, about, clock);
     this.view = view;
     view.start(about.lines);
     if (target.to) view.chosen = [target.line, target.to];
@@ -96,7 +98,8 @@ class XLog extends HTMLElement {
     const place = () => (this.follow ? view.toEnd() : target.line > 1 && view.show(target.line, target.page));
     scroller.style.setProperty("--digits", String(Math.max(4, String(about.lines).length)));
     this.classList.toggle("short", about.lines < 40 && !about.live);
-    if (view instanceof WindowedLog) {
+    if (!(view instanceof WholeLog)) {
+      view.field = this.field;
       if (about.live) await source.piece(Math.max(1, about.lines), 1, true);
       view.lines = Math.max(about.lines, source.lines);
       place();
@@ -145,7 +148,7 @@ class XLog extends HTMLElement {
 
   /** @param {Element[]} bars */
   build(bars) {
-    const about = /** @type {import("./log-source.js").About} */ (this.about);
+    const about = /** @type {About} */ (this.about);
     const bar = document.createElement("div");
     bar.className = "log-bar";
     this.field = bar.appendChild(document.createElement("input"));
@@ -155,24 +158,24 @@ class XLog extends HTMLElement {
     let wait = 0;
     this.field.addEventListener("input", () => {
       clearTimeout(wait);
-      wait = setTimeout(() => void this.search(), 250);
+      wait = setTimeout(() => void this.tool("search"), 250);
     });
     this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
+      if (event.key === "Enter") void this.tool("step", event.shiftKey ? -1 : 1);
       if (event.key === "Escape") this.scroller?.focus();
     });
-    this.regex = this.button(bar, ".*", _("Regular expression"), () => this.switch(this.regex, () => void this.search()));
-    this.exact = this.button(bar, "Aa", _("Upper and lower case as typed"), () => this.switch(this.exact, () => void this.search()));
+    this.regex = this.button(bar, ".*", _("Regular expression"), () => this.switch(this.regex, () => void this.tool("search")));
+    this.exact = this.button(bar, "Aa", _("Upper and lower case as typed"), () => this.switch(this.exact, () => void this.tool("search")));
     this.count = bar.appendChild(document.createElement("span"));
     this.count.setAttribute("role", "status");
-    this.prev = this.button(bar, "↑", _("Previous hit"), () => this.step(-1));
-    this.next = this.button(bar, "↓", _("Next hit"), () => this.step(1));
-    if (about.warnings.length) this.button(bar, _("Warnings {count}", { count: number(about.warnings.length) }), _("Go through the warnings"), () => this.through(about.warnings));
-    if (about.errors.length) this.button(bar, _("Errors {count}", { count: number(about.errors.length) }), _("Go through the errors (e, E)"), () => this.through(about.errors));
+    this.prev = this.button(bar, "↑", _("Previous hit"), () => void this.tool("step", -1));
+    this.next = this.button(bar, "↓", _("Next hit"), () => void this.tool("step", 1));
+    if (about.warnings.length) this.button(bar, _("Warnings {count}", { count: number(about.warnings.length) }), _("Go through the warnings"), () => void this.tool("through", about.warnings));
+    if (about.errors.length) this.button(bar, _("Errors {count}", { count: number(about.errors.length) }), _("Go through the errors (e, E)"), () => void this.tool("through", about.errors));
     bar.appendChild(document.createElement("span")).className = "grow";
     bar.append(...bars);
-    this.linked = this.button(bar, _("Copy link"), _("Copy a link to these lines (y)"), () => void copyAndSay(location.href, _("Link copied")));
-    this.texted = this.button(bar, _("Copy lines"), _("Copy these lines with a link to them"), () => void this.copyLines());
+    this.linked = this.button(bar, _("Copy link"), _("Copy a link to these lines (y)"), () => void this.tool("copyLink"));
+    this.texted = this.button(bar, _("Copy lines"), _("Copy these lines with a link to them"), () => void this.tool("copyLines"));
     this.followed = this.button(bar, _("Follow"), _("Stay at the end (f)"), () => this.key("f"));
     this.wrapped = this.button(bar, _("Wrap"), _("Wrap long lines (w)"), () => this.key("w"));
     this.timed = this.button(bar, _("Time"), _("When each line came (t)"), () => this.key("t"));
@@ -193,12 +196,6 @@ class XLog extends HTMLElement {
     this.ticks.className = "log-map";
     this.fresh = this.button(wrap, "", _("To the end"), () => this.view?.toEnd());
     this.fresh.classList.add("log-new");
-    document.addEventListener("keydown", (event) => {
-      // a long log is not all in the page: the first Ctrl F is ours, the second the browser's
-      if (!(event.ctrlKey || event.metaKey) || event.code !== "KeyF" || !(this.view instanceof WindowedLog) || document.activeElement === this.field) return;
-      event.preventDefault();
-      this.field?.focus();
-    }, { signal: this.away?.signal });
     this.replaceChildren(bar, note, wrap);
     this.state();
   }
@@ -220,7 +217,7 @@ class XLog extends HTMLElement {
 
   state() {
     const set = (/** @type {HTMLElement | undefined} */ button, /** @type {boolean} */ on) => button?.setAttribute("aria-pressed", String(on));
-    const windowed = this.view instanceof WindowedLog;
+    const windowed = !(this.view instanceof WholeLog);
     set(this.followed, this.follow ?? false);
     set(this.wrapped, this.scroller?.classList.contains("wrap") ?? false);
     set(this.timed, this.scroller?.classList.contains("times") ?? false);
@@ -276,60 +273,16 @@ class XLog extends HTMLElement {
     const line = /** @type {HTMLElement | null} */ (target.closest(".l"));
     if (!line) return;
     if (line.classList.contains("group") && target.closest(".x")) {
-      const shut = line.classList.toggle("shut");
-      for (let next = line.nextElementSibling; next && !next.matches(".group") && !(next.hidden && !next.hasAttribute("data-shut")); next = next.nextElementSibling) {
-        /** @type {HTMLElement} */ (next).hidden = shut;
-        next.toggleAttribute("data-shut", shut);
-      }
+      void this.tool("fold", line);
     } else if (target === line) {
       const n = Number(line.dataset.n);
       this.choose(event.shiftKey && this.view?.chosen[0] ? this.view.chosen[0] : n, n, false);
     }
   }
 
-  async copyLines() {
-    const [from, to] = this.view?.chosen ?? [1, 1];
-    const lines = await this.source?.piece(from, to - from + 1);
-    await copyAndSay(`${lines?.map((line) => line.text.split("\r").at(-1)).join("\n")}\n\n${location.href}`);
-  }
-
-  async search() {
-    const text = this.field?.value ?? "";
-    const url = new URL(location.href);
-    if (text) url.searchParams.set("find", text);
-    else url.searchParams.delete("find");
-    history.replaceState(history.state, "", url);
-    if (!text) return this.through([], 0);
-    const pressed = (/** @type {HTMLElement | undefined} */ button) => button?.getAttribute("aria-pressed") === "true";
-    const told = await this.source?.search(text, { regex: pressed(this.regex), exact: pressed(this.exact) });
-    if (!told || text !== this.field?.value) return;
-    this.through(told.lines, told.count);
-    if (told.error && this.count) this.count.textContent = told.error;
-  }
-
-  /** Go through these lines. @param {number[]} lines @param {number} [count] how many there are in all */
-  through(lines, count = lines.length) {
-    this.found = lines;
-    this.total = count;
-    const here = this.view?.top() ?? 1;
-    this.at = Math.max(0, lines.findIndex((n) => n >= here)) - 1;
-    if (this.view) {
-      this.view.hits = new Set(lines);
-      this.view.dressAll();
-    }
-    this.map();
-    if (lines.length) this.step(1);
-    else if (this.count) this.count.textContent = this.field?.value ? _("nothing found") : "";
-    this.state();
-  }
-
-  /** @param {number} by */
-  step(by) {
-    if (!this.found?.length) return;
-    this.at = ((this.at ?? -1) + by + this.found.length) % this.found.length;
-    if (this.count) this.count.textContent = _("{at} of {count}", { at: number(this.at + 1), count: number(this.total ?? 0) });
-    this.follow = false;
-    this.choose(this.found[this.at]);
+  /** What few need is loaded when it is asked for. @param {"search" | "through" | "step" | "copyLines" | "copyLink" | "fold"} what @param {any} [given] */
+  async tool(what, given) {
+    await (await import("./log-find.js"))[what](this, given);
   }
 
   /** Where errors, warnings and hits are, beside the bar. */

@@ -1,0 +1,65 @@
+// Finding in a log, on the server, over all of it; and taking lines away with a link to them.
+import { copyAndSay } from "../copy.js";
+import { _, number } from "../words.js";
+
+/** @typedef {InstanceType<typeof import("./x-log.js").XLog>} Log */
+
+const pressed = (/** @type {HTMLElement | undefined} */ button) => button?.getAttribute("aria-pressed") === "true";
+
+/** Find what is in the field; it goes into the address too. @param {Log} log */
+export async function search(log) {
+  const text = log.field?.value ?? "";
+  const url = new URL(location.href);
+  if (text) url.searchParams.set("find", text);
+  else url.searchParams.delete("find");
+  history.replaceState(history.state, "", url);
+  if (!text) return through(log, []);
+  const told = await log.source?.search(text, { regex: pressed(log.regex), exact: pressed(log.exact) });
+  if (!told || text !== log.field?.value) return;
+  through(log, told.lines, told.count);
+  if (told.error && log.count) log.count.textContent = told.error;
+}
+
+/** Go through these lines. @param {Log} log @param {number[]} lines @param {number} [count] how many there are in all */
+export function through(log, lines, count = lines.length) {
+  log.found = lines;
+  log.total = count;
+  const here = log.view?.top() ?? 1;
+  log.at = Math.max(0, lines.findIndex((n) => n >= here)) - 1;
+  if (log.view) {
+    log.view.hits = new Set(lines);
+    log.view.dressAll();
+  }
+  log.map();
+  if (lines.length) step(log, 1);
+  else if (log.count) log.count.textContent = log.field?.value ? _("nothing found") : "";
+  log.state();
+}
+
+/** The next one, or the one before. @param {Log} log @param {number} by */
+export function step(log, by) {
+  if (!log.found?.length) return;
+  log.at = ((log.at ?? -1) + by + log.found.length) % log.found.length;
+  if (log.count) log.count.textContent = _("{at} of {count}", { at: number(log.at + 1), count: number(log.total ?? 0) });
+  log.follow = false;
+  log.choose(log.found[log.at]);
+}
+
+/** The chosen lines and their address. @param {Log} log */
+export async function copyLines(log) {
+  const [from, to] = log.view?.chosen ?? [1, 1];
+  const lines = await log.source?.piece(from, to - from + 1);
+  await copyAndSay(`${lines?.map((line) => line.text.split("\r").at(-1)).join("\n")}\n\n${location.href}`);
+}
+
+/** The address of the chosen lines. */
+export const copyLink = () => copyAndSay(location.href, _("Link copied"));
+
+/** Fold the lines of a group, or unfold them. @param {Log} _log @param {HTMLElement} line */
+export function fold(_log, line) {
+  const shut = line.classList.toggle("shut");
+  for (let next = line.nextElementSibling; next && !next.matches(".group") && !(next.hidden && !next.hasAttribute("data-shut")); next = next.nextElementSibling) {
+    /** @type {HTMLElement} */ (next).hidden = shut;
+    next.toggleAttribute("data-shut", shut);
+  }
+}
