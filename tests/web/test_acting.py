@@ -128,10 +128,10 @@ def test_staff_say_something_on_every_page_and_take_it_back(served: Served, admi
     seen = admin.send(admin.get("ask/banner?back="), "do/banner", text=HOSTILE)
     assert "The banner stands on every page" in seen.page.text
     for path in ("", "help", "nothing"):
-        assert HOSTILE in viewer.get(path).page.one("aside").text
+        assert HOSTILE in viewer.get(path).page.banner
     assert "img" not in {e.tag for e in viewer.get("").page.elements}
     cleared = admin.send(seen, "do/banner")
-    assert not cleared.page.all("aside")
+    assert not cleared.page.banner
     long = admin.send(admin.get("ask/banner?back="), "do/banner", text="x" * 301)
     assert long.status == 400 and "at most 300" in long.page.text
 
@@ -140,8 +140,8 @@ def test_staff_say_something_on_every_page_and_take_it_back(served: Served, admi
 def test_a_pause_of_everything_stands_on_every_page_with_who_and_why(served: Served, admin: Visitor) -> None:
     settings.pause(served.project, settings.Scope(), "stop", asked(HOSTILE, "operator1"))
     seen = admin.get("help")
-    assert f"Paused by operator1: {HOSTILE}" in seen.page.one("aside").text
-    assert not admin.send(seen, "do/resume").page.all("aside")
+    assert f"Paused by operator1: {HOSTILE}" in seen.page.banner
+    assert not admin.send(seen, "do/resume").page.banner
 
 
 def test_what_is_hostile_in_an_address_stays_text(admin: Visitor) -> None:

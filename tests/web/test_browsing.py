@@ -25,6 +25,24 @@ def test_the_link_that_is_printed_logs_in_and_its_code_is_gone_from_the_address(
     context.close()
 
 
+@pytest.mark.feature("M112")
+def test_who_has_a_session_and_follows_the_link_of_a_mail_is_not_asked_again(
+    served: Served, browser: Browser  # noqa: F811
+) -> None:  # fmt: skip
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{served.server.url}/login#{tokens.link(served.project, 'tests').secret}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    mail = context.new_page()
+    mail.route("http://mail.example/", lambda route: route.fulfill(
+        content_type="text/html", body=f'<a href="{served.server.url}/ask/pause?task=scene">look</a>'
+    ))  # fmt: skip
+    mail.goto("http://mail.example/")
+    mail.get_by_role("link", name="look").click()
+    expect(mail.get_by_role("heading", level=1)).to_have_text("Pause scene")
+    context.close()
+
+
 @pytest.mark.feature("M111")
 def test_without_scripts_a_person_pauses_everything_and_resumes_it(
     served: Served, browser: Browser  # noqa: F811
@@ -38,10 +56,10 @@ def test_without_scripts_a_person_pauses_everything_and_resumes_it(
     page.get_by_role("link", name="Pause all…").click()
     page.get_by_label("Why").fill("disk <b>swap")
     page.get_by_role("button", name="Pause everything").click()
-    expect(page.locator("aside")).to_contain_text("disk <b>swap")
+    expect(page.locator(".banner")).to_contain_text("disk <b>swap")
     expect(page.locator(".toast")).to_have_text("Paused everything")
     page.get_by_role("button", name="Resume", exact=True).click()
-    expect(page.locator("aside")).to_have_count(0)
+    expect(page.locator(".banner")).to_have_count(0)
     page.get_by_role("button", name="DOY").click()
     expect(page.locator("html")).to_have_attribute("data-zone", "doy")
     context.close()

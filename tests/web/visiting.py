@@ -71,6 +71,11 @@ class Document(HTMLParser):
         assert len(found) == 1, (tag, attributes, [e.attributes for e in found])
         return found[0]
 
+    @property
+    def banner(self) -> str:
+        """What all banners say."""
+        return " ".join(e.text.strip() for e in self.elements if e.tag == "div" and "banner" in e["class"].split())
+
     def form(self, ending: str) -> dict[str, str]:
         """The fields of the first form whose action ends so, as they stand, and the action itself as ``action``."""
         fields: dict[str, str] = {}

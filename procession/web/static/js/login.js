@@ -7,5 +7,15 @@ function enter() {
   form.elements.namedItem("code").value = code;
   form.submit();
 }
+
+// Who follows a link of another site, as of a mail, comes without the cookie, for it is sent to our own pages only: from
+// here it is sent, and whoever has a session goes on without being asked.
+async function known() {
+  const form = /** @type {HTMLFormElement} */ (document.getElementById("by-link"));
+  if (location.hash || form.closest("section")?.querySelector(".error")) return;
+  const answer = await fetch("./api/v1/health", { headers: { Accept: "application/json" } });
+  if (answer.ok) location.replace(new URL(`./${form.elements.namedItem("next").value}`, location.href));
+}
 addEventListener("hashchange", enter);
+void known();
 enter();
