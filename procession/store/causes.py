@@ -236,7 +236,7 @@ def _failing_now() -> Select[Any]:
 def _counted() -> tuple[Any, Any]:
     """How many have failed for a cause now, and the newest of them: by the entries of its index, up to a number."""
     mine = (FAILED_NOW, _p.c.cause == _t.c.signature)
-    some = select(_p.c.id).where(*mine).limit(literal_column(str(MOST_COUNTED))).correlate(_t).subquery("some")
+    some = select(_p.c.id).where(*mine).limit(literal_column(str(MOST_COUNTED))).correlate(_t).subquery("newest")
     newest = select(func.max(_p.c.id)).where(*mine).correlate(_t).scalar_subquery()
     return select(func.count()).select_from(some).scalar_subquery(), newest
 

@@ -294,14 +294,14 @@ _n: Any = bindparam("n", type_=BigInteger())
 
 def _arrivals(_: str) -> Executable:
     newest = event.select().where(event.c.id >= bindparam("id", type_=BigInteger())).order_by(event.c.id.desc())
-    some = newest.limit(_n).subquery("some")
+    some = newest.limit(_n).subquery("newest")
     width: Any = bindparam("width", type_=BigInteger())
     span = (some.c.created_at - some.c.created_at % width).label("span")
     return select(span, func.count()).group_by(span).order_by(span)
 
 
 def _sources(_: str) -> Executable:
-    some = select(event.c.source, event.c.created_at).order_by(event.c.id.desc()).limit(_n).subquery("some")
+    some = select(event.c.source, event.c.created_at).order_by(event.c.id.desc()).limit(_n).subquery("newest")
     return select(some.c.source, func.count(), func.max(some.c.created_at)).group_by(some.c.source)
 
 

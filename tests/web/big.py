@@ -177,7 +177,7 @@ class Rows:
     def series(self, n: int) -> str:
         """Numbers 1 to `n` as `i`, to select from."""
         if self.tx.dialect == "postgresql":
-            return f"generate_series(1, {n}) AS series(i)"
+            return f"generate_series(1::bigint, {n}::bigint) AS series(i)"
         counted = f"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {n}) SELECT i FROM c"
         return f"({counted}) AS series"
 
@@ -257,7 +257,7 @@ class Rows:
         self.run(
             "INSERT INTO processing (id, event_id, task, definition_id, state, priority, created_at, started_at,"
             " finished_at, due_at, held_at, errors, bytes, cleaned_at, cause, reason)"
-            " SELECT i, i, some.task, definition_id, state, CASE WHEN i % 97 = 0 THEN 5 ELSE 0 END, created,"
+            " SELECT i, i, picked.task, definition_id, state, CASE WHEN i % 97 = 0 THEN 5 ELSE 0 END, created,"
             " CASE WHEN state <> 'waiting' THEN created + 20000000 END,"
             " CASE WHEN state NOT IN ('waiting', 'running') THEN created + 20000000 + took END,"
             f" CASE WHEN state = 'waiting' AND i % 40 = 7 THEN {self.now} + 3600000000 END,"
@@ -269,11 +269,11 @@ class Rows:
             " WHEN state = 'skipped' THEN 'nothing to do' WHEN state = 'cancelled' THEN 'not needed' END"
             f" FROM (SELECT i, plan.task, plan.definition_id, {self._state()} AS state, {created} AS created,"
             f" {took} AS took, {cleaned.format('1 = 1')} AS old, plan.causes FROM {self.series(self.n)}"
-            f" JOIN plan ON plan.slot = (i * 37) % {self.slots}) AS some"
-            " LEFT JOIN plan_cause c ON some.state = 'failed' AND c.task = some.task AND c.pick ="
+            f" JOIN plan ON plan.slot = (i * 37) % {self.slots}) AS picked"
+            " LEFT JOIN plan_cause c ON picked.state = 'failed' AND c.task = picked.task AND c.pick ="
             # the last of the causes of every task is new: nothing failed for it before the last day
-            f" CASE WHEN i > {self.n - self.n // 40} AND i % 5 = 0 THEN some.causes - 1"
-            " ELSE (i / 7 % 23) * (i / 7 % 23) / 23 % (some.causes - 1) END"
+            f" CASE WHEN i > {self.n - self.n // 40} AND i % 5 = 0 THEN picked.causes - 1"
+            " ELSE (i / 7 % 23) * (i / 7 % 23) / 23 % (picked.causes - 1) END"
             " LEFT JOIN plan_step s ON s.task = c.task AND s.ordinal = c.ordinal"
         )
 
@@ -300,7 +300,7 @@ class Rows:
             f" FROM (SELECT p.id, s.ordinal, s.name, {state} AS state, p.priority, c.text AS said,"
             f" p.started_at + s.before * 10000 * (80 + p.id % 40) AS began, {took} AS took FROM processing p"
             " JOIN plan_step s ON s.task = p.task LEFT JOIN plan_cause c ON c.task = p.task AND c.signature = p.cause"
-            " ) AS some ORDER BY id, ordinal"
+            " ) AS picked ORDER BY id, ordinal"
         )
 
     def _attempts(self) -> None:
