@@ -91,15 +91,20 @@ def printed_at(log: Path | str, offset: int) -> int | None:
 
     None: after the last mark, that is in the last second of the script, or it ran for less than one.
     """
+    known = marks(log)
+    place = bisect_right(known, offset, key=lambda mark: mark[0])
+    return known[place][1] if place < len(known) else None
+
+
+def marks(log: Path | str) -> list[tuple[int, int]]:
+    """How large the log was, and when (microseconds UTC), about once a second; none where nothing was noted."""
     try:
         lines = _content(f"{os.path.dirname(log)}/{TIMES}", _LARGEST_TIMES).split(b"\n")[:-1]
-        marks = [(int(size), int(at)) for at, size in (line.split() for line in lines)]
+        found = [(int(size), int(at)) for at, size in (line.split() for line in lines)]
     except (OSError, ValueError):
-        return None
-    shrunk = [number for number in range(1, len(marks)) if marks[number][0] < marks[number - 1][0]]
-    marks = marks[shrunk[-1] if shrunk else 0 :]  # a script that truncated its log began anew
-    place = bisect_right(marks, offset, key=lambda mark: mark[0])
-    return marks[place][1] if place < len(marks) else None
+        return []
+    shrunk = [number for number in range(1, len(found)) if found[number][0] < found[number - 1][0]]
+    return found[shrunk[-1] if shrunk else 0 :]  # a script that truncated its log began anew
 
 
 def _content(path: str, most: int) -> bytes:

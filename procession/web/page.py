@@ -25,6 +25,7 @@ from procession.verbs.bounds import LARGEST
 from procession.verbs.shape import read_text
 from procession.web import url
 from procession.web.preferences import Preferences
+from procession.web.sending import Sent
 
 NOBODY = Caller("nobody", "http", frozenset())
 """Who asks without having logged in."""
@@ -130,7 +131,7 @@ class Piece:
     """What follows, made piece by piece while it is sent; each piece in a thread of the pool."""
 
 
-Act = Callable[[Ask], Shown | Gone | Piece]
+Act = Callable[[Ask], Shown | Gone | Piece | Sent]
 Made = TypeVar("Made", bound=Act)
 
 

@@ -19,13 +19,14 @@ from procession.api.request import Answer, Request, as_json
 from procession.errors import ProcessionError
 from procession.verbs import Caller
 from procession.verbs.access import secret_of_place
-from procession.web import forms, policy, preferences, url
+from procession.web import forms, policy, preferences, sending, url
 from procession.web.frame import frame
 from procession.web.page import NOBODY, Ask, Gone, Page, Piece, Shown, load
 from procession.web.paths import Paths, Place
 from procession.web.pieces import Pieces
 from procession.web.refusals import refusal
 from procession.web.render import Renderer
+from procession.web.sending import Sent
 from procession.web.session import Notice, Seal
 from procession.web.standing import Looks
 from procession.web.static import Static
@@ -148,6 +149,8 @@ class Site:
         if isinstance(found, Piece):
             stream = None if found.more is None else Pieces(self.app, found)
             return Answer(200, found.body, found.mime, found.headers, stream)
+        if isinstance(found, Sent):
+            return sending.answer(found, request)
         if isinstance(found, Gone):
             self.looks.forget()
             return self.gone(ask, request, found)
