@@ -26,9 +26,9 @@ from procession.store.database import Tx
 
 PIECE = 200
 """At most so many in one turn."""
-MOST_PROBLEMS = 20
+MOST_PROBLEMS = 500
 """Refusals that are remembered."""
-TRIED = 200
+TRIED = 1_000
 """Of a dry run: so many are tried."""
 
 
@@ -64,14 +64,19 @@ def act_of(verb: str, arguments: Mapping[str, Any]) -> Act:
     return make(arguments)
 
 
-def begin(project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str) -> Batch:
-    """Ask for a batch; the launcher does it. Refused where nothing says which processings are meant."""
+def begin(
+    project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str, expect: int | None = None
+) -> Batch:
+    """Ask for a batch; the launcher does it. Refused where nothing says which processings are meant, or where they are
+    not as many as one expects."""
     act_of(verb, arguments)
     asked = bulk.read(project, [text])
     if asked.everything:
         raise Refused("nothing says which processings are meant; write a query, such as task:scene state:failed")
     with project.store.begin() as tx:
         ids = queries.ids(tx, asked)
+        if expect is not None and expect != len(ids):
+            raise Refused(f"expect: this query means {len(ids)} processings now, not {expect}; look again, then say so")
         batch_id = store.add(
             tx, verb=verb, query=text, asked=arguments, by=by, at=project.now(), until_id=max(ids, default=0),
             total=len(ids),

@@ -41,13 +41,15 @@ class Steering(Asking):
         return self._ask("give-up", name=name, reason=reason)
 
     def batch_add(
-        self, verb: str, query: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False
-    ) -> Json:
+        self, verb: str, query: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False,
+        expect: int | None = None,
+    ) -> Json:  # fmt: skip
         """Do a verb to all processings that a query finds, in pieces, beside everything else.
 
-        `dry_run`: only say which these are. The answer has the id by which `batch` tells how far it is.
+        `dry_run`: only say what would become of the first thousand. `expect`: nothing is done unless so many are
+        meant. The answer has the id by which `batch` tells how far it is.
         """
-        return self._ask("batch-add", verb=verb, query=query, arguments=arguments, dry_run=dry_run)
+        return self._ask("batch-add", verb=verb, query=query, arguments=arguments, dry_run=dry_run, expect=expect)
 
     def batches(self, limit: int = 20) -> Json:
         """Batches, newest first."""

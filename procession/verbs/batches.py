@@ -18,13 +18,16 @@ MOST = 500
 @verb("batch-add", "operate", "POST /batches", status=202)
 def batch_add(
     project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
-    dry_run: bool = False,
+    dry_run: bool = False, expect: int | None = None,
 ) -> Any:  # fmt: skip
-    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, delete."""
+    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, delete.
+
+    `expect`: how many one expects to be meant; nothing is done where there are more or fewer.
+    """
     if dry_run:
         total, answers = commands.tried(project, verb, query, arguments or {}, caller.by)
         return {"total": total, **present.answers(answers, dry_run=True)}
-    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by))
+    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by, expect))
 
 
 @verb("batches", "read", "GET /batches")

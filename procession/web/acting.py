@@ -35,7 +35,7 @@ def act(ask: Ask, verb: Verb) -> Gone:
     given = forms.arguments(verb, ask.form)
     answer = _called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
     text, href = notices.notice(verb.name, given, answer)
-    return Gone(inside(one(ask.form, "back")), text, href)
+    return Gone(href if verb.name in notices.FOLLOWED else inside(one(ask.form, "back")), text, href)
 
 
 def _called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:

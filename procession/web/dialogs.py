@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from procession import verbs
 from procession.api.problems import Problem
-from procession.errors import Invalid
+from procession.errors import Invalid, ProcessionError
 from procession.verbs import Verb
 from procession.verbs.shape import hints, read_text
 from procession.verbs.witness import HIDDEN
@@ -78,9 +78,9 @@ def _shown(
     named = heading(verb, given)
     values = {
         "verb": verb.name, "scope": verb.scope, "heading": named, "help": _help(verb),
-        "fields": fields, "inner": {name: value for name, value in given.items() if "." in name},
+        "fields": fields, "given": given, "inner": {name: value for name, value in given.items() if "." in name},
         "problem": refused.detail if refused and not wrong else "", "back": inside(back),
-        "danger": verb.name in DANGEROUS, "preview": None if refused else _preview(ask, verb, given),
+        "danger": verb.name in DANGEROUS, "preview": _preview(ask, verb, given, refused),
     }  # fmt: skip
     return Shown(
         own if (TEMPLATES / own).exists() else "ask/dialog.html", values, named,
@@ -90,6 +90,8 @@ def _shown(
 
 def heading(verb: Verb, given: dict[str, str]) -> str:
     """Verb and object: ``Retry 18231``."""
+    if verb.name == "batch-add":
+        return f"{given.get('verb', '').replace('-', ' ').capitalize()} many".strip()
     of = next((given[name] for name in ("id", "task", "group", "source", "name", "key") if given.get(name)), "")
     of = of or ("everything" if given.get("everything") else "")
     word = "drain" if verb.name == "pause" and given.get("mode") == "drain" else verb.name.replace("-", " ")
@@ -131,12 +133,16 @@ def _field(
     return Field(name, label, shape, value, tuple(map(str, chosen)), required, fixed, problem)
 
 
-def _preview(ask: Ask, verb: Verb, given: dict[str, str]) -> Any:
+def _preview(ask: Ask, verb: Verb, given: dict[str, str], refused: Problem | None) -> Any:
     """What the verb would do, by its own dry run; None where it has none, or does not know enough yet."""
     if "dry_run" not in verb.parameters or verb.scope not in ask.caller.scopes:
         return None
     try:
-        arguments = {name: read_text(verb, name, value) for name, value in given.items()}
+        arguments = {name: read_text(verb, name, value) for name, value in given.items() if name != "expect"}
         return verbs.call(ask.project, ask.caller, verb.name, {**arguments, "dry_run": True})
     except Invalid:
+        return None
+    except ProcessionError:
+        if refused is None:
+            raise
         return None

@@ -56,7 +56,7 @@ def listing(ask: Ask, task: str = "") -> dict[str, Any]:
         return {**values, "error": str(error)}
     if not items and values["first"] and text:
         values["hiding"] = _hiding(ask, text, task)
-    values["queued"] = bool(items) and all(each["state"] in QUEUED for each in items)
+    values["queued"] = set(filters.of_field(text, "state").split(",")) <= QUEUED
     by = _submitters(ask, items) if values["queued"] else {}
     values["rows"] = [_row(ask, each, by.get(each["id"], "")) for each in items]
     return values

@@ -48,6 +48,10 @@ SAID: dict[str, Said] = {
 }
 
 
+FOLLOWED = frozenset({"batch-add"})
+"""Verbs after which one sees what they made, and not again where one came from."""
+
+
 def notice(verb: str, given: Mapping[str, Any], answer: Any) -> tuple[str, str]:
     """What was done, and the place of the site where it is seen."""
     said = SAID.get(verb)

@@ -32,6 +32,7 @@ def environment() -> Environment:
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
+        "reasons": words.reasons,
     }  # fmt: skip
     return made
 

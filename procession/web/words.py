@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +57,16 @@ SAID = {
 def said(kind: str) -> str:
     """The word of a way to be drawn."""
     return SAID.get(kind, kind)
+
+
+def reasons(found: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """Refusals of many, grouped: the reason without the id in it, how many, the first id; the most frequent first."""
+    grouped: dict[str, list[int]] = {}
+    for each in found:
+        pid = int(each["id"])
+        plain = re.sub(rf"\b(?:processing )?{pid}\b", "it", str(each["text"]))
+        grouped.setdefault(plain.partition("; see: ")[0], []).append(pid)
+    return sorted(((text, len(ids), ids[0]) for text, ids in grouped.items()), key=lambda one: -one[1])
 
 
 def moment(at: str) -> str:

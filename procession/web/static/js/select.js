@@ -10,13 +10,15 @@ const boxes = (table) => [...table.querySelectorAll("input[data-row]")].map((box
 /** Say what is chosen, in the bar that belongs to a list or a grid. @param {HTMLElement} bar @param {string[]} ids @param {boolean} [all] */
 export function fill(bar, ids, all = false) {
   const everything = /** @type {HTMLElement | null} */ (bar.querySelector("[data-select-all]"));
-  const most = Number(everything?.dataset.selectAll ?? 0);
+  const matching = everything?.dataset.selectAll ?? "0"; // "10000+" where nobody counted further
+  const most = matching.endsWith("+") ? Infinity : Number(matching);
+  const said = number(Number.parseInt(matching, 10)) + (most === Infinity ? "+" : "");
   bar.hidden = !ids.length && !all;
   const words = bar.querySelector("[data-selected]");
-  if (words) words.textContent = all ? _("all {count} that match selected", { count: number(most) }) : _("{count} selected", { count: number(ids.length) });
+  if (words) words.textContent = all ? _("all {count} that match selected", { count: said }) : _("{count} selected", { count: number(ids.length) });
   if (everything) {
     everything.hidden = !all && most <= ids.length;
-    everything.textContent = all ? _("only the {count} on this page", { count: number(ids.length) }) : _("all {count} matching", { count: number(most) });
+    everything.textContent = all ? _("only the {count} on this page", { count: number(ids.length) }) : _("all {count} matching", { count: said });
   }
   for (const [name, value] of [["ids", all ? "" : ids.join(",")], ["all", all ? "1" : ""]]) {
     const field = /** @type {HTMLInputElement | null} */ (bar.querySelector(`input[name="${name}"]`));
