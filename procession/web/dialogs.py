@@ -49,7 +49,7 @@ class Field:
 
 def dialog(ask: Ask, verb: Verb) -> Shown:
     """The dialog of a verb; what the query names is chosen already."""
-    given = {name: value for name, value in ask.query.items() if name in verb.parameters}
+    given = {name: value for name, value in ask.query.items() if name.partition(".")[0] in verb.parameters}
     return _shown(ask, verb, given, frozenset(given), ask.query.get("back", ""), None)
 
 

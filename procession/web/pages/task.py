@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from procession.errors import NotFound
+from procession.web import standings
 from procession.web.page import Ask, Shown, page
 
 Tab = Callable[[Ask, dict[str, Any]], tuple[str, dict[str, Any]]]
@@ -39,7 +40,10 @@ def task(ask: Ask) -> Shown:
         raise NotFound(f"a task has no tab {chosen[:40]!r}; there are: {', '.join(there)}")
     template, values = TABS[chosen][1](ask, found)
     tabs = [{"name": name, "text": TABS[name][0], "current": name == chosen} for name in there]
+    head = {
+        "task": standings.line(found), "tabs": tabs, "parameters": sorted(standings.definition(found).parameters()),
+    }  # fmt: skip
     return Shown(
-        template, {"task": found, "tabs": tabs, **values}, found["name"], live=f"task:{found['name']} setting",
+        template, {**head, **values}, found["name"], live=f"task:{found['name']} setting",
         crumbs=(("Tasks", "tasks"),), command=f"procession tasks {found['name']}",
     )  # fmt: skip

@@ -1,0 +1,49 @@
+"""The tab Grid of a task: its newest processings and their steps as one picture, which a table says in words too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession.errors import Invalid, NotFound
+from procession.verbs.bounds import up_to
+from procession.web import filters, grids
+from procession.web.listing import listing, typed
+from procession.web.page import Ask, Shown, page
+from procession.web.pages.task import TABS
+
+CHOICES = (200, 1_000)
+
+
+def _newest(ask: Ask) -> int:
+    text = ask.query.get("newest", "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise Invalid(f"newest is a whole number, not {text[:40]!r}")
+    return up_to("newest", int(text[:9]) if text else grids.MOST, grids.MOST)
+
+
+@page("/t/{task}/grid.json")
+def grid_json(ask: Ask) -> Shown:
+    """What the island draws."""
+    ask.verb("task", name=ask.values["task"])
+    found = grids.of_steps(ask, ask.values["task"], typed(ask), _newest(ask))
+    return Shown("refused.html", {}, "Grid", data=found)
+
+
+def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The picture, and the newest rows of it as a table."""
+    by = ask.query.get("rows") or "steps"
+    found: dict[str, Any] = {
+        **listing(ask, task["name"]), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None, "sizes": CHOICES,
+        "rows_of": ["steps", "hour", *(f"param.{name}" for name in grids.parameters(ask, task["name"]))],
+        "table_view": ask.query.get("view") == "table",
+    }  # fmt: skip
+    if by != "steps" and not found["error"]:
+        try:
+            found["pivot"] = grids.pivot(ask, task["name"], typed(ask), by)
+        except (Invalid, NotFound) as error:
+            found["error"] = str(error)
+    found["failed_query"] = filters.replaced(found["whole"], "state", "state:failed")
+    return "tabs/grid.html", found
+
+
+TABS["grid"] = ("Grid", grid)

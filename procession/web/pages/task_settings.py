@@ -1,0 +1,87 @@
+"""The tab Settings of a task: what holds beside what the file says, and all that its file says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from procession import units
+from procession.errors import Denied
+from procession.model.task import StepPlan, Task
+from procession.web import standings
+from procession.web.page import Ask
+from procession.web.pages.task import TABS
+
+WHOLE = ("cpus", "memory", "gpus")
+"""What every task shares."""
+
+
+def settings(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Values that can be changed while it runs; then the file."""
+    plan = standings.definition(task)
+    try:
+        held = {each["name"]: each for each in ask.verb("settings")["items"]}
+        told = ""
+    except Denied as error:
+        held, told = {}, str(error)
+    names = [name for name in dict.fromkeys(_names(plan)) if name in held]
+    values = {
+        "rows": [held[name] for name in names], "shared": [held[name] for name in WHOLE if name in held],
+        "told": told, "facts": list(_facts(plan)), "plans": [_step(each) for each in plan.steps],
+    }  # fmt: skip
+    return "tabs/settings.html", values
+
+
+def _names(plan: Task) -> Iterator[str]:
+    """Settings that bear on this task."""
+    yield f"at_once:{plan.name}"
+    for uses in (plan.uses, *(step.uses for step in plan.steps)):
+        yield from (f"limit:{name}" for name, _ in uses)
+    yield from (f"queue:{step.queue}" for step in plan.steps if step.queue)
+
+
+def _facts(plan: Task) -> Iterator[tuple[str, str]]:
+    """What the file says of the task; what it leaves out is left out."""
+    said: tuple[tuple[str, object], ...] = (
+        ("On", plan.on), ("Where", plan.where), ("Every", plan.every and units.duration(plan.every)),
+        ("Counted from the end", "yes" if plan.from_end else ""),
+        ("Cron", plan.cron and f"{plan.cron} {plan.timezone}"),
+        ("Missed runs", plan.catch_up if plan.periodic else ""), ("Group", plan.group), ("Priority", plan.priority),
+        ("Delay", plan.delay and units.duration(plan.delay)), ("Queue", plan.queue),
+        ("Suspended after failures in a row", plan.max_failures), ("Waiting at most", plan.max_waiting),
+        ("Kept at least", plan.retention and units.duration(plan.retention)),
+        ("Disk of a processing", plan.disk and units.size(plan.disk)), ("Skipped when", plan.skip_when),
+        ("Takes from its first step to its last", _uses(plan.uses)), ("Source", plan.source),
+        ("Experiment", plan.experiment), ("Run", plan.run_by), ("Grants", ", ".join(plan.grants)),
+        ("Expected", plan.expect and f"at least {plan.expect.at_least} in {units.duration(plan.expect.per)}"),
+        ("Variables from", plan.variables_from),
+    )  # fmt: skip
+    return ((name, str(value)) for name, value in said if value)
+
+
+def _uses(uses: Any) -> str:
+    return ", ".join(f"{amount:g} {name}" for name, amount in uses)
+
+
+def _step(step: StepPlan) -> dict[str, Any]:
+    retry, caps = step.retry, step.caps
+    soft = [*(f"exit {code}" for code in step.soft.exit), *(f"output {text}" for text in step.soft.output)]
+    return {
+        "name": step.name, "kind": step.kind, "when": step.when or "",
+        "takes": ", ".join(filter(None, (
+            f"{step.cpus:g} cpus" if step.cpus else "", units.size(step.memory) if step.memory else "",
+            f"{step.gpus} gpus" if step.gpus else "", _uses(step.uses), *step.labels,
+        ))),
+        "timeout": units.duration(step.timeout) if step.timeout else "",
+        "quiet": units.duration(caps.quiet) if caps.quiet else "",
+        "caps": ", ".join(filter(None, (
+            f"cpu {units.duration(caps.cpu)}" if caps.cpu else "", f"{caps.files} files" if caps.files else "",
+            f"log {units.size(caps.log)}" if caps.log else "",
+        ))),
+        "retries": f"{retry.attempts} of time-outs and losses" + (f" and {', '.join(retry.on)}" if retry.on else ""),
+        "soft": f"{retry.soft_attempts}: exit 75" + (f", {', '.join(soft)}" if soft else ""),
+        "delay": f"{units.duration(retry.delay)} × {retry.factor:g}, at most {units.duration(retry.max_delay)}",
+    }  # fmt: skip
+
+
+TABS["settings"] = ("Settings", settings)
