@@ -8,6 +8,7 @@ template ``ask/VERB.html`` takes the place of the usual one.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,8 +17,9 @@ from procession import verbs
 from procession.api.problems import Problem
 from procession.errors import Invalid, ProcessionError
 from procession.verbs import Verb
-from procession.verbs.shape import hints, read_text
+from procession.verbs.shape import hints
 from procession.verbs.witness import HIDDEN
+from procession.web import forms
 from procession.web.page import Ask, Shown, one
 from procession.web.url import inside
 
@@ -29,6 +31,9 @@ DANGEROUS = frozenset({"delete", "cancel", "unlock", "unregister", "stop", "give
 SUBJECTS = frozenset({"task", "group", "source", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
 LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data"}
+
+MORE: dict[str, Callable[[Ask, Mapping[str, str]], Mapping[str, Any]]] = {}
+"""Verb → what its own template has beside the usual values, its preview too; entered by the page that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,13 @@ def again(ask: Ask, verb: Verb, refused: Problem) -> Shown:
 def _shown(
     ask: Ask, verb: Verb, given: dict[str, str], fixed: frozenset[str], back: str, refused: Problem | None
 ) -> Shown:
-    wrong = _field_of(verb, refused.detail) if refused else ""
+    problem = refused.detail if refused else ""
+    wrong = _field_of(verb, problem)
     kinds = hints(verb)
     chosen = SUBJECTS & fixed
     fields = [
         _field(name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
-               problem=refused.detail if refused and name == wrong else "")
+               problem=problem if name == wrong else "")
         for name, parameter in verb.parameters.items()
         if name != "dry_run" and (name not in SUBJECTS or not chosen or name in chosen)
     ]  # fmt: skip
@@ -78,10 +84,13 @@ def _shown(
     named = heading(verb, given)
     values = {
         "verb": verb.name, "scope": verb.scope, "heading": named, "help": _help(verb),
-        "fields": fields, "given": given, "inner": {name: value for name, value in given.items() if "." in name},
-        "problem": refused.detail if refused and not wrong else "", "back": inside(back),
-        "danger": verb.name in DANGEROUS, "preview": _preview(ask, verb, given, refused),
+        "fields": fields, "wrongs": {name: problem if name == wrong else "" for name in verb.parameters},
+        "given": given, "inner": {name: value for name, value in given.items() if "." in name},
+        "problem": "" if wrong else problem, "back": inside(back),
+        "danger": verb.name in DANGEROUS,
+        "preview": None if verb.name in MORE else _preview(ask, verb, given, refused),
     }  # fmt: skip
+    values |= MORE[verb.name](ask, given) if verb.name in MORE else {}
     return Shown(
         own if (TEMPLATES / own).exists() else "ask/dialog.html", values, named,
         status=refused.status if refused else 200, data={"verb": verb.name, "problem": values["problem"] or None},
@@ -138,7 +147,7 @@ def _preview(ask: Ask, verb: Verb, given: dict[str, str], refused: Problem | Non
     if "dry_run" not in verb.parameters or verb.scope not in ask.caller.scopes:
         return None
     try:
-        arguments = {name: read_text(verb, name, value) for name, value in given.items() if name != "expect"}
+        arguments = forms.arguments(verb, {name: [value] for name, value in given.items() if name != "expect"})
         return verbs.call(ask.project, ask.caller, verb.name, {**arguments, "dry_run": True})
     except Invalid:
         return None

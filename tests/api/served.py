@@ -43,8 +43,8 @@ class Got:
 class Served:
     """One project, driven by hand, and its server."""
 
-    def __init__(self, root: Path, toml: str = TOML, database: str | None = None) -> None:
-        self.driven = Driven(root, toml, database=database)
+    def __init__(self, root: Path, toml: str = TOML, database: str | None = None, cpus: float = 4) -> None:
+        self.driven = Driven(root, toml, database=database, cpus=cpus)
         self.project: Project = self.driven.project
         self.admin = tokens.add(self.project, "tests", ["read", "trigger", "operate", "define", "admin"], "test").secret
         self.sockets = listen(WebPlan(port=0))
