@@ -5,12 +5,13 @@
 # make services   see that PostgreSQL, ActiveMQ, RabbitMQ and Chromium are there for the tests; starts nothing
 # make bench      how fast it is on this machine
 # make features   which promised features no passing test proves
+# make words      collect the texts of the pages that can be translated, into procession/web/locale/procession.pot
 # make clean      remove what the others made (not the environment: rm -r .venv)
 #
 # Needed: make and Python 3.11 or newer with venv. The rest goes into .venv, as constraints.txt pins it.
 # PYTHON=… chooses the interpreter for .venv; TESTS="tests/model -k retry" chooses tests; DEMO="--again" goes to the demo.
 
-.PHONY: demo demo-reduction test check services bench features clean constraints
+.PHONY: demo demo-reduction test check services bench features words clean constraints
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -50,6 +51,11 @@ bench: $(VENV)/ready
 
 features: $(VENV)/ready
 	@$(BIN)/python tools/features.py
+
+words: $(VENV)/ready
+	@mkdir -p procession/web/locale
+	@cd procession/web && ../../$(BIN)/python -m babel.messages.frontend extract --no-location --omit-header -F babel.cfg \
+	  -o locale/procession.pot . && grep -c '^msgid' locale/procession.pot
 
 constraints:
 	@rm -rf build/constraints && $(BIN)/python -m venv build/constraints

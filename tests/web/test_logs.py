@@ -180,7 +180,7 @@ def test_what_a_capped_log_lost_is_said_and_never_shown_as_text(served: Served, 
     (path.parent / "log.cut").write_text(json.dumps({"from": cut[0], "to": cut[1]}) + "\n")
     told = about(admin, found)
     assert re.fullmatch(r".* written; first .* and last .* kept", told["note"])
-    rows, last = lines(admin, found, 1, 2000)
+    rows, _ = lines(admin, found, 1, 2000)
     assert "were not kept" in "".join(row[2] for row in rows) and "\0" not in "".join(row[2] for row in rows)
     (row,), _ = lines(admin, found, told["error_line"], 1)
     assert row[2].startswith("Traceback")
