@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.logs import Slice
     from procession.commands.missed import Found
     from procession.commands.processings import Cancelled
+    from procession.commands.questions import Open
     from procession.commands.refusals import Refusal
     from procession.commands.runs import OfRun
     from procession.commands.sets import Standing
@@ -286,11 +287,12 @@ def delivery(found: Delivery, name: str) -> dict[str, Any]:
 
 
 def marks(found: Processing) -> list[str]:
-    """What stands beside its state: of ``amber``, ``held``, ``pinned``."""
+    """What stands beside its state: of ``amber``, ``held``, ``pinned``, ``asking``."""
     said = {
         "amber": found.state is State.SUCCEEDED and found.errors > 0,
         "held": found.held_at is not None or any(each.held_at is not None for each in found.steps),
         "pinned": found.pinned_at is not None,
+        "asking": any(each.asking is not None for each in found.steps),
     }
     return [mark for mark in MARKS if said[mark]]
 
@@ -350,6 +352,9 @@ def attempt(found: Processing, each: Step, one: Attempt, var: Var) -> dict[str, 
         "code": dict(one.code),
         "surroundings": None if one.surroundings is None else dict(one.surroundings),
         "metrics": dict(one.metrics),
+        "asks": one.asks,
+        "asks_until": iso(one.asks_until),
+        "answer": one.answer,
         "errors": one.errors,
         "log": str(directory / "log"),
         "directory": str(directory),
@@ -702,6 +707,7 @@ def status(found: Status, name: str, var: Var) -> dict[str, Any]:
         "failed": [processing(p, var) for p in found.failed],
         "messages": [message(m) for m in found.messages],
         "watches": [watch(w) for w in found.watches],
+        "asking": dict(found.asking),
     }
 
 
@@ -781,6 +787,26 @@ def going(found: Sequence[Going]) -> list[dict[str, Any]]:
 
 def _at(value: int | None) -> str | None:
     return None if value is None else iso(moment(value))
+
+
+def question(found: Open) -> dict[str, Any]:
+    """What a step asks people."""
+    asked, form = found.asking, found.question
+    return {
+        "processing": asked.processing_id,
+        "task": asked.task,
+        "title": asked.title,
+        "step": asked.step,
+        "text": asked.text,
+        "choices": list(form.choices),
+        "type": "choice" if form.choices else form.type,
+        "min": form.minimum,
+        "max": form.maximum,
+        "default": form.default,
+        "form": form.form,
+        "asked_at": _at(asked.asked_at),
+        "until": _at(asked.until),
+    }
 
 
 def page(items: list[dict[str, Any]], following: int | None) -> dict[str, Any]:

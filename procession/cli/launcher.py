@@ -169,6 +169,9 @@ def _tell_messages(found: launchers.Status) -> None:
         click.secho(f"message {message.id}: {clean(message.sentence)}{times}", fg="red")
     if found.messages:
         click.echo("all of them: procession messages; when they are read: procession read ID")
+    if found.asking:
+        waiting = many(sum(found.asking.values()), "question")
+        click.secho(f"{waiting} to people nobody has answered: procession questions", fg="yellow")
     for stand in found.watches:
         if stand.growing:
             click.echo(

@@ -15,7 +15,7 @@ from procession.model.outcome import Outcome
 from procession.model.processing import Processing
 from procession.model.setting import Pause
 from procession.project import Project, poke
-from procession.store import launchers, messages, pages, processings, settings, steps, watches
+from procession.store import launchers, messages, pages, processings, questions, settings, steps, watches
 from procession.store.database import Tx
 from procession.store.watches import Stand
 from procession.workdir import is_held
@@ -58,6 +58,8 @@ class Status:
     """What still occurs, needs a person by now, and was read by nobody; the newest."""
     watches: tuple[Stand, ...]
     """How each watched pattern stood at its last look."""
+    asking: dict[str, int]
+    """Task → how many of its questions to people nobody has answered."""
 
 
 def status(project: Project, limit: int = 10) -> Status:
@@ -76,8 +78,10 @@ def status(project: Project, limit: int = 10) -> Status:
         counts = processings.counts(tx)
         waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
         watched = tuple(watches.all_of(tx).values())
-        pauses = settings.all_of(tx).pauses
-    return Status(serving, counts, found["running"], found["failed"], pauses, project.file_problem, waiting, watched)
+        pauses, asking = settings.all_of(tx).pauses, questions.count(tx)
+    return Status(
+        serving, counts, found["running"], found["failed"], pauses, project.file_problem, waiting, watched, asking
+    )
 
 
 @dataclass(frozen=True, slots=True)

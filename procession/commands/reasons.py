@@ -14,6 +14,7 @@ from functools import cached_property
 from procession.clock import moment
 from procession.commands import work
 from procession.commands.processings import look
+from procession.commands.questions import question_of
 from procession.commands.work import GIVEN_BACK
 from procession.flow.candidates import Choice, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
@@ -24,7 +25,7 @@ from procession.model.processing import Attempt, Processing, Step
 from procession.model.setting import Settings
 from procession.model.states import PROCESSING, State
 from procession.project import Project
-from procession.store import journal, launchers, locks, messages, processings, settings, tasks
+from procession.store import journal, launchers, locks, messages, processings, questions, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -53,6 +54,8 @@ def _explain(project: Project, tx: Tx, processing: Processing, asked: _Admission
         return Obstacle(str(processing.state), _ended(processing, now))
     if held := _held(tx, processing):
         return held
+    if for_person := _for_person(tx, processing):
+        return for_person
     running = next((s for s in processing.steps if s.state is State.RUNNING), None)
     if running:
         return _of_running(project, tx, processing, running, now, asked)
@@ -81,6 +84,8 @@ def _of_running(
     """What it waits for while a step of it runs, or that it does."""
     if (live := processing.live) is not None and live.worker is not None:
         return _elsewhere(processing, running, live, now)
+    if running.attempts and running.attempts[-1].asks is not None:
+        return _answered(project, tx, processing, running)
     if running.attempts and running.attempts[-1].launcher_id is None:
         return _children(tx, processing, running)
     if asked.for_locks and (waiting := _for_locks(project, tx, processing)):
@@ -112,6 +117,27 @@ def _held(tx: Tx, processing: Processing) -> Obstacle | None:
     because = f": {who.reason}" if who and who.reason else ""
     what = "it is held" if processing.held_at is not None else f"step {waiting[0].name} is held"
     return Obstacle("held", f"{what}{by}{because}; let it go on with: procession release {processing.id}")
+
+
+def _for_person(tx: Tx, processing: Processing) -> Obstacle | None:
+    """What it asks people, and how they answer."""
+    step = next((s for s in processing.steps if s.asking is not None), None)
+    if step is None or processing.cancel_requested_at is not None:
+        return None
+    asking = next(each for each in questions.of(tx, processing.id) if each.ordinal == step.ordinal)
+    question = question_of(tx, asking)
+    until = f", at the latest at {moment(asking.until):%Y-%m-%d %H:%M:%S} UTC" if asking.until else ""
+    said = f"waits for a person: {question.sentence(asking.text)}{until}; {question.hint(processing.id, step.name)}"
+    return Obstacle("person", said)
+
+
+def _answered(project: Project, tx: Tx, processing: Processing, step: Step) -> Obstacle:
+    """Its question is not asked any more, and whoever serves does what follows."""
+    last = step.attempts[-1]
+    serves = "" if project.is_served(tx) else "; nobody serves this project, it goes on when procession up runs again"
+    if processing.cancel_requested_at:
+        return Obstacle("cancelling", f"its cancel was asked; step {step.name} asks no more{serves}")
+    return Obstacle("running", f"step {step.name} was answered {last.answer} by {last.made_by}{serves}")
 
 
 def _children(tx: Tx, processing: Processing, step: Step) -> Obstacle:

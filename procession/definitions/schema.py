@@ -114,6 +114,19 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _choice(value: str) -> str:
+    if not value.strip() or value != value.strip() or not value.isprintable() or len(value) > 100:
+        raise Invalid("must be words of 1 to 100 characters, without spaces at their ends")
+    return value
+
+
+def _asked(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > 1000:
+        raise Invalid("must be a question in one line of 1 to 1000 characters")
+    tuple(placeholders(value))
+    return value
+
+
 def _scalars(value: Any) -> Any:
     if not isinstance(value, dict):
         raise Invalid("must be a table of names and values")
@@ -257,6 +270,8 @@ Wanted = Annotated[Any, BeforeValidator(_told(_wanted))]
 Piece = Annotated[str, AfterValidator(_told(_piece))]
 Condition = Annotated[Any, BeforeValidator(_told(_condition))]
 Pattern = Annotated[str, AfterValidator(_told(_pattern))]
+Choices = Annotated[list[Annotated[str, AfterValidator(_told(_choice))]], Field(min_length=1, max_length=100)]
+Asked = Annotated[str, AfterValidator(_told(_asked))]
 Address = Annotated[str, AfterValidator(_told(_address))]
 Variables = Annotated[Any, BeforeValidator(_told(_scalars))]
 Label = Annotated[str, AfterValidator(_told(check_name))]
@@ -347,6 +362,14 @@ class StepTable(ReduceOptions):
     when: Condition | None = None
     wait: Literal["children"] | None = None
     on_error: Literal["fail", "ignore"] | None = None
+    ask: Asked | None = None
+    choices: Choices | None = None
+    type: Literal["text", "number"] | None = None
+    min: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    max: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    default: str | int | float | None = None
+    fail_on: Choices | None = None
+    skip_on: Choices | None = None
 
 
 class ExpectTable(Table):
@@ -389,7 +412,8 @@ class RuleTable(Table):
     task: Name | None = None
     step: Name | None = None
     kind: (
-        Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "bridge"] | None
+        Literal["error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "bridge", "question"]
+        | None
     ) = None
     match: Pattern | None = None
     needs_person: bool

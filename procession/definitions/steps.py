@@ -6,7 +6,7 @@ and ``retry`` is merged key by key. Every step is looked at, whatever is wrong w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Any
 
 from procession.definitions.commands import resolve
 from procession.definitions.programs import find_python
+from procession.definitions.questions import KEYS as OF_QUESTIONS
+from procession.definitions.questions import question
 from procession.definitions.reductions import reduction
 from procession.definitions.schema import NAME, Options, Retry, StepTable, Table, read_table
 from procession.definitions.sources import Place
 from procession.errors import Invalid
 from procession.model.command import Command
+from procession.model.question import Question
 from procession.model.task import REDUCTION_TRIES, Caps, RetryPolicy, Soft, StepPlan
 from procession.units import size
 
@@ -81,6 +84,7 @@ class Draft:
     """Names, as written; None: the step before."""
     when: str | None = None
     on_error: str = "fail"
+    question: Question | None = None
 
 
 def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft:
@@ -93,17 +97,17 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
     options = _options(table, shared, place)
     at_run = place if short else place.at("run")
     more: dict[str, Any] = {"needs": table.needs, "when": table.when, "on_error": table.on_error or "fail"}
+    if isinstance(raw, dict) and "ask" in raw:
+        return _asking(table, raw, place, options, more)
+    _only_for('is for a step that asks a person: { name = "check", ask = "Is it good?" }', OF_QUESTIONS, table, place)
     if "wait" in table.written():
         return _waiting(table, place, options, more)
     if "reduce" in table.written():
         return _reducing(table, place, options, more, around)
     if "function" in table.written():
         return _calling(table, place, options, more, around)
-    for key in NOT_WITHOUT_REDUCE:
-        if key in table.written():
-            place.at(key).error('is for a reduction: { reduce = "reduce.py", input = "{path}", ... }')
-    if "on_error" in table.written():
-        place.at("on_error").error('is for a step that waits: { wait = "children", on_error = "ignore" }')
+    _only_for('is for a reduction: { reduce = "reduce.py", input = "{path}", ... }', NOT_WITHOUT_REDUCE, table, place)
+    _only_for('is for a step that waits: { wait = "children", on_error = "ignore" }', ("on_error",), table, place)
     if not short and not {"run", "wait", "reduce"} & raw.keys():
         place.error('has no command; write run = "...", function = "module.name" or reduce = "reduce.py"')
     python = _python(options, at_run, around)
@@ -121,6 +125,13 @@ def draft(raw: Any, place: Place, shared: Chosen, around: Surroundings) -> Draft
     return Draft(place, at_run, name, found.command, options, **more)
 
 
+def _only_for(what: str, keys: Iterable[str], table: StepTable, place: Place) -> None:
+    """Note keys that say something of another kind of step."""
+    for key in keys:
+        if key in table.written():
+            place.at(key).error(what)
+
+
 def _waiting(table: StepTable, place: Place, options: Chosen, more: dict[str, Any]) -> Draft:
     """A step that waits for the children: it runs nothing and takes nothing."""
     for key in table.written():
@@ -128,6 +139,21 @@ def _waiting(table: StepTable, place: Place, options: Chosen, more: dict[str, An
             place.at(key).error("stands beside wait; a step that waits for the children runs nothing and takes nothing")
     kept = {key: value for key, value in options.items() if key == "retry"}
     return Draft(place, place, table.name or "wait", Command(()), {**kept, "cpus": (0.0, place)}, "wait", **more)
+
+
+def _asking(table: StepTable, raw: dict[str, Any], place: Place, options: Chosen, more: dict[str, Any]) -> Draft:
+    """A step that waits for a person's answer: it runs nothing and takes nothing. Options of the task, which are for
+    scripts, do not reach it."""
+    for key in table.written():
+        if key not in ("name", "ask", "needs", "when", "timeout", *OF_QUESTIONS):
+            place.at(key).error("stands beside ask; a step that asks a person runs nothing and takes nothing")
+    own = {key: value for key, value in options.items() if key == "timeout" and key in table.written()}
+    found = question(table, raw, place)
+    command = None if table.ask is None else Command((table.ask,), allow_dash=True)
+    return Draft(
+        place, place.at("ask"), table.name or "ask", command, {**own, "cpus": (0.0, place)}, "ask", question=found,
+        **more,
+    )  # fmt: skip
 
 
 NOT_FOR_CALLS = ("shell", "allow_dash", "cwd", "fresh", "limits", "soft", "no_output", "memory", "on_lost")
@@ -335,6 +361,7 @@ def plan(ordinal: int, step: Draft, needs: tuple[int, ...]) -> StepPlan:
         soft=Soft(**{key: tuple(value) for key, value in _written(chosen.get("soft")).items()}),
         caps=Caps(quiet=chosen.get("no_output"), **_written(chosen.get("limits"))),
         on_error=step.on_error,
+        question=step.question,
         **others,
     )
 

@@ -301,8 +301,9 @@ class _Reading:
 
 
 def has_directory(task: Task) -> bool:
-    """Does a processing of this task have a directory, so that all its steps run where that is? Functions need none."""
-    return any(plan.kind != "call" for plan in task.steps)
+    """Does a processing of this task have a directory, so that all its steps run where that is? Functions and questions
+    need none."""
+    return any(plan.kind not in ("call", "ask") for plan in task.steps)
 
 
 def values_of(tx: Tx, task: Task, processing_id: int) -> Values:

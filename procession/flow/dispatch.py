@@ -21,6 +21,7 @@ from procession.commands.endings import Ended, note_ends
 from procession.commands.outgoing import publish_began
 from procession.errors import Invalid, StoreError
 from procession.executor import Job
+from procession.flow.asking import pose
 from procession.flow.budget import full
 from procession.flow.calling import call, call_many
 from procession.flow.candidates import SPARE, Choice, Definitions, choose, has_directory
@@ -205,34 +206,36 @@ def _finish(project: Project, tx: Tx, definitions: Definitions, choice: Choice, 
 def _claim(
     project: Project, tx: Tx, definitions: Definitions, choice: Choice, admitted: Sequence[Candidate], now: int
 ) -> None:
-    """Move what was admitted, count its attempts, and have it sent after the commit. What waits for its children is
-    claimed as well, but by nobody: it holds nothing, and `flow/gather.py` ends it."""
+    """Move what was admitted, count its attempts, and have it sent after the commit. What waits for its children or for
+    a person is claimed as well, but by nobody: it holds nothing; `flow/gather.py` and `flow/hear.py` end it."""
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
     orders = steps.orders(tx, [c.processing_id for c in admitted])
     kept = _kept(tx, orders, admitted)
     codes = {**_codes(project, definitions, admitted, orders), **kept}
-    running = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind not in ("wait", "call")]
+    running = [c for c, plan in zip(admitted, plans, strict=True) if not (plan.rests or plan.kind == "call")]
     called = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind == "call"]
+    posed, unposed = pose(project, tx, definitions, admitted, orders)
     look = Look(str(project.root), partial(code.keep_text, project.var.code))
     steps.add_attempts(
         tx,
         [
             {
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1,
-                "launcher_id": None if plan.kind == "wait" else project.serving.launcher_id,
+                "launcher_id": None if plan.rests else project.serving.launcher_id,
                 "cpus": c.cpus, "memory": c.memory, "claimed_at": now,
                 "pooled": int(plan.kind == "call"),
                 "gpus": json.dumps(choice.devices[c.processing_id, c.ordinal]) if c.gpus else None,
-                "surroundings": None if plan.kind == "wait" else _around(look, plan, orders.get(c.processing_id)),
+                "surroundings": None if plan.rests else _around(look, plan, orders.get(c.processing_id)),
                 "code": codes.get((c.processing_id, c.ordinal)),
+                **posed.get((c.processing_id, c.ordinal), {}),
             }
             for c, plan in zip(admitted, plans, strict=True)
         ],
     )  # fmt: skip
     jobs, unfit = _jobs(project, tx, definitions, running, orders, codes, kept.keys(), choice.devices)
-    if unfit:
-        conclude(project, tx, unfit)
+    if unfit or unposed:
+        conclude(project, tx, [*unposed, *unfit])
     if called:
         call(project, tx, definitions, called, orders)
     tx.after(lambda: _send(project.serving, jobs))

@@ -23,6 +23,7 @@ from procession.flow.discover import discover
 from procession.flow.dispatch import dispatch, dispatch_apart
 from procession.flow.expect import expect
 from procession.flow.gather import gather
+from procession.flow.hear import hear
 from procession.flow.hosts import hosts
 from procession.flow.intake import intake
 from procession.flow.lapse import lapse
@@ -54,6 +55,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     stop,
     settle,
     gather,
+    hear,
     dispatch,
     expect,
     warn,

@@ -10,7 +10,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-KINDS = ("error", "failure", "suspended", "silence", "incomplete", "disk", "watch", "host", "delivery", "bridge")
+KINDS = (
+    "error",
+    "failure",
+    "suspended",
+    "silence",
+    "incomplete",
+    "disk",
+    "watch",
+    "host",
+    "delivery",
+    "bridge",
+    "question",
+)
 """What there can be a message of."""
 
 AT_ONCE = frozenset(KINDS) - {"error"}

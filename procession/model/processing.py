@@ -34,7 +34,7 @@ class Attempt:
     reason: str | None
     note: str | None
     made_by: str | None
-    """The person who accepted the step by hand; None for an executed script."""
+    """The person who accepted the step by hand, or answered its question; None for an executed script."""
     claimed_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -71,6 +71,12 @@ class Attempt:
     """Share and text, as a function or a program elsewhere told them last."""
     cause: str | None = None
     """Signature of why it failed (`model/cause.py`)."""
+    asks: str | None = None
+    """The question that it asks a person."""
+    asks_until: datetime | None = None
+    """Until when it may be answered; answered: when it was. None: for ever."""
+    answer: str | int | float | None = None
+    """What `made_by` has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,12 @@ class Step:
     def executed(self) -> int:
         """Number of the latest attempt whose script was started; 0 if there is none."""
         return next((a.number for a in reversed(self.attempts) if a.started_at is not None), 0)
+
+    @property
+    def asking(self) -> Attempt | None:
+        """The attempt that waits for a person's answer, if it does."""
+        last = self.attempts[-1] if self.attempts else None
+        return last if last and last.asks is not None and last.outcome is None and last.answer is None else None
 
 
 @dataclass(frozen=True, slots=True)

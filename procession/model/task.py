@@ -17,6 +17,7 @@ from typing import Any
 from procession.model import condition
 from procession.model.chosen import Chosen
 from procession.model.command import Command
+from procession.model.question import Question
 from procession.model.variable import Variable
 from procession.model.wants import Uses
 
@@ -100,7 +101,8 @@ class StepPlan:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     kind: str = "run"
     """``run``: a command; ``call``: a Python function, or a program elsewhere that claims it; ``wait``: until the
-    children have ended; ``results``: Procession's own copying; ``reduce``: a script whose ``main`` is called."""
+    children have ended; ``ask``: until a person has answered; ``results``: Procession's own copying; ``reduce``: a
+    script whose ``main`` is called."""
     function: str = ""
     """A ``call``: where its function or class is, ``module.name``; empty: only programs elsewhere do it."""
     python: str = ""
@@ -127,6 +129,13 @@ class StepPlan:
     """What follows when its launcher, on another host, is silent for too long: ``wait`` for a person, or ``retry``."""
     on_error: str = "fail"
     """A ``wait`` step: what a child that did not succeed does to it, ``fail`` or ``ignore``."""
+    question: Question | None = None
+    """An ``ask`` step: what may be answered; its text is the one word of `command`."""
+
+    @property
+    def rests(self) -> bool:
+        """Does it only wait, so that nobody claims it, nothing runs and nothing is taken?"""
+        return self.kind in ("wait", "ask")
 
     @property
     def outside(self) -> bool:
@@ -297,6 +306,7 @@ def _plan(raw: dict[str, Any]) -> StepPlan:
             "labels": tuple(raw.get("labels", ())),
             "soft": Soft(tuple(soft.get("exit", ())), tuple(soft.get("output", ()))),
             "caps": Caps(**raw.get("caps", {})),
+            "question": Question.from_raw(raw.get("question")),
         }
     )
 

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from procession.model.states import PROCESSING
 
-MARKS = ("amber", "held", "pinned")
-"""What ``state:`` takes besides the states: succeeded with recorded errors, held by a person, kept from cleaning."""
+MARKS = ("amber", "held", "pinned", "asking")
+"""What ``state:`` takes besides the states: succeeded with recorded errors, held by a person, kept from cleaning,
+waiting for a person's answer."""
 STATES = (*PROCESSING.states, *MARKS)
 
 FIELD = re.compile(r"(-?)([A-Za-z][A-Za-z-]*|[Pp]aram\.[^:\s\"',]*):")

@@ -67,6 +67,13 @@ class Acting(Asking):
         """Take what was done by hand as the result of a failed step; the chain goes on."""
         return self._ask("accept", id=id, step=step, note=note)
 
+    def answer(self, id: int, value: str | float, step: str | None = None, note: str | None = None) -> Json:
+        """Answer the question of a step, without `step` the only open one; its value goes to the steps after it.
+
+        Refused where nothing is asked or somebody has answered; Invalid where the value does not fit.
+        """
+        return self._ask("answer", id=id, value=value, step=step, note=note)
+
     def pin(self, id: int) -> Json:
         """Let the cleaner leave this processing alone."""
         return self._ask("pin", id=id)

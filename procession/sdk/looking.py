@@ -50,6 +50,10 @@ class Looking(Asking):
         """A slice of what Procession itself did."""
         return self._ask("system-log", offset=offset, limit=limit)
 
+    def questions(self, task: str | None = None, limit: int = 100, cursor: int | None = None) -> Json:
+        """What people are asked and nobody has answered, the oldest first."""
+        return self._ask("questions", task=task, limit=limit, cursor=cursor)
+
     def events(
         self, name: str | None = None, unmatched: bool = False, limit: int = 20, cursor: int | None = None
     ) -> Json:

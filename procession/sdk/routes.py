@@ -20,6 +20,8 @@ ROUTES = {
     "unpin": "POST /processings/{id}/unpin",
     "logs": "GET /processings/{id}/logs",
     "system-log": "GET /log",
+    "questions": "GET /questions",
+    "answer": "POST /processings/{id}/answer",
     "accept": "POST /processings/{id}/accept",
     "emit": "POST /events",
     "emit-many": "POST /events/batch",

@@ -21,8 +21,10 @@ from procession.store.causes import FAILED_NOW
 from procession.store.database import Tx
 from procession.store.dialect import contains, json_value, like
 from procession.store.processings import PICTURE, picture
+from procession.store.questions import OPEN as ASKING
 
 p, event, step, definition = schema.processing.c, schema.event, schema.step, schema.definition
+attempt = schema.attempt
 
 Condition = ColumnElement[bool]
 
@@ -107,6 +109,9 @@ def _states(term: States) -> Condition:
         found.append(or_(p.held_at.is_not(None), of_step))
     if "pinned" in term.states:
         found.append(p.pinned_at.is_not(None))
+    if "asking" in term.states:
+        open_ones = select(attempt.c.processing_id).where(ASKING, attempt.c.answer.is_(None))
+        found.append(p.id.in_(open_ones))
     return or_(*found)
 
 

@@ -401,6 +401,9 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("pooled", Integer, nullable=False, server_default="0"),  # 1: called in the launcher's pool: it has no record
     Column("progress", Text),  # JSON: share and words, as a function or a program elsewhere told them last
     Column("cause", Text),  # signature of why it failed: attempts that failed for the same reason have the same
+    Column("asks", Text),  # the question that a person is asked
+    Column("asks_until", BigInteger),  # when it is settled: its time is over then, or it was answered then
+    Column("answer", Text),  # JSON: what a person answered; `made_by` and `note` say who, and what they added
     PrimaryKeyConstraint("processing_id", "ordinal", "number"),
     # attempts to look after
     Index(
@@ -413,6 +416,24 @@ attempt = Table(  # append-only; live until it has an outcome
         "ix_attempt_expires",
         "expires_at",
         sqlite_where=text("outcome IS NULL AND expires_at IS NOT NULL"),
+    ),
+    # claimed by nobody: they wait for children, or for a person
+    Index(
+        "ix_attempt_children",
+        "processing_id",
+        sqlite_where=text("outcome IS NULL AND launcher_id IS NULL AND worker IS NULL AND asks IS NULL"),
+    ),
+    # questions that are open
+    Index(
+        "ix_attempt_asks",
+        "processing_id",
+        sqlite_where=text("outcome IS NULL AND asks IS NOT NULL"),
+    ),
+    # questions that are answered, or whose time is over
+    Index(
+        "ix_attempt_asks_until",
+        "asks_until",
+        sqlite_where=text("outcome IS NULL AND asks_until IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )
@@ -508,7 +529,7 @@ message = Table(  # what people should know: one row for each cause, however oft
     Column("problem", Text),  # why they could not be told last
     CheckConstraint(
         "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch', "
-        "'delivery', 'host', 'bridge')",
+        "'delivery', 'host', 'bridge', 'question')",
         name="kind",
     ),
     # the one that still occurs

@@ -49,6 +49,8 @@ _NEW = {
     "surroundings": Text(),
     "pooled": Integer(),
     "gpus": Text(),
+    "asks": Text(),
+    "asks_until": BigInteger(),
 }
 _END = {
     **_WHICH,
@@ -177,7 +179,7 @@ def states(tx: Tx, processing_ids: Iterable[int]) -> dict[int, dict[int, StepSta
 
 def add_attempts(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write the attempts that a claim begins; from here they count."""
-    tx.write(_ADD, [{"gpus": None, **row} for row in rows])
+    tx.write(_ADD, [{"gpus": None, "asks": None, "asks_until": None, **row} for row in rows])
 
 
 class Order(NamedTuple):
@@ -296,7 +298,7 @@ def definition_of_live(tx: Tx, processing_id: int, ordinal: int, number: int) ->
 
 
 def waiting_for_children(tx: Tx) -> list[tuple[int, int, int]]:
-    """Live attempts that nobody claimed, because they only wait: processing id, ordinal, number."""
+    """Live attempts that nobody claimed, because they wait for children: processing id, ordinal, number."""
     return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_FOR_CHILDREN)]
 
 
@@ -337,7 +339,7 @@ def attempt_picture(row: Row[Any]) -> Attempt:
         row.launcher_id, row.memory, row.errors, row.peak_tree,
         json.loads(row.surroundings) if row.surroundings else None, bool(row.pooled),
         row.worker, _at(row.expires_at), _at(row.paused_at), json.loads(row.progress) if row.progress else None,
-        row.cause,
+        row.cause, row.asks, _at(row.asks_until), json.loads(row.answer) if row.answer else None,
     )  # fmt: skip
 
 
@@ -528,7 +530,12 @@ _LIVE = Statement(
 _FOR_CHILDREN = Statement(
     lambda _: (
         select(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
-        .where(attempt.c.launcher_id.is_(None), attempt.c.worker.is_(None), attempt.c.outcome.is_(None))
+        .where(
+            attempt.c.outcome.is_(None),
+            attempt.c.launcher_id.is_(None),
+            attempt.c.worker.is_(None),
+            attempt.c.asks.is_(None),
+        )
         .order_by(attempt.c.processing_id, attempt.c.ordinal)
     )
 )

@@ -24,7 +24,7 @@ Groups = frozenset[str] | None
 
 LISTS = (
     "/processings", "/processings/count", "/processings/complete", "/tasks", "/status", "/overview", "/instances",
-    "/health", "/causes",
+    "/health", "/causes", "/questions",
 )  # fmt: skip
 """Paths of verbs that only look: whose answers name the task of each thing in them, so that they can be sifted, or
 that ask for what is theirs alone."""
@@ -126,7 +126,8 @@ def sifted(project: Project, groups: Groups, path: str, answer: Any) -> Any:
             if isinstance(found.get(place), list):
                 found[place] = [each for each in found[place] if _is_theirs(each, name, theirs)]
         if path == "/status":
-            found["tasks"] = {each: counts for each, counts in found["tasks"].items() if each in theirs}
+            for place in ("tasks", "asking"):
+                found[place] = {each: counts for each, counts in found[place].items() if each in theirs}
         elif path == "/processings/{id}" and "children" in found:
             tasks_of = {each["id"]: processings.find(tx, each["id"]) for each in found["children"]}
             known = {pid for pid, child in tasks_of.items() if child is not None and child.task in theirs}

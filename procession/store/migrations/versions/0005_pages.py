@@ -1,7 +1,9 @@
-"""What the pages read: counts of all hours together, hours that are history, what people say of a cause.
+"""What the pages read: counts of all hours together, hours that are history, what people say of a cause; questions.
 
 A migration is history: it is never changed, and it imports nothing of Procession.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +11,11 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+KINDS = (
+    "kind IN ('error', 'failure', 'suspended', 'silence', 'incomplete', 'disk', 'watch', 'delivery', 'host', 'bridge',"
+    " 'question')"
+)
 ENDED = "('succeeded', 'failed', 'cancelled', 'skipped')"
 
 
@@ -21,6 +28,8 @@ def upgrade() -> None:
         op.add_column("cause", sa.Column(name, kind))
     op.execute("UPDATE cause SET known_at = muted_at")
     _tallies()
+    _questions()
+    _kinds_of_messages()
 
 
 def _tallies() -> None:
@@ -57,3 +66,63 @@ def _tallies() -> None:
     )
     op.drop_table("tally_before")
     op.create_index("ix_tally_hour", "tally", ["noun", "hour", "name", "what", "n"])
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def _questions() -> None:
+    """Attempts that wait for a person; those that wait for children are found without them."""
+    op.add_column("attempt", sa.Column("asks", sa.Text()))
+    op.add_column("attempt", sa.Column("asks_until", sa.BigInteger()))
+    op.add_column("attempt", sa.Column("answer", sa.Text()))
+    for name, column, condition in (
+        ("ix_attempt_children", "processing_id", "launcher_id IS NULL AND worker IS NULL AND asks IS NULL"),
+        ("ix_attempt_asks", "processing_id", "asks IS NOT NULL"),
+        ("ix_attempt_asks_until", "asks_until", "asks_until IS NOT NULL"),
+    ):
+        op.create_index(name, "attempt", [column], **_where(f"outcome IS NULL AND {condition}"))
+
+
+def _kinds_of_messages() -> None:
+    """SQLite changes no constraint: the table is made anew, and its rows and its last id are taken along."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f("ck_message_kind"), "message", type_="check")
+        op.create_check_constraint(op.f("ck_message_kind"), "message", KINDS)
+        return
+    for index in ("uq_message_active", "ix_message_untold", "ix_message_ended_untold"):
+        op.drop_index(index, "message")
+    op.rename_table("message", "message_before")
+    op.create_table(
+        "message",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("kind", "task", "step", "signature", "text")),
+        sa.Column("processing_id", ID),
+        sa.Column("n", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger()),
+        sa.Column("read_at", sa.BigInteger()),
+        sa.Column("read_by", sa.Text()),
+        sa.Column("needs_person_at", sa.BigInteger()),
+        sa.Column("told_at", sa.BigInteger()),
+        sa.Column("problem", sa.Text()),
+        sa.CheckConstraint(KINDS, name=op.f("ck_message_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sqlite_autoincrement=True,
+    )
+    op.execute("INSERT INTO message SELECT * FROM message_before")
+    op.execute("DELETE FROM sqlite_sequence WHERE name = 'message'")
+    op.execute("UPDATE sqlite_sequence SET name = 'message' WHERE name = 'message_before'")
+    op.drop_table("message_before")
+    op.create_index(
+        "uq_message_active", "message", ["kind", "task", "step", "signature"], unique=True, **_where("ended_at IS NULL")
+    )
+    op.create_index(
+        "ix_message_untold",
+        "message",
+        ["needs_person_at"],
+        **_where("ended_at IS NULL AND told_at IS NULL AND needs_person_at IS NOT NULL"),
+    )
+    op.create_index("ix_message_ended_untold", "message", ["id"], **_where("told_at < ended_at"))

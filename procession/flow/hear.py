@@ -1,0 +1,79 @@
+"""Questions end: those that people have answered, those whose time is over, those of cancelled processings.
+
+In: live attempts that ask a person; nobody claimed them, they hold nothing. Out: their steps have succeeded with the
+answer as their output, or failed, or skip the rest, as the step says. Always: an answer that was written is never lost,
+also where the time was over before anybody served; the message of a step ends with its last open question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from procession.clock import moment
+from procession.contract import Left
+from procession.flow.asking import KIND
+from procession.flow.candidates import Definitions
+from procession.flow.conclude import Conclusion, Which, conclude
+from procession.model.outcome import Ending, Outcome
+from procession.model.question import OUTPUT, Question
+from procession.model.task import StepPlan
+from procession.project import Project
+from procession.store import messages, processings, questions
+from procession.store.database import Tx
+from procession.store.questions import Asking
+from procession.units import duration
+
+BATCH = 256
+"""At most so many end in one transaction."""
+
+
+def hear(project: Project, tx: Tx) -> datetime | None:
+    """End the steps whose questions are answered or are not asked any more; say when the next one's time is over."""
+    cancelled = questions.cancelled(tx)
+    due = [each for each in questions.due(tx, project.now(), BATCH) if each.which not in set(cancelled)]
+    if cancelled or due:
+        _end(project, tx, cancelled, due)
+    following = questions.next_due(tx)
+    return None if following is None else moment(following)
+
+
+def _end(project: Project, tx: Tx, cancelled: Sequence[Which], due: Sequence[Asking]) -> None:
+    standing = processings.standings(tx, {pid for pid, _, _ in (*cancelled, *(each.which for each in due))})
+    owned = project.serving.owned
+    definitions = Definitions(tx)
+    gone = Ending(Outcome.CANCELLED, "cancelled while it waited for a person")
+    ended = [Conclusion(which, gone) for which in cancelled if standing[which[0]].launcher_id == owned]
+    for each in due:
+        if standing[each.processing_id].launcher_id == owned:
+            ended.append(_settled(each, definitions[each.definition_id].step(each.ordinal)))
+    if ended:
+        conclude(project, tx, ended)
+        told = messages.of_kind(tx, KIND)
+        messages.end(tx, [m.id for m in told if not questions.is_open(tx, m.task, m.step)], project.now())
+
+
+def _settled(asked: Asking, plan: StepPlan) -> Conclusion:
+    """What an answer comes to; where there was none in time, what the step says of that."""
+    question, value = plan.question, asked.value
+    assert question is not None
+    if value is not None:
+        said = f"answered {value} by {asked.made_by}" + (f": {asked.note}" if asked.note else "")
+        ending = _ending(question, value, said, "")
+    elif question.default is not None:
+        value = question.default
+        said = f"nobody answered in time, and the default counts: {value}"
+        ending = _ending(question, value, said, said)
+    else:
+        span = "in time" if plan.timeout is None else f"within {duration(plan.timeout)}"
+        ending = Ending(Outcome.FAILED, f"nobody answered {span}: {question.sentence(asked.text)}")
+    return Conclusion(asked.which, ending, Left({} if value is None else {OUTPUT: value}), finished_at=asked.until)
+
+
+def _ending(question: Question, value: object, bad: str, good: str) -> Ending:
+    """What the step comes to with this answer, and the reason for it."""
+    if value in question.fail_on:
+        return Ending(Outcome.FAILED, bad)
+    if value in question.skip_on:
+        return Ending(Outcome.SKIPPED, bad)
+    return Ending(Outcome.SUCCEEDED, good, 0)

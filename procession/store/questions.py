@@ -1,0 +1,170 @@
+"""Statements and pictures of questions: live attempts that ask a person.
+
+A question is answered once: `answer` writes only where nobody has. What is answered, or over its time, is `due`; the
+flow settles it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal_column, or_, select, update
+
+from procession.store import schema
+from procession.store.database import Statement, Tx
+
+_a, _p, _e, _s = schema.attempt, schema.processing, schema.event, schema.step
+OPEN: Any = literal_column("attempt.outcome IS NULL AND attempt.asks IS NOT NULL")
+"""In the words of `ix_attempt_asks`."""
+
+
+class Asking(NamedTuple):
+    """A question that is open, or answered and not settled yet."""
+
+    processing_id: int
+    ordinal: int
+    number: int
+    task: str
+    title: str
+    step: str
+    definition_id: int
+    text: str
+    asked_at: int
+    until: int | None
+    """When its time is over; answered: when it was. None: never."""
+    answer: str | None
+    """JSON."""
+    made_by: str | None
+    note: str | None
+
+    @property
+    def which(self) -> tuple[int, int, int]:
+        """The attempt."""
+        return self.processing_id, self.ordinal, self.number
+
+    @property
+    def value(self) -> Any:
+        """What was answered; None: nothing yet."""
+        return None if self.answer is None else json.loads(self.answer)
+
+
+def answer(tx: Tx, which: tuple[int, int, int], value: Any, by: str, note: str | None, at: int) -> bool:
+    """Write the answer to a live question that nobody has answered; say whether there was one."""
+    pid, ordinal, number = which
+    text = json.dumps(value, ensure_ascii=False)
+    tx.wrote = True
+    done = tx.run(_ANSWER, pid=pid, ordinal=ordinal, number=number, text=text, by=by, note=note, at=at)
+    return done.rowcount == 1
+
+
+def of(tx: Tx, processing_id: int) -> list[Asking]:
+    """Questions of this processing that are not settled."""
+    return [Asking(*row) for row in tx.tuples(_OF, id=processing_id)]
+
+
+def unanswered(tx: Tx, *, task: str | None = None, after: int = 0, limit: int) -> list[Asking]:
+    """Questions that nobody has answered, of processings with larger ids, the oldest first."""
+    return [Asking(*row) for row in tx.tuples(_UNANSWERED, task=task, after=after, n=limit)]
+
+
+def count(tx: Tx) -> dict[str, int]:
+    """Task → how many questions nobody has answered."""
+    return dict(tx.tuples(_COUNT))
+
+
+def due(tx: Tx, now: int, limit: int) -> list[Asking]:
+    """Those that are answered, or whose time is over by now."""
+    return [Asking(*row) for row in tx.tuples(_DUE, now=now, n=limit)]
+
+
+def cancelled(tx: Tx) -> Sequence[tuple[int, int, int]]:
+    """Those of processings whose cancel was asked."""
+    return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_CANCELLED)]
+
+
+def next_due(tx: Tx) -> int | None:
+    """When the next one's time is over; None if none has a time."""
+    ((at,),) = tx.tuples(_NEXT_DUE)
+    return at  # type: ignore[no-any-return]
+
+
+def is_open(tx: Tx, task: str, step: str) -> bool:
+    """Has nobody answered some question of this step of this task?"""
+    return bool(tx.tuples(_IS_OPEN, task=task, step=step))
+
+
+def _param(name: str, kind: Any = BigInteger) -> Any:
+    return bindparam(name, type_=kind())
+
+
+_COLUMNS = (
+    _a.c.processing_id, _a.c.ordinal, _a.c.number, _p.c.task, _e.c.title, _s.c.name, _p.c.definition_id, _a.c.asks,
+    _a.c.claimed_at, _a.c.asks_until, _a.c.answer, _a.c.made_by, _a.c.note,
+)  # fmt: skip
+_JOINED = (
+    _a.join(_p, _p.c.id == _a.c.processing_id)
+    .join(_e, _e.c.id == _p.c.event_id)
+    .join(_s, and_(_s.c.processing_id == _a.c.processing_id, _s.c.ordinal == _a.c.ordinal))
+)
+_ORDER = (_a.c.processing_id, _a.c.ordinal)
+_ALL = select(*_COLUMNS).select_from(_JOINED).where(OPEN)
+_ANSWER = Statement(
+    lambda _: (
+        update(_a)
+        .values(
+            answer=_param("text", Text), made_by=_param("by", Text), note=_param("note", Text), asks_until=_param("at")
+        )
+        .where(
+            _a.c.processing_id == _param("pid"), _a.c.ordinal == _param("ordinal", Integer),
+            _a.c.number == _param("number", Integer), OPEN, _a.c.answer.is_(None),
+        )
+    )
+)  # fmt: skip
+_OF = Statement(lambda _: _ALL.where(_a.c.processing_id == _param("id")).order_by(*_ORDER))
+_UNANSWERED = Statement(
+    lambda _: (
+        _ALL.where(
+            _a.c.answer.is_(None), _a.c.processing_id > _param("after"),
+            or_(_param("task", Text).is_(None), _p.c.task == _param("task", Text)),
+        )
+        .order_by(*_ORDER)
+        .limit(_param("n", Integer))
+    )
+)  # fmt: skip
+_COUNT = Statement(
+    lambda _: (
+        select(_p.c.task, func.count())
+        .join_from(_a, _p, _p.c.id == _a.c.processing_id)
+        .where(OPEN, _a.c.answer.is_(None))
+        .group_by(_p.c.task)
+    )
+)
+_DUE = Statement(
+    lambda _: (
+        _ALL.where(literal_column("attempt.asks_until IS NOT NULL"), _a.c.asks_until <= _param("now"))
+        .order_by(_a.c.asks_until, *_ORDER)
+        .limit(_param("n", Integer))
+    )
+)
+_CANCELLED = Statement(
+    lambda _: (
+        select(_a.c.processing_id, _a.c.ordinal, _a.c.number)
+        .join_from(_a, _p, _p.c.id == _a.c.processing_id)
+        .where(OPEN, literal_column("processing.cancel_requested_at IS NOT NULL"))
+        .where(literal_column("processing.state = 'running'"))
+        .order_by(*_ORDER)
+    )
+)
+_NEXT_DUE = Statement(
+    lambda _: select(func.min(_a.c.asks_until)).where(literal_column("attempt.outcome IS NULL"), _a.c.asks_until > 0)
+)
+_IS_OPEN = Statement(
+    lambda _: (
+        select(literal_column("1"))
+        .select_from(_JOINED)
+        .where(OPEN, _a.c.answer.is_(None), _p.c.task == _param("task", Text), _s.c.name == _param("step", Text))
+        .limit(literal_column("1"))
+    )
+)
