@@ -832,6 +832,7 @@ def lock(found: Taken) -> dict[str, Any]:
              "since": iso(moment(w.since))}
             for w in found.waits
         ],
+        "gone": sorted(found.gone),
     }  # fmt: skip
 
 
@@ -877,4 +878,8 @@ def launcher(found: Launcher) -> dict[str, Any]:
         "state": found.state, "started_at": iso(found.started_at), "heard_at": iso(found.heard_at),
         "cpus": found.cpus, "used": found.used, "running": found.running, "gpus": found.gpus,
         "labels": list(found.labels), "queues": list(found.queues), "url": found.url,
+        "memory": found.memory, "used_memory": found.used_memory,
+        "mode": None if found.mode is None else {
+            "by": found.mode.by, "reason": found.mode.reason, "at": iso(moment(found.mode.at)),
+        },
     }  # fmt: skip

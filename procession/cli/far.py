@@ -304,6 +304,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     **dict.fromkeys(("overview", "grid", "durations", "gallery", "arrivals", "count"), _itself),
     **dict.fromkeys(("cause", "assign", "resolve"), _itself),
     **dict.fromkeys(("variables", "rerun", "trial", "versions", "diff"), _itself),
+    **dict.fromkeys(("queues", "limits", "host", "about"), _itself),
     "pin": _pin("pin"),
     "unpin": _pin("unpin"),
     "accept": _ask("accept", facts.fields, id="processing_id", step="step", note="note"),

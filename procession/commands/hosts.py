@@ -8,6 +8,7 @@ called so, also after its restart; a word to leave is obeyed once.
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,9 +21,9 @@ from procession.commands.settings import check_launcher
 from procession.errors import Invalid, Refused
 from procession.flow.hosts import give_up as give_up_place
 from procession.flow.room import capacity_of, room_for
-from procession.model.setting import LAUNCHER_MODES, STOPS, Settings, launcher_row
+from procession.model.setting import LAUNCHER_MODES, STOPS, Setting, Settings, launcher_row
 from procession.project import Project, poke
-from procession.store import disk, launchers, messages, moves, settings, steps
+from procession.store import disk, launchers, messages, moves, serving, settings, steps
 from procession.store.database import Tx
 from procession.supervise.process import boot_id
 from procession.workdir import Var, is_held
@@ -54,6 +55,11 @@ class Launcher:
     labels: tuple[str, ...]
     queues: tuple[str, ...]
     url: str | None
+    memory: int | None
+    """Bytes that it may use; None: it does not count them."""
+    used_memory: int
+    mode: Setting | None
+    """Who drained it or put it into maintenance, and why."""
 
 
 def list_all(project: Project, *, stopped: bool = False) -> list[Launcher]:
@@ -74,6 +80,8 @@ def _picture(project: Project, tx: Tx, row: Any, silent: set[str]) -> Launcher:
         moment(row.started_at), moment(row.beat_at), room.capacity.cpus,
         room.live.cpus if row.stopped_at is None else 0.0, len(steps.live_attempts(tx, [row.id])), row.gpus,
         tuple(sorted(room.capacity.labels)), tuple(sorted(name or "general" for name in room.capacity.queues)), row.url,
+        room.capacity.memory, room.live.memory if row.stopped_at is None else 0,
+        room.settings.rows.get(launcher_row(row.name, "mode")),
     )  # fmt: skip
 
 
@@ -100,6 +108,16 @@ def is_gone(row: Any) -> bool:
         return (var.root / "place-id").read_text("ascii") == row.place and not is_held(var.lock)
     except OSError:
         return False
+
+
+def abandoned(project: Project, tx: Tx, processing_ids: Collection[int]) -> frozenset[int]:
+    """Those of these processings of which an attempt lives on a launcher that is gone, or of which nobody hears."""
+    if not processing_ids:
+        return frozenset()
+    silent = {message.task for message in messages.of_kind(tx, "host")}
+    gone = {row.id for row in launchers.not_stopped(tx) if row.name in silent or is_gone(row)}
+    live = serving.live(tx) if gone else ()
+    return frozenset(each.processing_id for each in live if each.launcher_id in gone).intersection(processing_ids)
 
 
 def set_mode(project: Project, name: str, mode: str | None, who: Asked) -> None:

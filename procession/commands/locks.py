@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procession.commands.asked import Asked
+from procession.commands.hosts import abandoned
 from procession.commands.processings import look
 from procession.errors import Deadlock, Invalid, NotFound, Refused
 from procession.flow.candidates import SPARE, Definitions, choose
@@ -161,6 +162,8 @@ class Taken:
     """Processings that have it by ``uses``, and how much of it."""
     waits: tuple[Wait, ...]
     """In their order."""
+    gone: frozenset[int] = frozenset()
+    """Processings that hold it from a launcher which is gone: nobody there can release it."""
 
 
 def find(project: Project, name: str | None = None) -> list[Taken]:
@@ -172,7 +175,8 @@ def find(project: Project, name: str | None = None) -> list[Taken]:
         held, waits = locks.all_of(tx, now)
         standing = _standing(project, tx, now)
         names = {h.name for h in held} | {n for w in waits for n in w.names} if name is None else {name}
-        return [_taken(standing, each, held, waits) for each in sorted(names)]
+        gone = abandoned(project, tx, {h.processing_id for h in held})
+        return [_taken(standing, each, held, waits, gone) for each in sorted(names)]
 
 
 def unlock(project: Project, name: str, who: Asked, processing_id: int | None = None) -> list[Hold]:
@@ -297,7 +301,9 @@ def _circle_text(owner: Owner, lacking: Sequence[Lack], circle: Sequence[int]) -
     )
 
 
-def _taken(standing: Standing, name: str, held: Sequence[Hold], waits: Sequence[Wait]) -> Taken:
+def _taken(
+    standing: Standing, name: str, held: Sequence[Hold], waits: Sequence[Wait], gone: frozenset[int]
+) -> Taken:  # fmt: skip
     shares = sorted(standing.shares.get(name, {}).items())
     uses = [(pid, share.by_uses) for pid, share in shares if share.by_uses > 0]
     there = limit_of(name, standing.limits)
@@ -305,4 +311,5 @@ def _taken(standing: Standing, name: str, held: Sequence[Hold], waits: Sequence[
     return Taken(
         name, total, total - standing.left(name), tuple(h for h in held if h.name == name), tuple(uses),
         tuple(w for w in waits if name in w.names),
+        gone.intersection(h.processing_id for h in held if h.name == name),
     )  # fmt: skip

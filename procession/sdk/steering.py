@@ -18,6 +18,22 @@ class Steering(Asking):
         """Who serves, where, and what each does; `stopped`: also those that have left."""
         return self._ask("launchers", stopped=stopped)
 
+    def host(self, name: str) -> Json:
+        """One host: its launchers, what runs there, and the last attempts."""
+        return self._ask("host", name=name)
+
+    def queues(self) -> Json:
+        """Every queue: how many wait and since when, how many run, and how many may."""
+        return self._ask("queues")
+
+    def limits(self) -> Json:
+        """Every limit: how much there is of it, and which processings have how much."""
+        return self._ask("limits")
+
+    def about(self) -> Json:
+        """What this installation is: versions, database, places, licences."""
+        return self._ask("about")
+
     def drain(self, name: str, reason: str | None = None) -> Json:
         """Let a launcher start nothing new, wherever it runs; what runs goes on. It holds until `undrain`."""
         return self._ask("drain", name=name, reason=reason)

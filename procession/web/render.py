@@ -33,6 +33,7 @@ def environment() -> Environment:
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
         "reasons": words.reasons,
+        "exactly": words.exactly,
     }  # fmt: skip
     return made
 

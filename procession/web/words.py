@@ -82,3 +82,8 @@ def glyph(kind: str) -> str:
 def once(_: object = None) -> str:
     """A key under which a form is done once."""
     return secrets.token_urlsafe(18)
+
+
+def exactly(text: str) -> str:
+    """The pattern that an input has which takes this very text and no other."""
+    return "".join(letter if letter.isalnum() or letter in "_ " else f"\\u{{{ord(letter):x}}}" for letter in text)

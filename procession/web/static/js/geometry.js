@@ -9,6 +9,10 @@ export function measure(root = document) {
     const wide = Math.max(0, Math.min(100, Number(/** @type {HTMLElement} */ (bar.parentElement).dataset.width)));
     /** @type {HTMLElement} */ (bar).style.width = `${wide || 0}%`;
   }
+  for (const share of root.querySelectorAll(".shares > i[data-share]")) {
+    const part = /** @type {HTMLElement} */ (share);
+    part.style.width = `${Math.max(0, Math.min(100, Number(part.dataset.share)))}%`;
+  }
   if (sparks) sparks.drawAll(root);
   else if (root.querySelector("svg[data-spark]")) void import("./spark.js").then((loaded) => (sparks = loaded).drawAll(root));
 }
