@@ -44,8 +44,8 @@ def opened(*, lenient: bool = True, resolve: bool = False, options: Sequence[str
 LOOKING = frozenset(
     {"status", "tasks", "doctor", "messages", "causes", "sources", "settings", "locks", "launchers", "stats", "books",
      "events", "event", "refused", "list", "show", "why", "changes", "sets", "logs", "result", "wait", "deliveries",
-     "bridges", "overview", "grid", "durations", "gallery", "arrivals", "count", "cause", "questions", "queues", "limits",
-      "host", "about"}
+     "bridges", "overview", "grid", "durations", "gallery", "arrivals", "count", "cause", "questions",
+      "queues", "limits", "host", "about"}
 )  # fmt: skip
 """Commands that only look."""
 APART = frozenset(
