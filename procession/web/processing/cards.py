@@ -1,0 +1,161 @@
+"""What stands below the head: why it failed and what is known of that, or why it waits and what one can do about it.
+
+*In:* the answers of ``show``, ``why`` and ``changes``. *Out:* a card. *Always:* everything in it is said in words, and
+what can be done about an obstacle is a verb like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from procession.clock import iso, moment
+from procession.errors import NotFound, Refused
+from procession.store import causes, tasks
+from procession.web.page import Ask
+from procession.web.processing.timeline import kind_of
+
+JSON = dict[str, Any]
+MOST_CHANGES = 8
+WAITS = frozenset({"waiting", "running"})
+RUNS = frozenset({"running", "starting", "scheduled", "foreground", "pausing"})
+"""Answers of ``why`` that are no obstacles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A button of a card: a verb with what is known of its arguments, or a link."""
+
+    label: str
+    verb: str = ""
+    given: dict[str, str] = field(default_factory=dict)
+    asks: bool = True
+    """It opens the dialog; else it is done at once."""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One thing that it waits for."""
+
+    code: str
+    text: str
+    deeds: tuple[Deed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a step failed."""
+
+    step: str
+    attempt: int
+    of: int | None
+    """How often it would have been tried, where it was tried as often as it may."""
+    text: str
+    error: str
+    others: int
+    signature: str | None
+    since: str | None
+    compared: JSON | None
+    changes: list[str]
+    shell: str
+    enters: bool
+    cleaned: bool
+
+
+def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
+    """Why this step failed; None where it has not."""
+    attempts = [each for each in step["attempts"] if each["outcome"]]
+    if step["state"] != "failed" or not attempts:
+        return None
+    last = attempts[-1]
+    cause = _cause(ask, last["cause"])
+    others = max(0, (cause.failed if cause else 0) - 1)
+    compared = _compared(ask, found["id"], step["name"])
+    changes = [each["text"] for each in compared["changes"]] if compared else []
+    since = iso(moment(cause.first_at)) if cause and others and cause.first_at else None
+    return Failed(
+        step["name"], last["number"], _budget(ask, found, step, last), _what(last), error_of(last), others,
+        last["cause"], since, compared, changes[:MOST_CHANGES],
+        f"procession shell {found['id']} {step['name']}", last["started_at"] is not None, bool(found["cleaned_at"]),
+    )  # fmt: skip
+
+
+def _what(attempt: JSON) -> str:
+    said = {"timeout": "took too long", "lost": "was lost", "memory": "ran out of memory",
+            "not_started": "could not be started", "retry": "asked to be tried again, too often"}  # fmt: skip
+    return said.get(attempt["outcome"], "failed")
+
+
+def error_of(attempt: JSON) -> str:
+    """What it said last: without the code, which stands elsewhere."""
+    reason = str(attempt["reason"] or "")
+    return re.sub(r"^exit code \d+: ", "", reason) or str(attempt["note"] or "")
+
+
+def _cause(ask: Ask, signature: str | None) -> causes.Known | None:
+    """What is known of a cause: of a processing that they may see, so of a task that they may see."""
+    if not signature:
+        return None
+    with ask.project.store.read() as tx:
+        return next(iter(causes.beginning(tx, signature)), None)
+
+
+def _compared(ask: Ask, pid: int, step: str) -> JSON | None:
+    try:
+        found: JSON = ask.verb("changes", id=pid, step=step)
+    except (NotFound, Refused):
+        return None
+    return found if found["compared_with"] else None
+
+
+def _budget(ask: Ask, found: JSON, step: JSON, last: JSON) -> int | None:
+    if last["number"] == 1 and len(step["attempts"]) == 1:
+        return None
+    with ask.project.store.read() as tx:
+        try:
+            retry = tasks.by_hash(tx, found["definition"]).step(step["ordinal"]).retry
+        except (LookupError, ValueError, TypeError):
+            return None
+    soft = kind_of(last) == "will-retry"
+    budget = retry.soft_attempts if soft else retry.attempts
+    return budget if last["number"] <= budget else None
+
+
+def waiting(ask: Ask, found: JSON) -> list[Obstacle]:
+    """Everything that it waits for; nothing where it does not wait."""
+    why = found["why"]
+    if found["state"] not in WAITS or why is None or why["code"] in RUNS:
+        return []
+    told = [why, *why.get("also", ())]
+    return [Obstacle(each["code"], _capital(each["text"]), _deeds(found, each)) for each in told]
+
+
+def _deeds(found: JSON, each: JSON) -> tuple[Deed, ...]:
+    """What one can do about an obstacle."""
+    holders = tuple(Deed(f"Open {pid}", place=f"p/{pid}") for pid in (each.get("holders") or ())[:3])
+    code, name, pid = each["code"], each.get("name") or "", str(found["id"])
+    if code == "lock" and name and holders:
+        return (*holders, Deed("Release the lock…", "unlock", {"name": name}))
+    if code in ("limit", "too_much", "lock") and name:
+        return (*holders, Deed("Raise the limit…", "set", {"name": f"limit:{name}"}))
+    if code == "at_once":
+        return (*holders, Deed("Raise it…", "set", {"name": f"at_once:{found['task']}"}))
+    if code == "queue" and name:
+        return (*holders, Deed("Raise it…", "set", {"name": f"queue:{name}"}))
+    if code == "held":
+        return (Deed("Release", "release", {"id": pid}, asks=False),)
+    if code in ("not_before", "retry_at"):
+        return (Deed("Run now", "run-now", {"id": pid}, asks=False),)
+    if code in ("disk", "disk_full", "too_much_disk", "disk_unknown"):
+        return (Deed("See the disk", place="disk"),)
+    if code in ("no_host", "no_queue", "too_many_cpus", "too_much_memory", "too_many_gpus", "draining", "silent"):
+        return (Deed("See the hosts", place="hosts"),)
+    if code == "paused":
+        return (Deed("Resume the task", "resume", {"task": found["task"]}),)
+    return holders
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

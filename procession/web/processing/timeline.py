@@ -1,0 +1,97 @@
+"""The timeline: a row for each step, a bar for each attempt, and one, hatched, for the time that it waited.
+
+*Always:* pure; a bar that has not ended has no end, and grows in the browser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from procession.units import duration
+from procession.web import words
+
+JSON = dict[str, Any]
+NOTICED = 1.0
+"""Seconds; a shorter wait is not drawn."""
+OUTCOMES = {
+    "succeeded": "ok", "skipped": "skipped", "retry": "will-retry", "cancelled": "cancelled", "lost": "lost",
+    "void": "skipped",
+}  # fmt: skip
+"""Outcome of an attempt → how it is drawn; any other has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An attempt, or a wait before it."""
+
+    kind: str
+    waits: bool
+    attempt: int | None
+    start: float
+    end: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step."""
+
+    ordinal: int
+    name: str
+    kind: str
+    tries: int
+    bars: list[Bar]
+    took: str
+
+
+def rows(found: JSON, now: datetime) -> list[Row]:
+    """All steps."""
+    made, free = [], found["created_at"]
+    for step in found["steps"]:
+        bars = _bars(step, free, now, ended=found["finished_at"] is not None)
+        attempts = step["attempts"]
+        spent = sum(each["seconds"] or 0.0 for each in attempts)
+        live = next((e for e in attempts if e["outcome"] is None and e["started_at"]), None)
+        if live is not None:
+            spent += max(0.0, now.timestamp() - _unix(live["started_at"]))
+        over = found["finished_at"] is not None and step["state"] in ("pending", "ready")
+        kind = "skipped" if over else words.state(step)
+        took = duration(spent) if spent else words.said(kind).lower()
+        made.append(Row(step["ordinal"], step["name"], kind, len(attempts), bars, took))
+        free = max(filter(None, (free, step["finished_at"])))
+    return made
+
+
+def kind_of(attempt: JSON) -> str:
+    """How an attempt is drawn."""
+    if attempt["outcome"] is None:
+        return "running" if attempt["started_at"] else "waiting"
+    return OUTCOMES.get(attempt["outcome"], "failed")
+
+
+def _bars(step: JSON, free: str, now: datetime, *, ended: bool) -> list[Bar]:
+    bars: list[Bar] = []
+    attempts = step["attempts"]
+    first = next((each["started_at"] for each in attempts if each["started_at"]), None)
+    if first is not None or (step["state"] == "ready" and not ended and not attempts):
+        start, end = _unix(free), None if first is None else _unix(first)
+        waited = (now.timestamp() if end is None else end) - start
+        if waited >= NOTICED:
+            bars.append(Bar("waiting", True, None, start, end, duration(round(waited))))
+    for number, each in enumerate(attempts):
+        if each["started_at"] is None and each["finished_at"] is None:
+            continue
+        start = _unix(each["started_at"] or each["finished_at"])
+        end = None if each["finished_at"] is None else _unix(each["finished_at"])
+        took = "" if each["seconds"] is None else duration(each["seconds"])
+        kind = kind_of(each)
+        if kind == "failed" and number + 1 < len(attempts):
+            kind = "will-retry"
+        bars.append(Bar(kind, False, each["number"], start, end, took))
+    return bars
+
+
+def _unix(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
