@@ -128,11 +128,18 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
         "item": item, "id": item["id"], "task": item["task"], "kind": kind, "by": by,
         "title": item["title"] or item["key"] or item["event_name"],
         "params": "  ".join(f"{name}={value}" for name, value in item["params"].items()),
-        "steps": [{"step": step, "named": step is of} for step in item["steps"]],
+        "steps": [
+            {"step": step, "named": step is of, "kind": _drawn(step, ended=ended)} for step in item["steps"]
+        ],
         "at": item["started_at"] or item["created_at"], "seconds": _seconds(ask, item),
         "tries": last["number"] if last else 0, "host": (last["worker"] or last["host"] or "") if last else "",
         "text": (item["reason"] or "") if ended else why["text"],
     }  # fmt: skip
+
+
+def _drawn(step: dict[str, Any], *, ended: bool) -> str:
+    """How a step is drawn; what is left of a processing that has ended was not run."""
+    return "skipped" if ended and step["state"] in ("pending", "ready") else words.state(step)
 
 
 def _telling(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
