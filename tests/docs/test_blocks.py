@@ -36,6 +36,7 @@ PROVES = {
     DOCS / "guides/functions.md": ("M3", "M4", "M39", "M79", "M80", "M124"),
     DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/http.md": ("M102",),
+    DOCS / "guides/web.md": ("M112", "M113"),
     DOCS / "guides/locks.md": ("M45", "M46", "M47"),
     DOCS / "guides/messages.md": ("M52", "M53", "M50", "M90", "P9"),
     DOCS / "guides/operating.md": ("M28", "M122"),
