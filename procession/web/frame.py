@@ -108,9 +108,14 @@ def frame(
     return Frame(
         shown.title, f"({failures}) {shown.title}" if failures else shown.title,
         tuple(each for each in sections if each[1]) if ask.caller.scopes else (), standing, ask.caller.by,
-        role_of(ask.caller), shown.crumbs, " ".join(filter(None, ("nav", shown.live))) if ask.caller.scopes else "",
+        role_of(ask.caller), shown.crumbs, _live(ask, shown),
         __version__, notice, copies(ask, shown), iso(ask.project.clock.now()) or "", here, CHOICES,
     )  # fmt: skip
+
+
+def _live(ask: Ask, shown: Shown) -> str:
+    """Topics of a page; none where it says only what went wrong, and of somebody who is not known."""
+    return " ".join(filter(None, ("nav", shown.live))) if ask.caller.scopes and shown.status < 400 else ""
 
 
 def _link(ask: Ask, each: tuple[str, str, str, str], counters: dict[str, int | str]) -> Link:

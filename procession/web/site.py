@@ -173,6 +173,8 @@ class Site:
     def _around(self, ask: Ask, found: Shown, nonce: str, notice: Notice | None) -> dict[str, Any]:
         standing = self.looks.look(ask.caller.groups) if "read" in ask.caller.scopes else None
         here = url.joined(ask.path, **{name: value for name, value in ask.query.items() if name != "part"})
+        if ask.form:  # where a form was sent there is no page
+            here = url.inside(ask.form.get("back", [""])[-1])
         return {
             "ask": ask, "rel": ask.rel, "nonce": nonce, "prefers": ask.prefers,
             "frame": frame(ask, found, standing, has=self.paths.has, notice=notice, here=here),

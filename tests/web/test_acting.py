@@ -104,6 +104,7 @@ def test_a_refusal_stands_beside_its_field_with_all_that_was_typed(served: Serve
     assert seen.page.one("input", name="priority")["aria-describedby"] == wrong["id"]
     fields = seen.page.form("do/emit")
     assert (fields["priority"], fields["title"], fields["back"]) == ("soon", HOSTILE, "help")
+    assert seen.page.form("preferences")["back"] == "help" and not seen.page.one("body")["data-live"]
     mended = admin.send(seen, "do/emit", priority="5")
     assert mended.url == "/help" and "scene was submitted" in mended.page.text
 
