@@ -121,6 +121,8 @@ def test_what_people_submit_pause_and_set_holds_there(d: Driven, site: Site) -> 
     assert "already known" in far(site, "emit", "e", "n:=1", "--key", "k").output
     assert told(far(site, "pause", "--group", "g", "--drain", "--json"))["value"] == "drain"
     assert far(site, "resume", "--group", "g").output == "group g goes on\n"
+    assert far(site, "banner", "beam is down").output == "every page says: beam is down\n"
+    assert far(site, "banner", "--clear").output == "the pages say nothing any more\n"
     assert "task t is paused (stop)" in far(site, "pause", "t").output
     held = told(far(site, "set", "limit", "ftp=1", "-m", "slow", "--json"))
     assert next(each["value"] for each in held["items"] if each["name"] == "limit:ftp") == 1

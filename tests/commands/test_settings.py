@@ -152,3 +152,14 @@ def test_values_that_cannot_be_are_refused_and_change_nothing(d: Driven) -> None
     assert not d.rows("SELECT * FROM setting")
     said = {each.name: each.value for each in settings.list_all(d.project)}
     assert (said["cpus"], said["limit:ftp"], said["at_once:a"], said["at_once:b"]) == (4, 2, 1, 0)
+
+
+@pytest.mark.feature("M113")
+def test_a_banner_stands_until_it_is_cleared_and_says_by_whom(d: Driven) -> None:
+    said = settings.announce(d.project, "  maintenance <b>\n", ME)
+    assert (said.value, said.row and said.row.by) == ("maintenance <b>", "me")
+    assert [held.value for held in settings.list_all(d.project) if held.name == "banner"] == ["maintenance <b>"]
+    assert settings.announce(d.project, None, ME).value is None
+    for wrong, error in ((None, Refused), ("", Refused), ("x" * 301, Invalid), ("a\0b", Invalid)):
+        with pytest.raises(error):
+            settings.announce(d.project, wrong, ME)
