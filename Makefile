@@ -4,6 +4,7 @@
 # make check      style, types, and that imports run downwards
 # make services   see that PostgreSQL, ActiveMQ, RabbitMQ and Chromium are there for the tests; starts nothing
 # make bench      how fast it is on this machine
+# make bench-pages  how long each page takes on a million processings (makes them at the first time, 2 GB in ~/.cache)
 # make features   which promised features no passing test proves
 # make words      collect the texts of the pages that can be translated, into procession/web/locale/procession.pot
 # make clean      remove what the others made (not the environment: rm -r .venv)
@@ -11,7 +12,7 @@
 # Needed: make and Python 3.11 or newer with venv. The rest goes into .venv, as constraints.txt pins it.
 # PYTHON=… chooses the interpreter for .venv; TESTS="tests/model -k retry" chooses tests; DEMO="--again" goes to the demo.
 
-.PHONY: demo demo-reduction test check services bench features words clean constraints
+.PHONY: demo demo-reduction test check services bench bench-pages features words clean constraints
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -48,6 +49,9 @@ services:
 bench: $(VENV)/ready
 	@set -e; for each in bench/*.py; do [ -e "$$each" ] || { echo "there is nothing in bench/ yet"; exit 0; }; \
 	  echo "== $$each"; $(BIN)/python "$$each"; done
+
+bench-pages: $(VENV)/ready
+	@$(BIN)/python bench/pages.py
 
 features: $(VENV)/ready
 	@$(BIN)/python tools/features.py

@@ -14,12 +14,13 @@ from procession.sdk.asking import Asking, Json
 class Looking(Asking):
     """What may be asked without changing anything."""
 
-    def list(self, query: str = "", limit: int = 20, cursor: int | None = None) -> Json:
+    def list(self, query: str = "", limit: int = 20, cursor: int | None = None, why: bool = True) -> Json:
         """Processings, newest first: ``items``, and in ``next`` the cursor of the next page (None at the end).
 
-        `query` says which: ``task:scene state:failed after:-1d``; `limit` is at most 500.
+        `query` says which: ``task:scene state:failed after:-1d``; `limit` is at most 500. A page may be short, though
+        there is more. Without `why` it is quicker, and does not say why each is where it is.
         """
-        return self._ask("list", query=query, limit=limit, cursor=cursor)
+        return self._ask("list", query=query, limit=limit, cursor=cursor, why=why)
 
     def show(self, id: int) -> Json:
         """Everything about one processing: steps, attempts, outputs, and what happened to it."""

@@ -21,10 +21,13 @@ MOST = 500
 
 
 @verb("list", "read", "GET /processings")
-def list_(project: Project, caller: Caller, query: str = "", limit: int = 20, cursor: int | None = None) -> Any:
+def list_(
+    project: Project, caller: Caller, query: str = "", limit: int = 20, cursor: int | None = None, why: bool = True
+) -> Any:
     """Processings, newest first. A query says which: task:scene state:failed after:-1d
 
-    A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on.
+    A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on. Without
+    `why` it does not say why each is where it is, which costs more than all the rest.
     """
     limit = up_to("limit", limit, MOST)
     before = None if cursor is None else identity("cursor", cursor)
@@ -34,8 +37,8 @@ def list_(project: Project, caller: Caller, query: str = "", limit: int = 20, cu
         ids = [p.id for p in found]
         outputs, chains = steps.outputs(tx, ids), pages.steps_of(tx, ids)
         found = [replace(p, steps=chains[p.id], outputs=outputs.get(p.id, {})) for p in found]
-        whys = reasons.explain_all(project, tx, found)
-    items = [present.processing(p, project.var, whys[p.id]) for p in found]
+        whys = reasons.explain_all(project, tx, found) if why else {}
+    items = [present.processing(p, project.var, whys.get(p.id)) for p in found]
     return present.page(items, following)
 
 

@@ -18,7 +18,7 @@ ONE = "[tasks.t]\non = 'e'\nrun = './one.sh'"
 
 def failed(d: Driven, code: int = 1) -> int:
     pid = d.born()
-    d.begin()
+    d.turn()
     d.end(pid, code)
     assert d.state(pid) == "failed"
     return pid
@@ -66,7 +66,7 @@ def test_an_hour_is_history_and_a_retry_is_counted_off_where_it_had_failed(drive
     then = d.project.now()
     d.after(3 * 3600)
     call(d.project, SOMEBODY, "retry", {"id": pid})
-    d.begin()
+    d.turn()
     d.end(pid, 0)
     with d.project.store.read() as tx:
         hours = tallies.by_hour(tx, "task", then)
@@ -87,7 +87,7 @@ def test_an_hour_is_history_and_a_retry_is_counted_off_where_it_had_failed(drive
 def test_what_is_cleaned_away_stays_in_its_hour(drive: Drive) -> None:
     d = drive("[work]\nkeep = { succeeded = '1 h', logs = '1 h', rows = '2 h' }\n" + ONE)
     pid = d.born()
-    d.begin()
+    d.turn()
     d.end(pid, 0)
     then = d.project.now()
     for _ in range(6):

@@ -42,6 +42,7 @@ PAGES: list[tuple[str, dict[str, Any], int]] = [
     ("list", {"limit": 100, "query": "step:calibrate"}, 10),
     ("list", {"limit": 100, "query": "after:-2d before:-1d"}, 60),
     ("list", {"limit": 20}, 300),
+    ("list", {"limit": 100, "query": "state:waiting", "why": False}, 10),
     ("list", {"limit": 20, "query": "state:waiting"}, 300),
     ("count", {}, 5),
     ("count", {"query": "state:failed"}, 5),
