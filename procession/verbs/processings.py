@@ -26,8 +26,8 @@ def list_(
 ) -> Any:
     """Processings, newest first. A query says which: task:scene state:failed after:-1d
 
-    A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on. Without
-    `why` it does not say why each is where it is, which costs more than all the rest.
+    A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on.
+    Without `why` it does not say why each is where it is, which costs more than all the rest.
     """
     limit = up_to("limit", limit, MOST)
     before = None if cursor is None else identity("cursor", cursor)
