@@ -18,7 +18,7 @@ from procession.api.request import Answer
 from procession.errors import NotFound
 from procession.verbs import Verb
 from procession.web import forms, notices
-from procession.web.page import Ask, Gone, one
+from procession.web.page import Ask, Gone, Shown, one
 from procession.web.url import inside
 
 
@@ -30,12 +30,22 @@ def verb_named(name: str) -> Verb:
     return found
 
 
-def act(ask: Ask, verb: Verb) -> Gone:
-    """Do what a form says."""
+def act(ask: Ask, verb: Verb) -> Gone | Shown:
+    """Do what a form says. Where the answer has a secret, it is shown now, and nowhere later."""
     given = forms.arguments(verb, ask.form)
     answer = _called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
+    if verb.secret:
+        return secret_shown(ask, answer, inside(one(ask.form, "back")))
     text, href = notices.notice(verb.name, given, answer)
     return Gone(href if verb.name in notices.FOLLOWED else inside(one(ask.form, "back")), text, href)
+
+
+def secret_shown(ask: Ask, answer: dict[str, Any], back: str) -> Shown:
+    """The page of a secret that was made: a token, or a link by which one logs in."""
+    link = f"{ask.origin}{answer['path']}" if "path" in answer else ""
+    values = {"made": answer, "secret": link or answer["secret"], "is_link": bool(link), "back": back}
+    title = "A link to log in" if link else f"Token {answer['name']}"
+    return Shown("pages/secret.html", values, title, status=201, data=answer, kept=False)
 
 
 def _called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:

@@ -26,7 +26,10 @@ from procession.web.url import inside
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_AS_PAGES = frozenset({401, 403, 404, 410, 500, 503})
 """Refusals that no other word in a field would mend."""
-DANGEROUS = frozenset({"delete", "cancel", "unlock", "unregister", "stop", "give-up", "clean", "delete-instance"})
+DANGEROUS = frozenset(
+    {"delete", "cancel", "unlock", "unregister", "stop", "give-up", "clean", "delete-instance", "token-revoke",
+     "user-remove", "stop-launcher"}
+)  # fmt: skip
 """Verbs whose button is red."""
 SUBJECTS = frozenset({"task", "group", "source", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""

@@ -45,6 +45,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
         "System",
         (
+            ("Messages", "messages", "bell", ""),
             ("Audit", "audit", "history", ""),
             ("Settings", "settings", "settings", ""),
             ("Help", "help", "circle-help", ""),

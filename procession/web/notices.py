@@ -20,6 +20,12 @@ def _of(given: Mapping[str, Any]) -> str:
     return str(given.get("id", ""))
 
 
+def _reached(items: list[dict[str, Any]]) -> str:
+    """What came of a test message."""
+    said = [f"{each['way']}: {each['problem'] or 'reached'}" for each in items]
+    return "; ".join(said) or "Nobody is told here: [alerts] names neither a command nor an address"
+
+
 SAID: dict[str, Said] = {
     "pause": lambda given, _: f"Paused {_of(given)}",
     "resume": lambda given, _: f"Resumed {_of(given)}",
@@ -43,6 +49,20 @@ SAID: dict[str, Said] = {
     "unlock": lambda given, _: f"{given['name']} is free",
     "mute": lambda given, _: "Nobody is told of this cause",
     "unmute": lambda given, _: "People are told of this cause again",
+    "drain": lambda given, _: f"{given['name']} starts nothing new",
+    "undrain": lambda given, _: f"{given['name']} works as ever",
+    "maintenance": lambda given, _: f"{given['name']} serves the queue maintenance alone",
+    "give-up": lambda _, now: str(now.get("text")),
+    "stop-launcher": lambda given, _: f"{given['name']} is told to leave",
+    "clean": lambda _given, _: "What has outlived its time goes now",
+    "read": lambda _, now: f"{now.get('read')} read",
+    "redeliver": lambda given, _: f"Delivery {given['id']} is sent again",
+    "republish": lambda given, now: f"{now.get('messages')} messages of {given['name']} are tried again",
+    "token-revoke": lambda given, _: f"Token {given['key']} lets nobody in any more",
+    "user-add": lambda given, _: f"{given['name']} may log in",
+    "user-set": lambda given, _: f"{given['name']} is changed",
+    "user-remove": lambda given, _: f"{given['name']} is forgotten, with all that let them in",
+    "alerts-test": lambda _, now: _reached(now.get("items") or []),
     "batch-add": lambda given, now: f"{given['verb']} over {now.get('total')} processings has begun",
     "banner": lambda given, _: "The banner stands on every page" if given.get("text") else "The banner is gone",
 }

@@ -106,6 +106,8 @@ class Shown:
     status: int = 200
     data: Any = None
     """What JSON shows, where it is not the values."""
+    kept: bool = True
+    """May a browser keep it? Not where a secret is shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,14 @@ def nonce() -> str:
     return secrets.token_urlsafe(18)
 
 
-def headers(made: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers of a page with this nonce. With no referrer at all a browser would not say where a form comes from."""
+def headers(made: str, *, kept: bool = True) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers of a page with this nonce; `kept`: may a browser keep it?
+
+    With no referrer at all a browser would not say where a form comes from.
+    """
     return (
         (b"content-security-policy", POLICY.format(nonce=made).encode()),
         (b"referrer-policy", b"same-origin"),
-        (b"cache-control", b"private, no-cache"),
+        (b"cache-control", b"private, no-cache" if kept else b"no-store"),
         (b"vary", b"accept, cookie, hx-request"),
     )

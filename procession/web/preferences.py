@@ -15,8 +15,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "zone": ("utc", "local", "doy"),
     "density": ("usual", "comfortable", "compact"),
     "refresh": ("live", "5", "30", "off"),
+    "keys": ("on", "off"),
 }
-"""Name → its values, the usual one first. ``refresh``: as it happens, every so many seconds, or when asked."""
+"""Name → its values, the usual one first. ``refresh``: as it happens, every so many seconds, or when asked; ``keys``:
+single keys as shortcuts."""
 KEPT = 400 * 86_400
 """Seconds; browsers keep no cookie for longer."""
 
@@ -29,6 +31,7 @@ class Preferences:
     zone: str = "utc"
     density: str = "usual"
     refresh: str = "live"
+    keys: str = "on"
 
     def changed(self, given: Mapping[str, str]) -> Preferences:
         """With those that are given and that there are."""

@@ -32,8 +32,7 @@ def environment() -> Environment:
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
-        "reasons": words.reasons,
-        "exactly": words.exactly,
+        "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name,
     }  # fmt: skip
     return made
 

@@ -165,7 +165,7 @@ class Site:
         notice = None if part else self.seal.opened(request.cookie(self._notice_cookie))
         values = {**found.values, **self._around(ask, found, nonce, notice)}
         text = self.render.part(found.template, part, values) if part else self.render.page(found.template, values)
-        headers = [*policy.headers(nonce)]
+        headers = [*policy.headers(nonce, kept=found.kept)]
         if notice is not None:
             headers.append((b"set-cookie", self.cookie(self._notice_cookie, "", 0)))
         return Answer(found.status, text.encode(), HTML, tuple(headers))

@@ -87,3 +87,8 @@ def once(_: object = None) -> str:
 def exactly(text: str) -> str:
     """The pattern that an input has which takes this very text and no other."""
     return "".join(letter if letter.isalnum() or letter in "_ " else f"\\u{{{ord(letter):x}}}" for letter in text)
+
+
+def by_name(found: Iterable[Any], attribute: str) -> dict[str, Any]:
+    """Of things that have a name, one of their attributes."""
+    return {each.name: getattr(each, attribute) for each in found}

@@ -18,7 +18,7 @@ def disk(ask: Ask) -> Shown:
         "parts": _parts(found),
         "tasks": _by_task(found["usage"]),
         "pinned": ask.verb("list", query="state:pinned", limit=50)["items"],
-        "keep": _keep(ask),
+        "keep": spans(ask),
         "dry": _preview(ask) if ask.query.get("dry") else None,
         "var": str(ask.project.var.root),
     }
@@ -57,7 +57,7 @@ def _preview(ask: Ask) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _keep(ask: Ask) -> list[tuple[str, float | None]]:
+def spans(ask: Ask) -> list[tuple[str, float | None]]:
     """What the file says of how long things stay: words and seconds; None: for ever."""
     keep = ask.project.settings.keep
     said = (

@@ -18,8 +18,9 @@ function nameOf(event) {
   return mark === "/" && event.shiftKey ? "?" : mark;
 }
 
-/** Has somebody switched the keys off, in this browser? */
+/** Has somebody switched the keys off, in this browser or for this account? */
 export const away = () => {
+  if (document.documentElement.dataset.keys === "off") return true;
   try {
     return localStorage.getItem("keys") === "off";
   } catch {
