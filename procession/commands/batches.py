@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from procession.clock import moment
-from procession.commands import bulk, deletions, holds, processings, restarts
+from procession.commands import bulk, deletions, holds, processings, restarts, steps
 from procession.commands.asked import Asked
 from procession.commands.bulk import Act, Answer
 from procession.errors import Invalid, NotFound, Refused, StoreError
@@ -37,6 +37,10 @@ def _at_step(act: Callable[..., Any], arguments: Mapping[str, Any]) -> Act:
     return lambda project, tx, pid, who: act(project, tx, pid, who, step)
 
 
+def _accept(step: str | None, note: str) -> Act:
+    return lambda project, tx, pid, who: steps.accept_one(project, tx, pid, who, step, note)
+
+
 VERBS: dict[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], Act]]] = {
     "retry": (frozenset({"step"}), partial(_at_step, processings.retry_one)),
     "hold": (frozenset({"step"}), partial(_at_step, holds.hold_one)),
@@ -47,6 +51,7 @@ VERBS: dict[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], Act]]] = {
         frozenset(),
         lambda _: lambda project, tx, pid, who: restarts.restart_anew(project, tx, pid, who, restarts.Anew()),
     ),
+    "accept": (frozenset({"step", "note"}), lambda given: _accept(given.get("step"), given.get("note", ""))),
     "delete": (frozenset(), lambda _: partial(deletions.delete_one, children=False, again=False)),
 }
 """Verb → its other arguments, and what does it to one."""
@@ -60,7 +65,7 @@ def act_of(verb: str, arguments: Mapping[str, Any]) -> Act:
     if unknown := sorted(arguments.keys() - names):
         raise Invalid(f"{verb} of many has no argument {unknown[0][:40]!r}")
     if not all(isinstance(value, str) for value in arguments.values()):
-        raise Invalid("a step is named by its name or number, as text")
+        raise Invalid("a step is named by its name or number, as text, and a note is a text")
     return make(arguments)
 
 

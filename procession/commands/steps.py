@@ -17,7 +17,7 @@ from typing import Any
 
 from procession import contract
 from procession.commands import events
-from procession.commands.asked import Asked, asked
+from procession.commands.asked import Asked, Done, asked
 from procession.commands.endings import Ended, note_ends
 from procession.commands.processings import (
     cannot,
@@ -48,6 +48,14 @@ def accept(project: Project, processing_id: int, step_name: str | None, note: st
     """Record the person's result of a step as a succeeded attempt; the chain goes on."""
     who = who or asked()
     return project.store.change(lambda tx: _accept(project, tx, processing_id, step_name, note, who))
+
+
+def accept_one(
+    project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str | None = None, note: str = ""
+) -> Done:  # fmt: skip
+    """The same in an open transaction."""
+    step = _accept(project, tx, processing_id, step_name, note, who)
+    return Done(processing_id, f"step {step.name} of processing {processing_id} is accepted; the chain goes on")
 
 
 def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None, note: str, who: Asked) -> Step:

@@ -36,9 +36,9 @@ _TELLS = re.compile(
     re.IGNORECASE,
 )
 _SIGNAL = re.compile(r"\bSIG[A-Z0-9]{2,10}\b")
-_TRACEBACK = "Traceback (most recent call last):"
+TRACEBACK = "Traceback (most recent call last):"
 _FRAME = re.compile(r'File "([^"]{1,500})", line \d+, in (.{1,200})')
-_LIBRARY = re.compile(r"(?:^|/)(?:site-packages|dist-packages|lib/python3[^/]*|lib64/python3[^/]*)/|^<|\.pyx$")
+LIBRARY = re.compile(r"(?:^|/)(?:site-packages|dist-packages|lib/python3[^/]*|lib64/python3[^/]*)/|^<|\.pyx$")
 _MARGIN = re.compile(r"^[ ]{0,20}[|+][ ]?")
 """What stands before the lines of a group of exceptions."""
 
@@ -96,7 +96,7 @@ def told_by(lines: Sequence[str], *, certain: bool = False) -> str:
 
 def _traceback(lines: Sequence[str]) -> str | None:
     """The last traceback: its exception, and where in the user's own files it was raised."""
-    start = next((n for n in range(len(lines) - 1, -1, -1) if _TRACEBACK in lines[n][:MAX_LINE]), None)
+    start = next((n for n in range(len(lines) - 1, -1, -1) if TRACEBACK in lines[n][:MAX_LINE]), None)
     if start is None:
         return None
     own = raised = ""
@@ -105,7 +105,7 @@ def _traceback(lines: Sequence[str]) -> str | None:
         if "Traceback" not in text and _MARGIN.match(text):
             text = _MARGIN.sub("", text)
         if frame := _FRAME.search(text):
-            if not _LIBRARY.search(frame[1]):
+            if not LIBRARY.search(frame[1]):
                 own = f"{frame[1].rpartition('/')[2]}, {frame[2].strip()}"
         elif text.strip() and not text.startswith((" ", "\t")):
             raised = text.strip()

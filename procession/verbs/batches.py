@@ -20,7 +20,7 @@ def batch_add(
     project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
     dry_run: bool = False, expect: int | None = None,
 ) -> Any:  # fmt: skip
-    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, delete.
+    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, accept, delete.
 
     `expect`: how many one expects to be meant; nothing is done where there are more or fewer.
     """
