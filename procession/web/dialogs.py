@@ -56,9 +56,11 @@ class Field:
 
 
 def dialog(ask: Ask, verb: Verb) -> Shown:
-    """The dialog of a verb; what the query names is chosen already."""
+    """The dialog of a verb; what the query names is chosen already, and stays so but for what ``free`` names."""
     given = {name: value for name, value in ask.query.items() if name.partition(".")[0] in verb.parameters}
-    return _shown(ask, verb, given, frozenset(given), ask.query.get("back", ""), None)
+    return _shown(
+        ask, verb, given, frozenset(given) - set(ask.query.get("free", "").split(",")), ask.query.get("back", ""), None
+    )
 
 
 def again(ask: Ask, verb: Verb, refused: Problem) -> Shown:

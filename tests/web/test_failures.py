@@ -86,7 +86,7 @@ def test_all_that_failed_for_a_cause_are_retried_and_accepted_by_its_query(ann: 
     page = ann.get(f"failures/{http['signature']}").page
     (accept,) = [e["href"] for e in page.all("a") if "verb=accept" in e["href"]]
     asked = ann.get(accept.replace("../", ""))
-    assert "3 processings would be done" in said(asked)
+    assert "Accept 3 processings?" in said(asked)
     ann.send(asked, "batch-add")
     d.turn(2)
     assert http["signature"] not in {each["signature"] for each in causes(ann)}, "they are mended"

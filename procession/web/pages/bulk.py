@@ -19,7 +19,7 @@ MOST_IDS = 1_000
 """Of one query by ids: what stands on a page, and more."""
 DONE = {
     "retry": "retried", "restart": "run again", "cancel": "cancelled", "hold": "held", "release": "released",
-    "run-now": "started as soon as there is room", "delete": "deleted",
+    "run-now": "started as soon as there is room", "accept": "accepted", "delete": "deleted",
 }  # fmt: skip
 """Verb → what becomes of one."""
 
