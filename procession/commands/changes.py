@@ -92,6 +92,21 @@ def changes(project: Project, processing_id: int, step_name: str | None = None) 
         return compare(project, tx, found, processings.find_step(found, step_name))
 
 
+def between(project: Project, processing_id: int, other_id: int, step_name: str) -> tuple[Change, ...]:
+    """What is different in the latest attempts of a step of two processings, from the other one to this one; nothing
+    where it has not run in both."""
+    with project.store.read() as tx:
+        sides = [_latest(project, tx, processings.look(tx, pid), step_name) for pid in (other_id, processing_id)]
+    before, after = sides
+    return () if before is None or after is None else tuple(_differences(project, before, after))
+
+
+def _latest(project: Project, tx: Tx, found: Processing, step_name: str) -> _Side | None:
+    step = next((each for each in found.steps if each.name == step_name), None)
+    attempt = next((a for a in reversed(step.attempts) if a.made_by is None), None) if step is not None else None
+    return None if step is None or attempt is None else _side(project, tx, found, step, attempt)
+
+
 def of_failed(project: Project, found: Processing) -> Comparison | None:
     """The same for a failed processing; None where it has not failed, or never ran."""
     if found.state is not State.FAILED:

@@ -74,8 +74,11 @@ class Paths:
     def _match(self, rest: list[bytes]) -> tuple[tuple[Page, ...], tuple[tuple[str, str], ...]] | None:
         words = [_decoded(piece) for piece in rest]
         for pieces in self._known:
-            if len(pieces) == len(words) and all(map(_fits, pieces, words)):
-                values = ((p.strip("{}"), w) for p, w in zip(pieces, words, strict=True) if p.startswith("{"))
+            given, last = words, len(pieces) - 1
+            if pieces[-1].startswith("{*") and len(words) > last and all(words[last:]):
+                given = [*words[:last], "/".join(map(str, words[last:]))]  # the rest of the path is one value
+            if len(pieces) == len(given) and all(map(_fits, pieces, given)):
+                values = ((p.strip("{*}"), w) for p, w in zip(pieces, given, strict=True) if p.startswith("{"))
                 return tuple(self._by[pieces]), tuple((n, w or "") for n, w in values)
         return None
 
