@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import click
+
 from procession import units
+from procession.cli.table import clean
 from procession.contract import open_regular
 from procession.errors import HostError, NotFound
 from procession.model.processing import Processing
@@ -134,12 +137,17 @@ class Echo:
     def __init__(self, var: Var) -> None:
         self._var = var
         self._shown: dict[Path, int] = {}
+        self._asked: set[tuple[int, int]] = set()
 
     def tell(self, found: Processing) -> None:
         """Write what is new."""
         for step in found.steps:
             for attempt in step.attempts:
                 self._more(self._var.attempt(found.id, step.ordinal, step.name, attempt.number) / "log")
+            if step.asking is not None and (step.ordinal, step.attempt) not in self._asked:
+                self._asked.add((step.ordinal, step.attempt))
+                hint = f"answer it with: procession answer {found.id} {step.name} VALUE"
+                click.echo(clean(f"procession: step {step.name} asks: {step.asking.asks}; {hint}"), err=True)
 
     def _more(self, log: Path) -> None:
         try:

@@ -49,8 +49,9 @@ def _end(project: Project, tx: Tx, cancelled: Sequence[Which], due: Sequence[Ask
             ended.append(_settled(each, definitions[each.definition_id].step(each.ordinal)))
     if ended:
         conclude(project, tx, ended)
-        told = messages.of_kind(tx, KIND)
-        messages.end(tx, [m.id for m in told if not questions.is_open(tx, m.task, m.step)], project.now())
+        still = questions.open_steps(tx)
+        over = [m.id for m in messages.of_kind(tx, KIND) if (m.task, m.step) not in still]
+        messages.end(tx, over, project.now())
 
 
 def _settled(asked: Asking, plan: StepPlan) -> Conclusion:

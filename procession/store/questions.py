@@ -87,12 +87,12 @@ def cancelled(tx: Tx) -> Sequence[tuple[int, int, int]]:
 def next_due(tx: Tx) -> int | None:
     """When the next one's time is over; None if none has a time."""
     ((at,),) = tx.tuples(_NEXT_DUE)
-    return at  # type: ignore[no-any-return]
+    return at
 
 
-def is_open(tx: Tx, task: str, step: str) -> bool:
-    """Has nobody answered some question of this step of this task?"""
-    return bool(tx.tuples(_IS_OPEN, task=task, step=step))
+def open_steps(tx: Tx) -> set[tuple[str, str]]:
+    """Tasks and steps of which some question is not answered."""
+    return set(tx.tuples(_OPEN_STEPS))
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:
@@ -160,11 +160,6 @@ _CANCELLED = Statement(
 _NEXT_DUE = Statement(
     lambda _: select(func.min(_a.c.asks_until)).where(literal_column("attempt.outcome IS NULL"), _a.c.asks_until > 0)
 )
-_IS_OPEN = Statement(
-    lambda _: (
-        select(literal_column("1"))
-        .select_from(_JOINED)
-        .where(OPEN, _a.c.answer.is_(None), _p.c.task == _param("task", Text), _s.c.name == _param("step", Text))
-        .limit(literal_column("1"))
-    )
+_OPEN_STEPS = Statement(
+    lambda _: select(_p.c.task, _s.c.name).select_from(_JOINED).where(OPEN, _a.c.answer.is_(None)).distinct()
 )

@@ -420,7 +420,8 @@ attempt = Table(  # append-only; live until it has an outcome
     # claimed by nobody: they wait for children, or for a person
     Index(
         "ix_attempt_children",
-        "processing_id",
+        "launcher_id",
+        "worker",
         sqlite_where=text("outcome IS NULL AND launcher_id IS NULL AND worker IS NULL AND asks IS NULL"),
     ),
     # questions that are open

@@ -28,8 +28,9 @@ def main() -> None:
     quiet, served_soon = 0, sys.argv[1:] != ["0"]
     while served_soon and quiet < 3 and time.monotonic() < DEADLINE:
         status = launchers.status(project)
-        counts = (states for task, states in status.counts.items() if task not in PERIODIC)
-        busy = any(states.get(name) for states in counts for name in OPEN)
+        asking = status.asking  # questions wait for a person: there is nothing to do
+        counts = {task: states for task, states in status.counts.items() if task not in PERIODIC}
+        busy = any(sum(n.get(name, 0) for name in OPEN) > asking.get(task, 0) for task, n in counts.items())
         quiet = 0 if busy or not status.serving else quiet + 1
         time.sleep(0.2)
     project.close()

@@ -37,6 +37,7 @@ PROVES = {
     DOCS / "guides/graphs.md": ("P3", "M39"),
     DOCS / "guides/http.md": ("M102",),
     DOCS / "guides/web.md": ("M112", "M113"),
+    DOCS / "guides/human_steps.md": ("P28",),
     DOCS / "guides/locks.md": ("M45", "M46", "M47"),
     DOCS / "guides/messages.md": ("M52", "M53", "M50", "M90", "P9"),
     DOCS / "guides/operating.md": ("M28", "M122"),

@@ -235,6 +235,7 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("slot", present.slot),
         ("watch", present.watch),
         ("status", present.status),
+        ("question", present.question),
         ("launcher", present.launcher),
         ("stop", cli_launcher.stop_command.callback),
         ("check", cli_tasks.check_command.callback),

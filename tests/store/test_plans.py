@@ -10,7 +10,7 @@ from procession.flow.candidates import Definitions, _Reading, choose
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
 from procession.model.wants import Opening
-from procession.store import disk, messages, processings, steps
+from procession.store import disk, messages, processings, questions, steps
 from procession.store.database import Statement, Store, Tx
 from tests.store.making import NOW, born
 
@@ -58,7 +58,14 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (steps._READY[False, True], {"free": 9.0, "n": 5, "passing": '["x"]'}, "ix_step_ready"),
     (steps._READY[True, False], {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
     (steps._TAKING, {}, "ix_step_taking"),
-    (steps._FOR_CHILDREN, {}, "ix_attempt_live"),
+    (steps._FOR_CHILDREN, {}, "ix_attempt_children|Scan using ix_attempt_live"),
+    (questions._OF, {"id": 7}, "ix_attempt_(asks|live)|USING PRIMARY KEY"),
+    (questions._UNANSWERED, {"task": None, "after": 0, "n": 5}, "ix_attempt_asks"),
+    (questions._COUNT, {}, "ix_attempt_asks"),
+    (questions._DUE, {"now": NOW, "n": 5}, "ix_attempt_asks_until"),
+    (questions._CANCELLED, {}, "ix_processing_cancel|ix_attempt_asks"),
+    (questions._NEXT_DUE, {}, "ix_attempt_asks_until"),
+    (questions._OPEN_STEPS, {}, "ix_attempt_asks"),
     (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
     (steps._NEXT_DUE, {}, "ix_step_due"),
     (steps._LIVE, {"place": "h"}, "ix_attempt_live"),

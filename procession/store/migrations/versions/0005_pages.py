@@ -77,12 +77,12 @@ def _questions() -> None:
     op.add_column("attempt", sa.Column("asks", sa.Text()))
     op.add_column("attempt", sa.Column("asks_until", sa.BigInteger()))
     op.add_column("attempt", sa.Column("answer", sa.Text()))
-    for name, column, condition in (
-        ("ix_attempt_children", "processing_id", "launcher_id IS NULL AND worker IS NULL AND asks IS NULL"),
-        ("ix_attempt_asks", "processing_id", "asks IS NOT NULL"),
-        ("ix_attempt_asks_until", "asks_until", "asks_until IS NOT NULL"),
+    for name, columns, condition in (
+        ("ix_attempt_children", ["launcher_id", "worker"], "launcher_id IS NULL AND worker IS NULL AND asks IS NULL"),
+        ("ix_attempt_asks", ["processing_id"], "asks IS NOT NULL"),
+        ("ix_attempt_asks_until", ["asks_until"], "asks_until IS NOT NULL"),
     ):
-        op.create_index(name, "attempt", [column], **_where(f"outcome IS NULL AND {condition}"))
+        op.create_index(name, "attempt", columns, **_where(f"outcome IS NULL AND {condition}"))
 
 
 def _kinds_of_messages() -> None:
