@@ -87,7 +87,7 @@ def cancelled(tx: Tx) -> Sequence[tuple[int, int, int]]:
 def next_due(tx: Tx) -> int | None:
     """When the next one's time is over; None if none has a time."""
     ((at,),) = tx.tuples(_NEXT_DUE)
-    return at
+    return at  # type: ignore[no-any-return]
 
 
 def open_steps(tx: Tx) -> set[tuple[str, str]]:
