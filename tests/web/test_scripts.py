@@ -82,8 +82,8 @@ def test_what_somebody_is_doing_survives_twenty_updates(site: StaticSite, pages:
     }""")
     asked = len([each for each in site.requests if each.startswith("/part")])
     for at in range(20):
-        site.say("inv", at, topics=["nav"])
         seen = page.locator("#now").text_content()
+        site.say("inv", at, topics=["nav"])
         eventually(lambda seen=seen: page.locator("#now").text_content() != seen, timeout=10)
     assert page.evaluate("getSelection().toString()") == "stable"
     assert page.locator("#note").input_value() == "half a wo"

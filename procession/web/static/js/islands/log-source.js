@@ -1,6 +1,5 @@
-// A log on the server: what there is, pieces of its lines, what a search finds, and the bytes that come while it runs.
-// Nothing is lost and nothing doubled: a message counts only where its first byte is the one that is awaited; after
-// anything else the lines since the last whole one are asked for.
+// A log on the server: pieces of its lines, and the bytes that come while it runs. Nothing is lost or doubled: a message counts
+// only at the byte that is awaited; after any other, the lines since the last whole one are asked for.
 
 /** @typedef {import("./log-text.js").Line} Line */
 /** @typedef {{lines: number, size: number, state: string, live: boolean, error_line: number | null, errors: number[], warnings: number[], note: string | null}} About */

@@ -1,4 +1,4 @@
-// The timeline of a processing: the server wrote the bars as links; here they get their places. Long gaps are folded.
+// The timeline: the server wrote the bars as links; here they get their places, and long gaps are folded.
 import { duration, moment } from "../time.js";
 import { _ } from "../words.js";
 
@@ -60,10 +60,11 @@ class XGantt extends HTMLElement {
     ticks.className = "ticks";
     head.append(document.createElement("span"), ticks, document.createElement("span"));
     const each = MEASURES.find((measure) => (to - from - gaps.reduce((sum, gap) => sum + gap.seconds, 0)) / measure <= 6) ?? 604800;
+    const word = 5600 / Math.max(200, this.querySelector(".gantt-bars")?.clientWidth ?? 0);
     let free = -100;
     for (let at = Math.ceil(from / each) * each; at <= to; at += each) {
       const left = place(at);
-      if (left > 94 || left - free < 9 || gaps.some((gap) => left >= gap.left - 8 && left <= gap.left + gap.width + 2)) continue;
+      if (left > 100 - word || left - free < word || gaps.some((gap) => left >= gap.left - word && left <= gap.left + gap.width + word / 3)) continue;
       const tick = piece("tick", left);
       tick.textContent = moment(new Date(at * 1000), each < 60 ? "clock" : "short", true).replace(/^.*[ T](?=\d\d:)/, "");
       free = left;

@@ -1,4 +1,4 @@
-// The log viewer: opens where it matters, follows while it runs, finds, links to lines. What it asks the server is in README.md.
+// The log viewer. What it asks the server is in README.md.
 import { onKey } from "../keyring.js";
 import { moment } from "../time.js";
 import { _, number } from "../words.js";
@@ -54,7 +54,7 @@ export class XLog extends HTMLElement {
     this.build(bars);
     const target = this.target();
     await this.fill(target);
-    const live = (/** @type {Event} */ event) => /** @type {CustomEvent} */ (event).detail;
+    const live = (/** @type {any} */ event) => event.detail;
     const { signal } = /** @type {AbortController} */ (this.away);
     source.onLines = (lines, changed) => this.came(lines, changed);
     document.addEventListener("live:log", (event) => live(event).topic === this.dataset.topic && source.hear(live(event)), { signal });
