@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from procession import __version__
 from procession.web.page import Ask, Shown, page
+from procession.web.reference import STATES, TOPICS
 
 SHORTCUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -59,23 +60,17 @@ WORDS = (
     ("Cause", "Why attempts failed: one for all that failed alike."),
     ("Launcher", "The process that serves the project: procession up."),
 )
-STATES = (
-    ("ok", "Every step has succeeded or was skipped"),
-    ("retried", "It succeeded after a failed try"),
-    ("running", "A step of it runs"),
-    ("waiting", "It waits for its turn, or for its time"),
-    ("blocked", "Something holds it: a lock, a limit, the disk, a pause"),
-    ("will-retry", "The last try failed; the next one comes by itself"),
-    ("failed", "It failed for good; a person looks"),
-    ("lost", "Nobody knows how the last try ended"),
-    ("held", "A person holds it"),
-    ("cancelled", "A person cancelled it"),
-    ("skipped", "It was not run"),
-)
 
 
 @page("/help", scope=None)
 def help_(ask: Ask) -> Shown:
     """Help."""
-    values = {"shortcuts": SHORTCUTS, "words": WORDS, "states": STATES, "version": __version__}
+    topics = {name: said[0] for name, said in TOPICS.items()}
+    values = {
+        "topics": topics,
+        "shortcuts": SHORTCUTS,
+        "words": WORDS,
+        "states": tuple(STATES.items()),
+        "version": __version__,
+    }
     return Shown("pages/help.html", values, "Help", command="procession --help")
