@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from procession.web.words import SAID
 
 MOST = 100
 """Entries that a search shows."""
+_LINK = re.compile(r"\[(.+?)\]\(#[^)]*\)")
+"""A link to another part of the written reference, of which the words are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,13 @@ def _file() -> list[Entry]:
         if isinstance(one.get("additionalProperties"), dict) and _target(one["additionalProperties"])
     }
     return [
-        Entry("file", named.get(name, name.removesuffix("Table")), key, one.get("description", ""), _kind(one))
+        Entry(
+            "file",
+            named.get(name, name.removesuffix("Table")),
+            key,
+            _LINK.sub(r"\1", one.get("description", "")),
+            _kind(one),
+        )
         for name, table in sorted(tables.items(), key=lambda pair: named.get(pair[0], f"~{pair[0]}"))
         for key, one in table.get("properties", {}).items()
     ]
@@ -153,6 +162,8 @@ def _kind(one: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(filter(None, map(_kind, one["anyOf"]))))
     if one.get("type") == "array":
         return f"list of {_kind(one['items'])}" if isinstance(one.get("items"), dict) else "list"
+    if isinstance(one.get("type"), list):
+        return " or ".join(one["type"])
     return str(one.get("type") or _target(one).removesuffix("Table").lower())
 
 
@@ -166,9 +177,8 @@ def _api() -> list[Entry]:
 
 
 def _errors() -> list[Entry]:
-    found = [
-        each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, errors.ProcessionError)
-    ]
+    ours = (each for _, each in inspect.getmembers(errors, inspect.isclass))
+    found = [each for each in ours if issubclass(each, errors.ProcessionError)]
     return [
         Entry("errors", f"exit code {each.exit_code}", each.__name__, (inspect.getdoc(each) or "").replace("\n", " "))
         for each in sorted(found, key=lambda each: (each.exit_code, each.__name__))
