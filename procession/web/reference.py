@@ -148,6 +148,10 @@ def _file() -> list[Entry]:
     ]
 
 
+def _plain(text: str) -> str:
+    return _LINK.sub(r"\1", text)
+
+
 def _target(one: dict[str, Any]) -> str:
     return str(one.get("$ref", "")).rpartition("/")[2]
 
