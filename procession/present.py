@@ -502,9 +502,12 @@ def change(each: Change) -> dict[str, Any]:
     }
 
 
-def obstacle(why: Obstacle) -> dict[str, str]:
+def obstacle(why: Obstacle) -> dict[str, Any]:
     """Why something is where it is."""
-    return {"code": why.code, "text": why.sentence}
+    also = [{"code": o.code, "text": o.sentence, "name": o.name or None, "holders": list(o.holders)} for o in why.also]
+    return {
+        "code": why.code, "text": why.sentence, "name": why.name or None, "holders": list(why.holders), "also": also,
+    }  # fmt: skip
 
 
 def entry(line: Entry) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -20,6 +21,7 @@ from procession.flow.candidates import Choice, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
 from procession.model import wants
 from procession.model.admission import Capacity, Obstacle
+from procession.model.locks import Hold, Lack
 from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.setting import Settings
@@ -160,16 +162,23 @@ def _for_locks(project: Project, tx: Tx, processing: Processing) -> Obstacle | N
     step = next((s.name for s in processing.steps if s.ordinal == wait.owner.asking), "")
     if not lacking:
         return Obstacle("lock", f"step {step} waits for {', '.join(wait.names[:3])}, which it gets when it asks again")
-    first = lacking[0]
+    holds, _ = locks.all_of(tx, project.now())
+    first, *others = [_of_lock(step, each, holds) for each in lacking]
+    return replace(first, also=tuple(others))
+
+
+def _of_lock(step: str, first: Lack, holds: Sequence[Hold]) -> Obstacle:
+    """One lock that a script waits for."""
     if not first.holders:
         before = ", ".join(map(str, first.before[:3]))
-        return Obstacle("lock", f"step {step} waits for {first.name}; processing {before} has waited longer for it")
-    holds, _ = locks.all_of(tx, project.now())
+        text = f"step {step} waits for {first.name}; processing {before} has waited longer for it"
+        return Obstacle("lock", text, name=first.name, holders=tuple(first.before[:3]))
     at = {(h.processing_id, h.ordinal): h.at for h in holds if h.name == first.name}
     pid, ordinal = first.holders[0]
     since = f" since {moment(at[pid, ordinal]):%Y-%m-%d %H:%M:%S} UTC" if (pid, ordinal) in at else ""
     more = f" and {len(first.holders) - 1} more" if len(first.holders) > 1 else ""
-    return Obstacle("lock", f"step {step} waits for {first.name}, held by processing {pid}{since}{more}")
+    text = f"step {step} waits for {first.name}, held by processing {pid}{since}{more}"
+    return Obstacle("lock", text, name=first.name, holders=tuple(each for each, _ in first.holders))
 
 
 def _ended(processing: Processing, now: datetime) -> str:
@@ -312,7 +321,7 @@ class _Admission:
         found = []
         for place, capacity, name, host in asked or [("", Capacity(self._project.settings.cpus), "", "")]:
             room = room_for(self._project, self._tx, place, capacity, name, host)
-            room.for_people = True
+            room.for_people = room.capacity.all_told = True
             found.append((choose(self._tx, Definitions(self._tx), room, None, 1000), name if room.drained else ""))
         return found
 

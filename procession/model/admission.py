@@ -12,8 +12,8 @@ by running scripts alone. A processing that holds what it lacks is let through, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from procession.model.limits import limit_of
 from procession.model.locks import Share, Wait
@@ -21,6 +21,8 @@ from procession.model.setting import Pause
 from procession.model.wants import GENERAL, NOTHING, Uses, Wants, together
 from procession.units import size
 
+MOST_HOLDERS = 10
+"""Holders of a limit that are named to programs."""
 ROUNDING = 1e-9
 """What sums of tenths of processors may be off."""
 CPUS, MEMORY, GPUS = "\0cpus", "\0memory", "\0gpus"
@@ -100,6 +102,8 @@ class Capacity:
     patience: float = 60e6
     """Microseconds for which a candidate lets others pass."""
     now: int = 0
+    all_told: bool = False
+    """A person asks: every obstacle is told, not only the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,12 @@ class Obstacle:
     """All that want the same meet it as well."""
     short: bool = False
     """It passes when others end: after a while, what is needed is kept for this one."""
+    name: str = ""
+    """The limit, lock or queue that it is about."""
+    holders: tuple[int, ...] = ()
+    """Processings that have what is lacking."""
+    also: tuple[Obstacle, ...] = ()
+    """What else stands in the way, where people ask (`Capacity.all_told`)."""
 
 
 def admit(
@@ -196,6 +206,8 @@ def admit(
     for candidate in candidates:
         known = candidate.begun or candidate.processing_id in begun
         if obstacle := _obstacle(candidate, capacity, live, known=known):
+            if capacity.all_told:
+                obstacle = replace(obstacle, also=_others(obstacle, candidate, capacity, live, known=known))
             obstacles[candidate.processing_id, candidate.ordinal] = obstacle
             live.crowded = live.crowded or (obstacle.short and not candidate.call)
             if obstacle.short and capacity.now - candidate.since >= capacity.patience:
@@ -287,6 +299,17 @@ def _obstacle(candidate: Candidate, capacity: Capacity, live: Live, *, known: bo
         or _no_disk(candidate, capacity, live, known=known)
         or (_kept_back(candidate, capacity, live, known=known) if live.kept else None)
     )
+
+
+def _others(
+    first: Obstacle, candidate: Candidate, capacity: Capacity, live: Live, *, known: bool
+) -> tuple[Obstacle, ...]:
+    """What would still stand in the way if the first obstacle were gone."""
+    found = (
+        _too_many(candidate, live, known=known), _no_room(candidate, capacity, live),
+        *_lacking(candidate, capacity, live, known=known), _no_disk(candidate, capacity, live, known=known),
+    )  # fmt: skip
+    return tuple(each for each in found if each is not None and each != first)
 
 
 def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obstacle | None:
@@ -383,39 +406,40 @@ def _no_room(candidate: Candidate, capacity: Capacity, live: Live) -> Obstacle |
 
 
 def _limited(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:
+    return next(_lacking(candidate, capacity, live, known=known), None)
+
+
+def _lacking(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Iterator[Obstacle]:
+    """Each limit of which there is not enough."""
     if candidate.wants is NOTHING and (known or not candidate.takes):
-        return None
+        return
     for name, amount in _taking(candidate, capacity, known=known):
         if not _lacks(candidate, name, amount, capacity, live):
             continue
         there, taken = there_is(name, capacity, live) or 0.0, live.taken.get(name, 0.0)
         if name.startswith(QUEUE):
             queue = name.removeprefix(QUEUE)
-            return Obstacle(
+            yield Obstacle(
                 "queue",
                 f"{taken:g} of {there:g} steps of the queue {queue} are running; it starts when one ends, or raise it "
                 f"with: procession set queue:{queue} at_once=…",
-                shared=True, short=True,
+                shared=True, short=True, name=queue,
             )  # fmt: skip
+            continue
         if amount > there:
-            return Obstacle(
+            yield Obstacle(
                 "too_much",
                 f"it needs {amount:g} of {name} and there is {there:g}; raise it with: procession set limit {name}=…",
-                shared=True,
-            )
+                shared=True, name=name,
+            )  # fmt: skip
+            continue
         holders = sorted(set(live.holders.get(name, ())))
         whom = f", by processing {', '.join(map(str, holders[:3]))}" if holders else ""
-        if name in live.locked:
-            return Obstacle(
-                "lock",
-                f"{taken:g} of {there:g} of {name} are locked or taken{whom}; it starts when there is enough",
-                shared=True, short=True,
-            )  # fmt: skip
-        return Obstacle(
-            "limit", f"{taken:g} of {there:g} of {name} are taken{whom}; it starts when there is enough",
-            shared=True, short=True,
+        code, taken_by = ("lock", "locked or taken") if name in live.locked else ("limit", "taken")
+        yield Obstacle(
+            code, f"{taken:g} of {there:g} of {name} are {taken_by}{whom}; it starts when there is enough",
+            shared=True, short=True, name=name, holders=tuple(holders[:MOST_HOLDERS]),
         )  # fmt: skip
-    return None
 
 
 def _no_disk(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:

@@ -31,7 +31,7 @@ def panel(ask: Ask, found: JSON, chosen: Choice) -> JSON:
     packages = code.text_of(ask.project.var.code, around["packages"]) if around.get("packages") else None
     return {
         "attempt": attempt["number"], "ended": ended(attempt), "command": shlex.join(spec.get("argv", ())) or None,
-        "cwd": spec.get("cwd"), "limits": spec.get("limits") or {}, "own": variables(spec.get("env_set", {})),
+        "cwd": spec.get("cwd"), "limits": limits(spec.get("limits") or {}), "own": variables(spec.get("env_set", {})),
         "base": variables(spec.get("env_base", {})), "interpreter": around.get("interpreter"),
         "version": around.get("version"), "commit": around.get("commit"),
         "packages": [line.rsplit(" ", 1) for line in (packages or "").splitlines()],
@@ -53,6 +53,11 @@ def record_of(ask: Ask, pid: int, step: JSON, number: int) -> JSON:
 def variables(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and values, but for secrets."""
     return [(name, MASK if SECRET.search(name) else str(found[name])[:WIDEST]) for name in sorted(found)]
+
+
+def limits(found: JSON) -> list[tuple[str, str]]:
+    """What the system would not let it exceed."""
+    return [(name, str(soft)) for name, (soft, _) in sorted(found.items()) if soft not in (-1, 0)]
 
 
 def ended(attempt: JSON) -> str:
