@@ -95,7 +95,7 @@ def toml() -> str:
 
 def big(n: int = SMALL) -> Path:
     """The project with `n` processings; made if it is not there yet. Nothing may be written to it."""
-    text = Path(__file__).read_bytes() + schema.VERSION.encode()
+    text = Path(__file__).read_bytes() + Path(schema.__file__).read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "procession-tests"
     root = cache / f"big-{n}-{hashlib.sha256(text).hexdigest()[:12]}"
     with _alone(cache, n):

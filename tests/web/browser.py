@@ -1,12 +1,15 @@
-"""Chromium, for what only a browser can show."""
+"""Chromium, for what only a browser can show: one for each process of the tests, whichever fixture asks first."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import atexit
+import shutil
+from functools import cache
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.conftest import REQUIRED
+
+NAMES = "chromium", "chromium-browser", "google-chrome"
 ARGUMENTS = [
     f"--{name}"
     for name in (
@@ -15,16 +18,33 @@ ARGUMENTS = [
     )
 ]  # fmt: skip
 
+expect.set_options(timeout=20_000)
+
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One for each process of the tests."""
-    if not CHROMIUM.exists():
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield made
+def browser() -> Browser:
+    """Skipped where there is none, unless PROCESSION_REQUIRE names chromium."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        missing = "no Chromium on the PATH: try `make services`"
+        if "chromium" in REQUIRED:
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    return _launched(program)
+
+
+@cache
+def _launched(program: str) -> Browser:
+    """Playwright can be started only once in a thread."""
+    play = sync_playwright().start()
+    made = play.chromium.launch(executable_path=program, args=ARGUMENTS)
+
+    def end() -> None:
         made.close()
+        play.stop()
+
+    atexit.register(end)
+    return made
 
 
 def wrong_of(page: Page) -> list[str]:

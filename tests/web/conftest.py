@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.served import Served
+from tests.web.browser import browser  # noqa: F401  a fixture
 from tests.web.visiting import Visitor
 
 TOML = """

@@ -5,13 +5,13 @@ from playwright.sync_api import Browser, expect
 
 from procession.commands import tokens
 from tests.api.served import Served
-from tests.web.browser import browser, wrong_of  # noqa: F401  a fixture
+from tests.web.browser import wrong_of
 
 
 @pytest.mark.feature("M112")
 @pytest.mark.check(35)
 def test_the_link_that_is_printed_logs_in_and_its_code_is_gone_from_the_address(
-    served: Served, browser: Browser  # noqa: F811
+    served: Served, browser: Browser
 ) -> None:  # fmt: skip
     context = browser.new_context()
     page = context.new_page()
@@ -27,7 +27,7 @@ def test_the_link_that_is_printed_logs_in_and_its_code_is_gone_from_the_address(
 
 @pytest.mark.feature("M112")
 def test_who_has_a_session_and_follows_the_link_of_a_mail_is_not_asked_again(
-    served: Served, browser: Browser  # noqa: F811
+    served: Served, browser: Browser
 ) -> None:  # fmt: skip
     context = browser.new_context()
     page = context.new_page()
@@ -45,7 +45,7 @@ def test_who_has_a_session_and_follows_the_link_of_a_mail_is_not_asked_again(
 
 @pytest.mark.feature("M111")
 def test_without_scripts_a_person_pauses_everything_and_resumes_it(
-    served: Served, browser: Browser  # noqa: F811
+    served: Served, browser: Browser
 ) -> None:  # fmt: skip
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

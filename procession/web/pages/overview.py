@@ -29,8 +29,9 @@ def overview(ask: Ask) -> Shown:
     kinds = {each["name"]: standings.kind(each) for each in ask.verb("tasks")["items"]}
     rows = [_row(each, kinds.get(each["task"], "event")) for each in found["tasks"]]
     problems = ask.query.get("order") == "problems"
+    worst: list[dict[str, Any]] = sorted(rows, key=_trouble)
     values = {
-        "groups": [{"name": "", "tasks": sorted(rows, key=_trouble)}] if problems else _grouped(rows),
+        "groups": [{"name": "", "tasks": worst}] if problems else _grouped(rows),
         "problems_first": problems, "known": found,
         "totals": {what: sum(row[what] for row in rows) for what in ("waiting", "running", "ok", "failed")},
         **_hours(ask, [row["name"] for row in rows]), "messages": _messages(ask),

@@ -30,7 +30,6 @@ export async function read(answer) {
   for (const element of made.querySelectorAll("[hx-nonce]"))
     if (ours && theirs && element.getAttribute("hx-nonce") === theirs) element.setAttribute("hx-nonce", ours);
   tell(made);
-  measure(made);
   return made;
 }
 
@@ -44,6 +43,7 @@ export async function place(target, made) {
   await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
   const now = same ? (document.getElementById(target.id) ?? target) : target;
   for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
+  measure(now); // not before: HTML with style attributes would be against the policy
   hold?.news(now, waiting);
   now.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));
 }
