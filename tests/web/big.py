@@ -100,8 +100,9 @@ def big(n: int = SMALL) -> Path:
     root = cache / f"big-{n}-{hashlib.sha256(text).hexdigest()[:12]}"
     with _alone(cache, n):
         if not (root / "complete").exists():
-            for old in cache.glob(f"big-{n}-*"):
-                shutil.rmtree(old)
+            for old in cache.glob(f"big-{n}-*"):  # of another version; one made today may still be in use
+                if time.time() - old.stat().st_mtime > 86_400:
+                    shutil.rmtree(old)
             make(root, n)
             (root / "complete").touch()
     return root

@@ -8,8 +8,8 @@ function enter() {
   form.submit();
 }
 
-// Who follows a link of another site, as of a mail, comes without the cookie, for it is sent to our own pages only: from
-// here it is sent, and whoever has a session goes on without being asked.
+// Who follows a link of another site, as of a mail, comes without the cookie, which goes to our own pages only: here
+// it is sent, and whoever has a session goes on without being asked.
 async function known() {
   const form = /** @type {HTMLFormElement} */ (document.getElementById("by-link"));
   if (location.hash || form.closest("section")?.querySelector(".error")) return;
