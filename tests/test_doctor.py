@@ -69,6 +69,7 @@ def test_all_is_well_where_all_is_well_and_nothing_is_changed(d: Driven) -> None
          "UPDATE step SET attempt = 1 WHERE attempt = 9"),
         ("going on", "UPDATE step SET state = 'pending' WHERE state = 'running'",
          "UPDATE step SET state = 'running' WHERE state = 'pending' AND attempt = 1"),
+        ("questions", "UPDATE attempt SET answer = '1' WHERE outcome IS NULL", "UPDATE attempt SET answer = NULL"),
         ("running steps", "UPDATE attempt SET outcome = 'failed' WHERE outcome IS NULL",
          "UPDATE attempt SET outcome = NULL WHERE outcome = 'failed' AND finished_at IS NULL"),
         ("ended", "UPDATE processing SET state = 'failed' WHERE state = 'running'",

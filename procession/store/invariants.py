@@ -137,6 +137,13 @@ LIVE = (
         " AND a.processing_id || '/' || a.ordinal || '/' || a.number = w.\"by\")",
     ),
     Invariant(
+        "questions",
+        "what asks a person is claimed by nobody, and an answer says who gave it and when",
+        f"SELECT {_STEP} FROM attempt a WHERE a.outcome IS NULL AND ("
+        "(a.asks IS NOT NULL AND (a.launcher_id IS NOT NULL OR a.worker IS NOT NULL)) OR (a.answer IS NOT NULL"
+        " AND (a.asks IS NULL OR a.made_by IS NULL OR a.asks_until IS NULL)))",
+    ),
+    Invariant(
         "going on",
         "a running processing has a step that runs or may start, or its cancel was asked",
         "SELECT p.id FROM processing p WHERE p.state = 'running' AND p.cancel_requested_at IS NULL AND NOT EXISTS"

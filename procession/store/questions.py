@@ -92,7 +92,7 @@ def next_due(tx: Tx) -> int | None:
 
 def open_steps(tx: Tx) -> set[tuple[str, str]]:
     """Tasks and steps of which some question is not answered."""
-    return set(tx.tuples(_OPEN_STEPS))
+    return {(task, step) for task, step in tx.tuples(_OPEN_STEPS)}
 
 
 def _param(name: str, kind: Any = BigInteger) -> Any:

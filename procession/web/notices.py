@@ -41,6 +41,7 @@ SAID: dict[str, Said] = {
     "run-now": lambda given, _: f"{given['id']} starts as soon as there is room",
     "delete": lambda given, _: f"{given['id']} is deleted",
     "accept": lambda given, _: f"{given['id']} goes on: the step was accepted",
+    "answer": lambda given, _: f"{given['id']} goes on: {given.get('step', 'it')} was answered {given['value']}",
     "pin": lambda given, _: f"The cleaner leaves {given['id']} alone",
     "unpin": lambda given, _: f"The cleaner treats {given['id']} like any other",
     "emit": lambda given, now: f"{given['event']} was {'known already' if now.get('duplicate') else 'submitted'}",

@@ -59,7 +59,6 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (steps._READY[True, False], {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
     (steps._TAKING, {}, "ix_step_taking"),
     (steps._FOR_CHILDREN, {}, "ix_attempt_children|Scan using ix_attempt_live"),
-    (questions._OF, {"id": 7}, "ix_attempt_(asks|live)|USING PRIMARY KEY"),
     (questions._UNANSWERED, {"task": None, "after": 0, "n": 5}, "ix_attempt_asks"),
     (questions._COUNT, {}, "ix_attempt_asks"),
     (questions._DUE, {"now": NOW, "n": 5}, "ix_attempt_asks_until"),

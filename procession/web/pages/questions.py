@@ -1,0 +1,47 @@
+"""Questions: what people are asked and nobody has answered, with what was made so far, and a button for each answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from procession.web.page import Ask, Shown, page
+
+MOST = 30
+"""Questions of a page."""
+MOST_PICTURES = 12
+MOST_FILES = 1_000
+"""Entries of a directory of artifacts that are looked at."""
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".tif", ".tiff")
+
+
+@page("/questions")
+def questions(ask: Ask) -> Shown:
+    """All open questions, the oldest first; or those of one task."""
+    task = ask.query.get("task") or None
+    cursor = ask.argument("questions", "cursor")
+    found = ask.verb("questions", task=task, limit=MOST, cursor=cursor)
+    for each in found["items"]:
+        each.update(made_so_far(ask, each["processing"]))
+    values = {"questions": found["items"], "next": found["next"], "task": task}
+    return Shown("pages/questions.html", values, "Questions", live="all", command="procession questions")
+
+
+def made_so_far(ask: Ask, processing: int) -> dict[str, Any]:
+    """Outputs and pictures of the steps that have ended well."""
+    found = ask.verb("show", id=processing)
+    done = [step for step in found["steps"] if step["state"] == "succeeded" and step["attempts"]]
+    root = ask.project.var.work(processing)
+    pictures = [each for step in done for each in _pictures(root, Path(step["attempts"][-1]["directory"]))]
+    return {"outputs": found["outputs"] or {}, "pictures": pictures[:MOST_PICTURES]}
+
+
+def _pictures(root: Path, attempt: Path) -> Iterator[str]:
+    """Pictures among the artifacts of an attempt, below the directory of the processing. No link is followed."""
+    with suppress(OSError), os.scandir(attempt / "artifacts") as entries:
+        for entry, _ in zip(sorted(entries, key=lambda each: each.name), range(MOST_FILES), strict=False):
+            if entry.name.lower().endswith(PICTURES) and entry.is_file(follow_symlinks=False):
+                yield str(Path(entry.path).relative_to(root))

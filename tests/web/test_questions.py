@@ -1,0 +1,118 @@
+"""Questions over HTTP and on their page: asked, shown with what was made, answered by whoever may."""
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from procession.commands import tokens
+from tests.api.served import Got, Served
+
+pytestmark = pytest.mark.feature("P28")
+
+TOML = """
+[tasks.scene]
+on = "scene"
+group = "optical"
+steps = [
+  "./one.sh",
+  { name = "check", ask = "Is {sat} good?", choices = ["yes", "no <b>"] },
+  { name = "stars", ask = "How many stars?", type = "number", max = 5 },
+  ["./two.sh", "{stars.value}"],
+]
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    made = Served(tmp_path / "project", TOML)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def asking(served: Served, sat: str = "L8") -> int:
+    d = served.driven
+    pid = d.born("scene", sat=sat)
+    d.turn()
+    d.end(pid, left={"output": "best=<i>7</i>\n"})
+    d.turn()
+    return pid
+
+
+def answer(served: Served, pid: int, token: str = "", **said: Any) -> Got:
+    return served.ask("POST", f"/api/v1/processings/{pid}/answer", said, token=token)
+
+
+def visit(served: Served, role: str) -> dict[str, str]:
+    """Headers of somebody of this role who has logged in."""
+    tokens.add_account(served.project, role, role)
+    made = tokens.use_link(served.project, tokens.link(served.project, "tests", role).secret)
+    return {"Cookie": f"procession_{served.port}={made.secret}", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+
+def look(served: Served, headers: dict[str, str]) -> str:
+    got = served.ask("GET", "/questions", token=None, headers=headers)
+    assert got.status == 200, got.body
+    return got.body.decode()
+
+
+def send(served: Served, headers: dict[str, str], form: str, **more: str) -> Got:
+    """Send this form of a page."""
+    given = {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form)}
+    kind = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+    return served.ask("POST", "/do/answer", token=None, headers=kind, raw=urlencode({**given, **more}).encode())
+
+
+@pytest.mark.feature("P26")
+def test_questions_are_answered_over_http_by_whoever_may(served: Served) -> None:
+    pid = asking(served)
+    (one,) = served.ask("GET", "/api/v1/questions").json["items"]
+    assert {k: one[k] for k in ("processing", "step", "text", "choices", "type")} == {
+        "processing": pid, "step": "check", "text": "Is L8 good?", "choices": ["yes", "no <b>"], "type": "choice"
+    }  # fmt: skip
+    assert answer(served, pid, served.token("read"), value="yes").status == 403
+    assert served.ask("GET", "/api/v1/questions", token=served.token("read", groups=["sar"])).json["items"] == []
+    refused = answer(served, pid, step="check", value="perhaps")
+    assert (refused.status, "must be one of yes" in refused.json["detail"]) == (400, True)
+    done = answer(served, pid, step="check", value="yes", note="a bit dark")
+    assert (done.status, done.json["steps"][1]["attempts"][0]["answer"]) == (200, "yes")
+    assert answer(served, pid, value="yes").status == 409
+    served.driven.turn()
+    assert answer(served, pid, value=4.5).status == 200
+    served.driven.turn()
+    assert served.driven.executor.job(served.driven.key(pid, 4)).argv[1:] == ["4.5"]
+    (line, *_) = served.ask("GET", "/api/v1/audit").json["items"]
+    assert (line["verb"], line["outcome"]) == ("answer", "done")
+
+
+@pytest.mark.feature("N10")
+def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Served) -> None:
+    pid = asking(served, "<script>L8</script>")
+    artifacts = served.project.var.attempt(pid, 1, "one", 1) / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    (artifacts / "a b.png").write_bytes(b"png")
+    (artifacts / "link.png").symlink_to("/etc/passwd")
+    viewer, operator = visit(served, "viewer"), visit(served, "operator")
+    assert 'do/answer"' not in look(served, viewer)
+    text = look(served, operator)
+    assert "<script>L8" not in text
+    assert "<i>7" not in text
+    assert f"files/{pid}/01-one/1/artifacts/a%20b.png" in text
+    assert "link.png" not in text
+    forms = [f for f in re.findall(r"<form.*?</form>", text, re.DOTALL) if 'do/answer"' in f]
+    assert len(forms) == 2
+    done = send(served, operator, forms[1])
+    assert (done.status, done.headers.get("Location", done.headers.get("location"))) == (303, "../questions")
+    served.driven.turn()
+    assert (served.driven.get(pid).outputs or {})["check"] == {"value": "no <b>"}
+    (form,) = [f for f in re.findall(r"<form.*?</form>", look(served, operator), re.DOTALL) if "do/answer" in f]
+    assert 'type="number"' in form
+    assert send(served, operator, form, value="9").status == 400
+    assert send(served, operator, form, value="3").status == 303
+    assert "Nobody is asked anything" in look(served, operator)
