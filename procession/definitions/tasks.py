@@ -28,6 +28,7 @@ from procession.definitions.variables import defaults_of, read_variables
 from procession.errors import Invalid
 from procession.model import condition
 from procession.model.command import GIVEN, Command, placeholders
+from procession.model.question import OUTPUT
 from procession.model.task import CALL, TIMETABLE, Expect, StepPlan, Task
 from procession.model.timetable import Cron
 from procession.model.wants import Uses
@@ -213,6 +214,8 @@ def _check_placeholders(steps: list[Draft], known: Set[str], *, periodic: bool) 
         for source, output in sorted(asked):
             if source not in ended and (source in names or None not in names):
                 step.run.error(_no_such_output(source, output, names, number - 1))
+            elif output != OUTPUT and any(each.name == source and each.kind == "ask" for each in steps):
+                step.run.error(f"{{{source}.{output}}} has no value: an answer is {{{source}.{OUTPUT}}}")
         if periodic:
             params = step.command.parameters() | (when.parameters() if when else frozenset())
             for name in sorted(params - known - {"nominal_at", "late"}):
