@@ -106,6 +106,10 @@ def children(d: Driven) -> int:
     return parent
 
 
+def asked(d: Driven) -> int:
+    return turned(d, d.born())
+
+
 def kept(d: Driven) -> int:
     d.born("s")
     d.turn()
@@ -174,6 +178,7 @@ SCENES: dict[str, tuple[str, Callable[[Driven], int], str]] = {
     "no_host": (ONE + 'labels = ["gpu"]\n', served, "label gpu"),
     "no_queue": (ONE + 'queue = "night"\n', served, "queue night"),
     "children": (FAN.format(more=""), children, "3 of 3 children"),
+    "person": ('[tasks.t]\non = "e"\nsteps = [{ ask = "Go on?" }]\n', asked, "waits for a person: Go on? (yes, no)"),
     "too_many_gpus": (ONE + "gpus = 1\n", served, "this host has 0"),
     "kept": (LARGE, kept, "kept for processing 2"),
 }  # fmt: skip
