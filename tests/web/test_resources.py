@@ -166,6 +166,16 @@ def test_the_disk_says_what_would_go_and_what_is_pinned(served: Served, operator
     assert sum(float(e["data-share"]) for e in parts) == pytest.approx(100, abs=0.1)
 
 
+def test_where_there_are_many_the_disk_is_counted_when_somebody_asks(
+    operator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procession.web.pages.disk.FEW", 1)
+    seen = operator.get("disk")
+    assert "Not counted yet." in seen.page.text and "free" in seen.page.text
+    link = next(e["href"] for e in seen.page.all("a") if "count=1" in e["href"])
+    assert "No working files." in operator.follow(operator.ask("GET", urljoin(seen.url, link))).page.text
+
+
 @pytest.mark.feature("P29")
 @pytest.mark.check(39)
 @pytest.mark.parametrize(

@@ -4,25 +4,56 @@ from __future__ import annotations
 
 from typing import Any
 
+from procession import disk as measured
+from procession.flow.budget import budget_of, full
+from procession.store import processings, settings
 from procession.web.page import Ask, Shown, page
 
 WORDS = {"files": "working files", "logs": "logs and artifacts", "rows": "rows of the database"}
 
 
+FEW = 20_000
+"""Processings up to which all is counted for every page; counting more takes its time, and is asked for."""
+
+
 @page("/disk")
 def disk(ask: Ask) -> Shown:
-    """The disk of this place; with ``dry=1`` also what a cleaning would delete now."""
-    found = ask.verb("disk")
+    """The disk of this place; with ``count=1`` who takes it, ``dry=1`` also what a cleaning would delete now."""
+    dry = bool(ask.query.get("dry"))
+    few = _few(ask)
+    counted = few or dry or bool(ask.query.get("count"))
+    found = {**budget(ask), "used": 0, "committed": 0, "usage": [], "next": []}
+    if counted:
+        found = ask.verb("disk")
     values = {
         "disk": found,
+        "counted": counted,
         "parts": _parts(found),
         "tasks": _by_task(found["usage"]),
         "pinned": ask.verb("list", query="state:pinned", limit=50)["items"],
         "keep": spans(ask),
-        "dry": _preview(ask) if ask.query.get("dry") else None,
+        "dry": _preview(ask) if dry else None,
         "var": str(ask.project.var.root),
     }
-    return Shown("pages/disk.html", values, "Disk", live="processing setting", command="procession disk")
+    live = "processing setting" if few else "setting"
+    return Shown("pages/disk.html", values, "Disk", live=live, command="procession disk")
+
+
+def budget(ask: Ask) -> dict[str, Any]:
+    """What there is of the disk, and what of it is kept free: nothing is counted."""
+    project = ask.project
+    space = measured.space(project.var.root / "work")
+    with project.store.read() as tx:
+        said = budget_of(project.settings, settings.all_of(tx), space)
+    return {
+        "total": space.total, "free": space.free, "keep_free": said.keep_free, "max_total": said.max_total,
+        "reserve": said.reserve, "full": full(project.var, project.settings),
+    }  # fmt: skip
+
+
+def _few(ask: Ask) -> bool:
+    with ask.project.store.read() as tx:
+        return sum(n for states in processings.counts(tx).values() for n in states.values()) <= FEW
 
 
 def _parts(found: dict[str, Any]) -> list[tuple[str, float]]:

@@ -102,7 +102,7 @@ def notifications(ask: Ask) -> Shown:
 @page("/settings/retention")
 def retention(ask: Ask) -> Shown:
     """How long things stay, as the file says."""
-    from procession.web.pages.disk import spans  # noqa: PLC0415  one page of another
+    from procession.web.pages.disk import budget, spans  # noqa: PLC0415  one page of another
 
     keep = ask.project.settings.keep
     tasks = [
@@ -110,7 +110,7 @@ def retention(ask: Ask) -> Shown:
         for each in ask.project.settings.tasks
         if each.retention is not None
     ]
-    found = ask.verb("disk")
+    found = budget(ask)
     values = {
         "keep": spans(ask), "failed_at_least": keep.failed_at_least, "tasks": tasks,
         "budget": {name: found[name] for name in ("keep_free", "max_total", "reserve")},
