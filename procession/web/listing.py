@@ -39,8 +39,8 @@ def meant(text: str, task: str) -> str:
     return f"task:{task} {text}".strip() if task else text
 
 
-def listing(ask: Ask, task: str = "") -> dict[str, Any]:
-    """All that is drawn of a filtered list."""
+def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
+    """All that is drawn of a filtered list, with so many rows at most (else `ROWS`)."""
     text = typed(ask)
     there = ask.verb("tasks")["items"]
     values: dict[str, Any] = {
@@ -50,7 +50,7 @@ def listing(ask: Ask, task: str = "") -> dict[str, Any]:
         "completions": filters.completions(text, sorted(each["name"] for each in there), (e["group"] for e in there)),
     }  # fmt: skip
     try:
-        items, values["next"] = _items(ask, values["whole"])
+        items, values["next"] = _items(ask, values["whole"], most or ROWS)
         values["count"] = count(ask, values["whole"])
     except (Invalid, NotFound) as error:
         return {**values, "error": str(error)}
@@ -72,14 +72,14 @@ def data(values: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _items(ask: Ask, text: str) -> tuple[list[dict[str, Any]], int | None]:
+def _items(ask: Ask, text: str, most: int) -> tuple[list[dict[str, Any]], int | None]:
     """A page of them, filled up where so few are found at once."""
     cursor, found = ask.argument("list", "cursor"), list[dict[str, Any]]()
     for _ in range(LOOKS):
-        got = ask.verb("list", query=text, limit=ROWS - len(found), cursor=cursor)
+        got = ask.verb("list", query=text, limit=most - len(found), cursor=cursor)
         found += got["items"]
         cursor = got["next"]
-        if cursor is None or len(found) >= ROWS:
+        if cursor is None or len(found) >= most:
             break
     return found, cursor
 

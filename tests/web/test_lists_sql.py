@@ -17,22 +17,24 @@ from tests.web.watching import watching
 pytestmark = [pytest.mark.feature("M105"), pytest.mark.check(4)]
 ANYBODY = Caller("ada", "http")
 TASK = {"task": "s2-l2a"}
+WAITING = 330
+"""Each that waits is asked why, by an index."""
 PAGES: list[tuple[Callable[[Ask], Shown | Gone | Piece], dict[str, str], dict[str, str], int]] = [
-    (processings.processings, {}, {}, 300),
+    (processings.processings, {}, {}, WAITING),
     (processings.processings, {}, {"query": "state:failed"}, 40),
-    (processings.processings, {}, {"query": "task:s2-l2a param.tile:36UUA after:-7d"}, 60),
-    (processings.processings, {}, {"query": "state:failed task:s2-l2a after:2100-01-01 nosuchword"}, 90),
-    (processings.processings, {}, {"query": "state:waiting"}, 300),
+    (processings.processings, {}, {"query": "task:s2-l2a param.tile:36UUA after:-7d"}, WAITING),
+    (processings.processings, {}, {"query": "state:failed task:s2-l2a after:2100-01-01 nosuchword"}, 120),
+    (processings.processings, {}, {"query": "state:waiting"}, WAITING),
     (task.task, TASK, {"tab": "list", "query": "state:failed"}, 40),
-    (task.task, TASK, {"tab": "grid"}, 90),
-    (task.task, TASK, {"tab": "grid", "rows": "param.tile"}, 90),
+    (task.task, TASK, {"tab": "grid"}, 160),
+    (task.task, TASK, {"tab": "grid", "rows": "param.tile"}, 160),
     (task.task, TASK, {"tab": "settings"}, 20),
     (task.task, TASK, {"tab": "code"}, 40),
     (grid.grid_json, TASK, {}, 20),
     (grid.grid_json, TASK, {"query": "state:failed after:-7d"}, 40),
     (tasks.tasks, {}, {}, 10),
     (overview.overview, {}, {}, 40),
-    (places.group, {"group": "Sentinel-2"}, {}, 300),
+    (places.group, {"group": "Sentinel-2"}, {}, WAITING),
     (stats.stats, {}, {}, 20),
 ]
 """Page, what stands in its path, its query, and how many queries it may take."""
