@@ -35,7 +35,8 @@ def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The picture, and the newest rows of it as a table."""
     by = ask.query.get("rows") or "steps"
     found: dict[str, Any] = {
-        **listing(ask, task["name"], ROWS), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None, "sizes": CHOICES,
+        **listing(ask, task["name"], ROWS), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None,
+        "sizes": CHOICES,
         "rows_of": ["steps", "hour", *(f"param.{name}" for name in grids.parameters(ask, task["name"]))],
         "table_view": ask.query.get("view") == "table",
     }  # fmt: skip

@@ -1,0 +1,150 @@
+"""Lists, bulk actions and the grid in a real browser: ticking, all that match, the keyboard alone, and the way back."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from procession.commands import tokens
+from procession.store import audit
+from tests.api.served import Served
+from tests.web.axe import axe
+
+pytest_plugins = ["tests.web.in_chromium"]
+pytestmark = pytest.mark.feature("P14", "M105", "M108")
+MANY = 130
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With so many that failed."""
+    made = Served(tmp_path_factory.mktemp("project"))
+    for n in range(MANY):
+        made.driven.submit("scene", n=n, tile="36UUA" if n % 2 else "36UUB")
+    while True:
+        made.driven.turn()
+        claimed = made.driven.claimed()
+        if not claimed:
+            break
+        for each in claimed:
+            made.driven.end(each, 1)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def page(served: Served, pages: Callable[..., Page]) -> Page:
+    found = pages(viewport={"width": 1280, "height": 800})
+    who = f"ops{len(tokens.accounts(served.project))}"
+    tokens.add_account(served.project, who, "admin")
+    found.goto(f"http://{served.host}/login")
+    found.get_by_label("Code").fill(tokens.link(served.project, "tests", who).secret)
+    found.keyboard.press("Enter")
+    found.wait_for_url(f"http://{served.host}/")
+    return found
+
+
+def lines(served: Served, verb: str) -> list[Any]:
+    with served.project.store.read() as tx:
+        return audit.page(tx, before=None, verb=verb, limit=10)
+
+
+@pytest.mark.check(17, 18)
+def test_all_that_match_are_retried_over_pages_with_one_request_that_the_audit_has(served: Served, page: Page) -> None:
+    started: list[str] = []
+    page.on("request", lambda asked: started.append(asked.url) if "/do/" in asked.url else None)
+    page.goto(f"http://{served.host}/p?query=state:failed")
+    bar = page.locator("#bulk")
+    expect(bar).to_be_hidden()
+    page.get_by_label("Select all on this page").check()
+    expect(bar.locator("[data-selected]")).to_have_text("50 selected")
+    bar.get_by_role("button", name=f"all {MANY} matching").click()
+    expect(bar.locator("[data-selected]")).to_have_text(f"all {MANY} that match selected")
+    bar.get_by_role("button", name="Retry…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text(f"Retry {MANY} processings?")
+    expect(dialog).to_contain_text(f"{MANY} will be retried")
+    dialog.get_by_label(f"Type {MANY} to go on").fill("7")
+    dialog.get_by_role("button", name=f"Retry {MANY}").click()
+    expect(dialog.get_by_role("alert").first).to_contain_text(f"means {MANY} processings now, not 7")
+    dialog.get_by_label(f"Type {MANY} to go on").fill(str(MANY))
+    dialog.get_by_role("button", name=f"Retry {MANY}").click()
+    page.wait_for_url("**/bulk/*")
+    served.driven.turn(2)
+    expect(page.locator(".outcome-line")).to_contain_text(f"{MANY} of {MANY} · {MANY} retried · 0 skipped")
+    assert len(started) == 2, "one was refused, one request began all"
+    assert "state:failed" in lines(served, "batch-add")[0].asked
+    while claimed := served.driven.claimed():
+        for each in claimed:
+            served.driven.end(each, 1)
+
+
+@pytest.mark.check(27)
+def test_the_way_back_finds_the_filter_the_place_and_what_was_ticked(served: Served, page: Page) -> None:
+    page.goto(f"http://{served.host}/p?query=param.tile:36UUA")
+    boxes = page.locator("input[data-row]")
+    boxes.nth(3).check()
+    chosen = boxes.nth(3).get_attribute("value")
+    page.evaluate("scrollTo(0, 500)")
+    at = page.evaluate("scrollY")
+    page.goto(f"http://{served.host}/tasks")
+    page.go_back()
+    expect(page.locator("#query")).to_have_value("param.tile:36UUA")
+    expect(page.locator(f'input[data-row][value="{chosen}"]')).to_be_checked()
+    expect(page.locator("#bulk [data-selected]")).to_have_text("1 selected")
+    page.wait_for_function("at => Math.abs(scrollY - at) <= 5", arg=at)
+
+
+@pytest.mark.check(28)
+def test_by_the_keyboard_alone_a_row_is_ticked_and_held(served: Served, page: Page) -> None:
+    page.goto(f"http://{served.host}/p?query=param.tile:36UUB")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#bulk [data-selected]")).to_have_text("1 selected")
+    hold = page.locator("#bulk").get_by_role("button", name="Cancel…")
+    for _ in range(400):
+        if hold.evaluate("each => each === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    assert hold.evaluate("each => getComputedStyle(each).outlineStyle") == "solid", "the focus is seen"
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_contain_text("1 processing?")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert hold.evaluate("each => each === document.activeElement"), "the focus is where it was"
+
+
+@pytest.mark.check(5, 7)
+def test_the_grid_is_one_picture_that_the_keys_go_through(served: Served, page: Page) -> None:
+    page.goto(f"http://{served.host}/t/scene")
+    stage = page.locator("x-grid .grid-canvas")
+    expect(stage).to_be_visible()
+    assert page.locator("x-grid *").count() < 400
+    stage.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("n")
+    told = page.locator("x-grid [role=status]")
+    expect(told).to_contain_text("failed")
+    which = int("".join(filter(str.isdigit, told.inner_text().split()[0])))
+    steps = served.ask("GET", f"/api/v1/processings/{which}").json["steps"]
+    assert "failed" in [step["state"] for step in steps]
+    with page.expect_navigation(url=f"**/p/{which}/s/**"):
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.check(29)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(served: Served, page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in ("", "p?query=state:failed", "p?query=stat:x", "tasks", "t/scene", "t/scene?tab=settings",
+                     "t/scene?tab=code", "t/scene?tab=grid&rows=param.tile", "bulk/new?verb=delete&id=1", "bulk",
+                     "g/optical", "stats"):  # fmt: skip
+            page.goto(f"http://{served.host}/{path}")
+            assert axe(page) == [], (path, width, theme)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
