@@ -33,7 +33,7 @@ def verb_named(name: str) -> Verb:
 def act(ask: Ask, verb: Verb) -> Gone | Shown:
     """Do what a form says. Where the answer has a secret, it is shown now, and nowhere later."""
     given = forms.arguments(verb, ask.form)
-    answer = _called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
+    answer = called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
     if verb.secret:
         return secret_shown(ask, answer, inside(one(ask.form, "back")))
     text, href = notices.notice(verb.name, given, answer)
@@ -48,7 +48,7 @@ def secret_shown(ask: Ask, answer: dict[str, Any], back: str) -> Shown:
     return Shown("pages/secret.html", values, title, status=201, data=answer, kept=False)
 
 
-def _called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:
+def called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:
     """The answer of the verb, of the first time where it was asked before."""
     if key is None:
         return verbs.call(ask.project, ask.caller, verb.name, given)
