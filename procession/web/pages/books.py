@@ -1,4 +1,4 @@
-"""The books: everything that came, and where it is now. Both sides balance, and every number leads to what it counts."""
+"""The books: everything that came, and where it is now; both sides balance, and numbers lead to what they count."""
 
 from __future__ import annotations
 
