@@ -81,12 +81,13 @@ class Failing(Served):
         born = [d.born(name, **params) for _, params in cases]
         d.turn()
         for n, code in enumerate(codes, 1):
-            keys = [d.latest(pid) for pid in born]
+            keys = [d.key(pid, n) for pid in born]
             d.begin()
             for key, (log, _) in zip(keys, cases, strict=True):
                 d.clock.advance(20 + len(log) % 7)
                 d.executor.end(key, code, left={"log": log if n == len(codes) else f"step {n}\n"})
             d.turn()
+        d.clock.advance(60)
         return born
 
     def artifact(self, pid: int, ordinal: int, step: str, name: str, data: bytes) -> None:

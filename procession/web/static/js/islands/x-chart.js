@@ -97,7 +97,7 @@ class XChart extends HTMLElement {
       legend: { live: true },
       axes: [
         { ...axis, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map((each) => moment(new Date(each * 1000), "short", true)), space: 110 },
-        { ...axis, size: 64, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map(say) },
+        { ...axis, size: 84, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map(say) },
       ],
       series: [{ label: _("Time"), value: (/** @type {unknown} */ _u, /** @type {number | null} */ at) => (at ? moment(new Date(at * 1000)) : "–") }, ...series],
     };

@@ -1,0 +1,105 @@
+"""The tab Durations of a task: how long each step takes, since when one takes longer, and the points of a chart.
+
+*In:* a number of days. *Out:* of a sample over these days for each step its median and ninetieth percentile, failures,
+a change of level in words; for the chart all points. *Always:* what is said of a change is what `model/drift.py` says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from procession.errors import NotFound
+from procession.units import duration
+from procession.web.page import Ask, Shown, page
+from procession.web.pages.task import TABS
+from procession.web.url import joined, rel
+
+DAYS = (1, 7, 30, 90)
+BAD = frozenset({"failed", "timeout", "lost", "memory", "not_started"})
+
+
+def durations(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The tab."""
+    days = _days(ask)
+    found = ask.verb("durations", name=task["name"], days=days)
+    return "tabs/durations.html", {
+        "days": days, "spans": DAYS, "since": found["since"], "rows": [_row(each) for each in found["steps"]],
+        "hosts": sorted({point["host"] for each in found["steps"] for point in each["points"] if point["host"]}),
+    }  # fmt: skip
+
+
+def _days(ask: Ask) -> int:
+    said = ask.query.get("days", "")
+    return int(said) if said in {str(each) for each in DAYS} else 7
+
+
+def _row(each: dict[str, Any]) -> dict[str, Any]:
+    shift = each["shift"]
+    said = None
+    if shift is not None:
+        share = round(100 * abs(shift["change"]))
+        said = {
+            "slower": shift["change"] > 0, "share": share, "at": shift["at"], "before": duration(shift["before"]),
+            "after": duration(shift["after"]), "times": f"{shift['after'] / shift['before']:.1f}",
+            "only": _only(each["points"], shift),
+        }  # fmt: skip
+    return {"name": each["name"], "median": each["median"], "p90": each["p90"], "failures": each["failures"],
+            "n": len(each["points"]), "shift": said, "by_host": _by_host(each["points"])}  # fmt: skip
+
+
+def _only(points: list[dict[str, Any]], shift: dict[str, Any]) -> str:
+    """The one host on which it takes longer, where the others are as before; empty where that cannot be said."""
+    since = datetime.fromisoformat(shift["at"])
+    later: dict[str, list[float]] = {}
+    for point in points:
+        if point["outcome"] == "succeeded" and point["host"] and datetime.fromisoformat(point["at"]) >= since:
+            later.setdefault(point["host"], []).append(point["seconds"])
+    middle = (shift["before"] * shift["after"]) ** 0.5
+    beyond = {
+        host: (sorted(some)[len(some) // 2] > middle) == (shift["change"] > 0)
+        for host, some in later.items()
+        if len(some) >= 5
+    }
+    return (
+        next((host for host, changed in beyond.items() if changed), "")
+        if sum(beyond.values()) == 1 < len(beyond)
+        else ""
+    )
+
+
+def _by_host(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Host → the median there."""
+    found: dict[str, list[float]] = {}
+    for point in points:
+        if point["outcome"] == "succeeded" and point["host"]:
+            found.setdefault(point["host"], []).append(point["seconds"])
+    return [
+        {"host": host, "median": sorted(some)[len(some) // 2], "n": len(some)} for host, some in sorted(found.items())
+    ]
+
+
+@page("/t/{task}/durations.json")
+def points(ask: Ask) -> Shown:
+    """One step as ``x-chart`` draws it: what succeeded and what did not, and the median and percentile of all."""
+    found = ask.verb("durations", name=ask.values["task"], days=_days(ask))
+    wanted = ask.query.get("step", "")
+    step = next((each for each in found["steps"] if each["name"] == wanted), None)
+    if step is None:
+        raise NotFound(f"task {ask.values['task'][:60]} has no step {wanted[:60]!r} that has ended in these days")
+    at = [round(datetime.fromisoformat(each["at"]).timestamp(), 3) for each in step["points"]]
+    good = [each["seconds"] if each["outcome"] not in BAD else None for each in step["points"]]
+    bad = [each["seconds"] if each["outcome"] in BAD else None for each in step["points"]]
+    series: list[dict[str, Any]] = [{"name": "succeeded", "values": good, "color": "run", "points": True}]
+    if any(each is not None for each in bad):
+        series.append({"name": "failed", "values": bad, "color": "fail", "points": True})
+    for name, key, colour in (("p50", "median", "ok"), ("p90", "p90", "retry")):
+        if step[key] is not None and at:
+            series.append({"name": name, "values": [step[key]] * len(at), "color": colour})
+    tab = joined("t", ask.values["task"])  # where the chart stands, from which the links go
+    links = [rel(tab, joined("p", each["processing"], "s", step["name"])) for each in step["points"]]
+    data = {"x": at, "series": series, "links": links}
+    return Shown("refused.html", {}, "Durations", data=data)
+
+
+TABS["durations"] = ("Durations", durations)
