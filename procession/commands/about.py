@@ -42,7 +42,7 @@ def about(project: Project) -> About:
     """What this is, of which versions, and by which licences."""
     said = project.settings
     lines = (*([project.file_problem] if project.file_problem else []), *said.warnings, *said.overrides)
-    if said.database is None:
+    if not project.store.shared:
         module = sqlite_module()
         database = f"SQLite {module.sqlite_version}"
         wal = project.var.database.with_name(f"{project.var.database.name}-wal")

@@ -93,7 +93,7 @@ def _last(dialect: str) -> Executable:
     newest = "SELECT * FROM attempt ORDER BY processing_id DESC, ordinal DESC, number DESC LIMIT :seen"
     return text(
         f"SELECT {_COLUMNS} FROM ({newest}) AS a{_JOINED} WHERE a.launcher_id IN ({given})"
-        " ORDER BY coalesce(a.started_at, a.claimed_at) DESC LIMIT :n"
+        " ORDER BY coalesce(a.started_at, a.claimed_at) DESC, a.processing_id DESC, a.ordinal DESC LIMIT :n"
     )
 
 
