@@ -60,7 +60,7 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (steps._TAKING, {}, "ix_step_taking"),
     (steps._FOR_CHILDREN, {}, "ix_attempt_children|Scan using ix_attempt_live"),
     (questions._COUNT, {}, "ix_attempt_asks"),
-    (questions._NEXT_DUE, {}, "ix_attempt_asks_until"),
+    (questions._NEXT_DUE, {}, "ix_attempt_asks_until|Scan using ix_attempt_live"),
     (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
     (steps._NEXT_DUE, {}, "ix_step_due"),
     (steps._LIVE, {"place": "h"}, "ix_attempt_live"),
