@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.axe import axe
-from tests.web.browser import browser, wrong_of  # noqa: F401  pytest finds it by its name
+from tests.web.browser import wrong_of
 from tests.web.failing import HOSTILE, Failing, picture
 from tests.web.visiting import Visitor
 
@@ -34,7 +34,7 @@ def ann(failing: Failing) -> Visitor:
     return Visitor(failing).log_in("admin")
 
 
-def opened(browser: Browser, failing: Failing, visitor: Visitor, path: str) -> Page:  # noqa: F811
+def opened(browser: Browser, failing: Failing, visitor: Visitor, path: str) -> Page:
     """A page in a browser of somebody who has logged in."""
     url = f"http://{failing.host}/"
     context = browser.new_context(viewport={"width": 1440, "height": 900})
