@@ -58,9 +58,12 @@ def facts(found: JSON, now: datetime) -> JSON:
     attempts = [each for step in found["steps"] for each in step["attempts"]]
     hosts = list(dict.fromkeys(each["host"] for each in reversed(attempts) if each["host"]))
     begun = min((each["started_at"] for each in attempts if each["started_at"]), default=found["started_at"])
+    kind = words.state(found)
+    if kind == "ok" and any(len(step["attempts"]) > 1 for step in found["steps"]):
+        kind = "retried"
     waited = _span(found["created_at"], begun or found["finished_at"] or now)
     return {
-        "kind": words.state(found), "begun": begun, "ended": found["finished_at"],
+        "kind": kind, "begun": begun, "ended": found["finished_at"],
         "took": duration(round(_span(begun, found["finished_at"] or now), 1)) if begun else None,
         "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
         "params": params(found["params"]), "more_params": max(0, len(found["params"]) - MOST_PARAMS),

@@ -45,9 +45,9 @@ export class LogSource {
     const last = JSON.parse(rows.pop() ?? "{}");
     const found = rows.map((row) => JSON.parse(row)).map(([n, ms, text]) => ({ n, ms, text }));
     if (!follow) return found;
-    if (from + found.length > last.lines && last.end > this.end) {
-      this.end = last.end;
-      this.lines = last.lines;
+    if (last.end > this.end) {
+      this.end = last.end; // the byte after this piece, even where the log has grown meanwhile
+      this.lines = found.at(-1)?.n ?? last.lines;
       this.whole = !last.open;
       this.tail = last.open ? (found.at(-1)?.text ?? "") : "";
     }
@@ -95,7 +95,7 @@ export class LogSource {
           const from = this.lines + (changed ? 0 : 1);
           const before = this.end;
           const found = await this.piece(from, MOST, true);
-          more = found.length === MOST && this.end === before;
+          more = found.length === MOST;
           if (more) {
             this.lines = from + MOST - 1;
             this.whole = true;
