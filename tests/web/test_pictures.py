@@ -20,7 +20,7 @@ GALLERY = "t/s2-l2a?tab=gallery"
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
     made = Failing(tmp_path_factory.mktemp("pictures"))
     made.failures(singular=3, good=0)
-    made.driven.clock.advance(43_200)
+    made.driven.clock.advance(90_000)
     made.runs(2)
     born = made.pictures(PICTURES)
     made.artifact(born[-1], 2, "two", "report.html", b"<script>document.title = document.cookie</script>")

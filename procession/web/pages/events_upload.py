@@ -54,7 +54,7 @@ def _tried(ask: Ask, line: Line) -> Line:
 def _shown(
     ask: Ask, text: str, event: str, lines: list[Line], problem: str, done: list[dict[str, Any]] | None = None
 ) -> Shown:  # fmt: skip
-    told: list[dict[str, Any] | None] = [*done] if done else [None] * len(lines)
+    told: list[dict[str, Any] | None] = [*done] if done is not None else [None] * len(lines)
     rows = [
         {"number": line.number, "event": line.event, "problem": line.problem, "became": became}
         for line, became in zip(lines, told, strict=True)
