@@ -435,11 +435,12 @@ def _lacking(candidate: Candidate, capacity: Capacity, live: Live, *, known: boo
             continue
         holders = sorted(set(live.holders.get(name, ())))
         whom = f", by processing {', '.join(map(str, holders[:3]))}" if holders else ""
-        code, taken_by = ("lock", "locked or taken") if name in live.locked else ("limit", "taken")
-        yield Obstacle(
-            code, f"{taken:g} of {there:g} of {name} are {taken_by}{whom}; it starts when there is enough",
-            shared=True, short=True, name=name, holders=tuple(holders[:MOST_HOLDERS]),
-        )  # fmt: skip
+        of_all, ends = f"{taken:g} of {there:g} of {name} are", f"{whom}; it starts when there is enough"
+        if name in live.locked:
+            found = Obstacle("lock", f"{of_all} locked or taken{ends}", shared=True, short=True)
+        else:
+            found = Obstacle("limit", f"{of_all} taken{ends}", shared=True, short=True)
+        yield replace(found, name=name, holders=tuple(holders[:MOST_HOLDERS]))
 
 
 def _no_disk(candidate: Candidate, capacity: Capacity, live: Live, *, known: bool) -> Obstacle | None:

@@ -50,7 +50,8 @@ def rows(found: JSON, now: datetime) -> list[Row]:
     """All steps."""
     made, free = [], found["created_at"]
     for step in found["steps"]:
-        bars = _bars(step, free, now, ended=found["finished_at"] is not None)
+        waits = step["state"] == "ready" or (step["ordinal"] == 1 and found["state"] == "waiting")
+        bars = _bars(step, free, now, waits=waits and found["finished_at"] is None)
         attempts = step["attempts"]
         spent = sum(each["seconds"] or 0.0 for each in attempts)
         live = next((e for e in attempts if e["outcome"] is None and e["started_at"]), None)
@@ -71,11 +72,11 @@ def kind_of(attempt: JSON) -> str:
     return OUTCOMES.get(attempt["outcome"], "failed")
 
 
-def _bars(step: JSON, free: str, now: datetime, *, ended: bool) -> list[Bar]:
+def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
     bars: list[Bar] = []
     attempts = step["attempts"]
     first = next((each["started_at"] for each in attempts if each["started_at"]), None)
-    if first is not None or (step["state"] == "ready" and not ended and not attempts):
+    if first is not None or (waits and not attempts):
         start, end = _unix(free), None if first is None else _unix(first)
         waited = (now.timestamp() if end is None else end) - start
         if waited >= NOTICED:
