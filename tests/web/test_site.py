@@ -102,7 +102,7 @@ def test_a_page_that_fails_says_a_number_that_stands_in_the_log(
     def fails(*_: object) -> None:
         raise RuntimeError("inside of the server")
 
-    monkeypatch.setattr("procession.web.pages.overview._hours", fails)
+    monkeypatch.setattr("procession.web.page.Ask.verb", fails)
     seen = admin.get("")
     assert seen.status == 500 and "inside of the server" not in seen.html
     number = seen.page.one("main").text.partition("under the number ")[2][:8]

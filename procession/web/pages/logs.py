@@ -58,8 +58,8 @@ def _told(ask: Ask, *, framework: bool) -> Piece:
 
 def _plain(ask: Ask, *, framework: bool) -> Sent | Piece:
     with reading.opened(ask, framework=framework) as opened:
-        if opened.file is None:
-            raise NotFound(f"there is no log {opened.path} (any more)")
+        if opened.file is None:  # not yet, or not any more: the page says which
+            return Piece(b"", PLAIN, SANDBOX)
         file = os.fdopen(os.dup(opened.file.fileno()), "rb")
         name = f"{ask.values['id']}-{ask.values['step']}-{opened.of.number}.log"
         headers = (*SANDBOX, disposition("inline", name))
