@@ -94,7 +94,9 @@ def test_the_way_back_finds_the_filter_the_place_and_what_was_ticked(served: Ser
 @pytest.mark.check(28)
 def test_by_the_keyboard_alone_a_row_is_ticked_and_held(served: Served, page: Page) -> None:
     page.goto(f"http://{served.host}/p?query=param.tile:36UUB")
+    expect(page.locator("#bulk")).to_be_hidden()  # the scripts are there
     page.keyboard.press("j")
+    expect(page.locator("tr[data-cursor]")).to_have_count(1)
     page.keyboard.press("x")
     expect(page.locator("#bulk [data-selected]")).to_have_text("1 selected")
     hold = page.locator("#bulk").get_by_role("button", name="Cancel…")
