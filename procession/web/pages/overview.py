@@ -22,7 +22,7 @@ def overview(ask: Ask) -> Shown:
     found = ask.verb("overview")
     kinds = {each["name"]: standings.kind(each) for each in ask.verb("tasks")["items"]}
     rows = [_row(each, kinds.get(each["task"], "event")) for each in found["tasks"]]
-    seen = glance.glances(ask.project, [row["name"] for row in rows])
+    seen = _hours(ask, rows)
     problems = ask.query.get("order") == "problems"
     worst: list[dict[str, Any]] = sorted(rows, key=_trouble)
     values = {
@@ -70,6 +70,11 @@ def _latest(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         for step in found["steps"]
     ]  # fmt: skip
     return {"id": found["id"], "steps": [{**step, "attempts": list(step["attempts"])} for step in steps]}
+
+
+def _hours(ask: Ask, rows: Iterable[Mapping[str, Any]]) -> glance.Glance:
+    """When the processings of these tasks ended."""
+    return glance.glances(ask.project, [row["name"] for row in rows])
 
 
 def _messages(ask: Ask) -> list[dict[str, Any]]:
