@@ -25,7 +25,6 @@ def durations(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     found = ask.verb("durations", name=task["name"], days=days)
     return "tabs/durations.html", {
         "days": days, "spans": DAYS, "since": found["since"], "rows": [_row(each) for each in found["steps"]],
-        "hosts": sorted({point["host"] for each in found["steps"] for point in each["points"] if point["host"]}),
     }  # fmt: skip
 
 

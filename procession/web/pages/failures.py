@@ -8,7 +8,6 @@ it is the same here as on the command line.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from procession.errors import Invalid, ProcessionError
@@ -122,7 +121,6 @@ def cause(ask: Ask) -> Shown:
         "cause": found, "newest": newest, "example": example, "common": [_fact(each) for each in found["in_common"]],
         "report": report(found, example, [each["id"] for each in newest], ask.origin), "rule": soft_rule(found["text"]),
         "place": joined("failures", found["signature"]), "took": [_row(each, found["step"]) for each in newest],
-        "lasts": _days(found["first_at"], found["last_at"]),
     }  # fmt: skip
     return Shown(
         "pages/failure.html", values, found["text"][:120], live="cause all", crumbs=(("Failures", "failures"),),
@@ -162,7 +160,3 @@ def _row(processing: dict[str, Any], name: str) -> dict[str, Any]:
         "at": processing["finished_at"], "tries": len(step["attempts"]) if step else 0,
         "host": last.get("worker") or last.get("host") or "", "reason": processing["reason"] or "", "step": name,
     }  # fmt: skip
-
-
-def _days(first: str, last: str) -> int:
-    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).days
