@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from procession.errors import Denied, Invalid
+from procession.errors import Denied, Invalid, NotFound
 from procession.web.page import Ask, Shown, page
 from procession.web.words import state
 
@@ -48,7 +48,10 @@ def events(ask: Ask) -> Shown:
 
 def _found(ask: Ask, tab: str, name: str) -> dict[str, Any]:
     if tab == "sets":
-        found = ask.verb("sets", name=name or None, limit=ROWS)
+        try:
+            found = ask.verb("sets", name=name or None, limit=ROWS)
+        except NotFound:  # a name of events that are not collected in sets
+            found = {"items": [], "next": None}
     elif tab == "refused":
         found = ask.verb("refused", limit=ROWS, cursor=ask.argument("refused", "cursor"))
     else:

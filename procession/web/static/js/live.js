@@ -1,5 +1,4 @@
 // One stream for each visible page: what it names is fetched again and morphed, so the page is never older than a moment.
-// How htmx 4.0.1 morphs, gates by nonce and inherits is in README.md; that is why it fetches by itself.
 import { ask, place, read } from "./morph.js";
 import { moment } from "./time.js";
 import { _, number } from "./words.js";

@@ -43,7 +43,7 @@ export async function place(target, made) {
   await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
   const now = same ? (document.getElementById(target.id) ?? target) : target;
   for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
-  measure(now); // not before: HTML with style attributes would be against the policy
+  measure(now); // not before: the policy takes no style attributes
   hold?.news(now, waiting);
   now.dispatchEvent(new CustomEvent("morphed", { bubbles: true }));
 }

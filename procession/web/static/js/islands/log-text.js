@@ -4,7 +4,6 @@ import { _, number } from "../words.js";
 
 /** @typedef {{n: number, ms: number | null, text: string}} Line */
 
-// eslint-disable-next-line no-control-regex
 const CODES = /\x1b\[([0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?|[\x00-\x08\x0b-\x1f\x7f]/g;
 const LINKS = /https?:\/\/[^\s"'<>\\^`{|}]+[^\s"'<>\\^`{|}.,;:!?)\]]/g;
 const ERROR = /^(?:::error\b|(?:\S+ ){0,4}\[?(?:ERROR|CRITICAL|FATAL)\b|[\w.]*(?:Error|Exception)(?::|$))/;
