@@ -26,10 +26,11 @@ function follow(event) {
 
 /** Copy buttons, questions, the list of keys. @param {MouseEvent} event */
 function asks(event) {
-  const copies = /** @type {Element} */ (event.target).closest?.("[data-copy], [data-copy-text]");
+  const target = /** @type {Element} */ (event.target);
+  const copies = target.closest?.("[data-copy], [data-copy-text]");
   if (copies instanceof HTMLElement) void import("./copy.js").then((clipboard) => clipboard.copyFrom(copies));
-  if (/** @type {Element} */ (event.target).closest?.("[data-show-keys]")) void import("./keys.js").then((keys) => keys.help());
-  const from = /** @type {Element} */ (event.target).closest?.("[data-ask]");
+  if (target.closest?.("[data-show-keys]")) void import("./keys.js").then((keys) => keys.help());
+  const from = target.closest?.("[data-ask]");
   if (!(from instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey || from.getAttribute("aria-disabled") === "true") return;
   event.preventDefault();
   void import("./dialog.js").then((dialog) => dialog.open(from));
