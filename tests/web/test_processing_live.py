@@ -103,7 +103,8 @@ def test_from_the_overview_to_the_failing_line_in_one_click_and_mended_with_two_
     page.locator("#again > summary").click()
     page.get_by_role("button", name="Retry from calibrate").click()
     eventually(lambda: story.get(which).state == "succeeded", timeout=30)
-    expect(page.locator("#about .title .state")).to_have_text("OK after retry", timeout=10_000)
+    page.goto(f"{root(page)}p/{which}")
+    expect(page.locator("#about .title .state")).to_have_text("OK after retry")
     expect(page.locator(".gantt-row").nth(2).locator("a.state-ok").first).to_be_visible()
     page.goto(f"{root(page)}p/{which}/s/rgb?tab=artifacts")
     expect(page.locator("details.artifact pre")).to_have_text("<p>done</p>\n")
@@ -142,6 +143,7 @@ def test_a_running_log_shows_what_came_before_and_each_line_as_it_comes(story: S
     story.open("slow")
     expect(page.locator("x-log .l", has_text="the last line")).to_be_in_viewport(timeout=15_000)
     expect(page.locator("#about .title .state")).to_have_text("OK", timeout=10_000)
+    expect(page.locator(".gantt-row .gantt-bars > a.state-ok")).to_have_count(1, timeout=10_000)
     numbers = page.locator("x-log .l").evaluate_all("found => found.map(l => Number(l.dataset.n))")
     assert numbers == list(range(1, len(numbers) + 1)), "no line is lost, none doubled"
 

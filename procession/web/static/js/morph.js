@@ -2,8 +2,8 @@
 import { measure } from "./geometry.js";
 import { tell } from "./time.js";
 
-/** What a morph leaves as it is: islands draw themselves. */
-export const KEPT = "x-grid, x-log, x-gantt, x-chart, x-gallery, [data-keep], #live";
+/** What a morph leaves as it is: islands draw themselves (a timeline is morphed: it draws its new bars). */
+export const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
 /** Attributes that belong to whoever looks at the page (a name begins so): open menus, widths, the row of j and k. */
 const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held"];
 
