@@ -30,8 +30,8 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Tasks", "tasks", "workflow", "tasks"),
             ("Processings", "p", "list-tree", ""),
             ("Failures", "failures", "triangle-alert", "failures"),
+            ("Questions", "questions", "hand", "questions"),
             ("Events", "events", "inbox", "events"),
-            ("Logs", "logs", "scroll-text", ""),
         ),
     ),
     (

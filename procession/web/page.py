@@ -54,6 +54,8 @@ class Ask:
     prefers: Preferences = field(default_factory=Preferences)
     csrf: str = ""
     """What every form of this session carries."""
+    since: int = 0
+    """The newest entry of the journal when the page was begun: its live stream goes on from there."""
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Verbs that were asked, in order: the first is what the foot of the page says."""
 

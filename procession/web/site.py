@@ -17,6 +17,7 @@ from procession.api.app import App
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Request, as_json
 from procession.errors import ProcessionError
+from procession.store import journal
 from procession.verbs import Caller
 from procession.verbs.access import secret_of_place
 from procession.web import forms, policy, preferences, sending, url
@@ -35,6 +36,8 @@ from procession.web.tombstone import deleted
 log = logging.getLogger("procession")
 
 HTML = "text/html; charset=utf-8"
+OVERTAKEN = 20
+"""Entries of PostgreSQL's journal that may be committed after one with a higher number."""
 Special = Callable[[Ask, Request, Place], Awaitable[Answer]]
 
 
@@ -145,6 +148,9 @@ class Site:
     # ── an answer ──────────────────────────────────────────────────────────────────────────────────
 
     def _made(self, ask: Ask, request: Request, page: Page) -> Answer:
+        if page.method == "GET" and b"hx-request" not in request.headers:
+            with self.app.project.store.read() as tx:
+                ask.since = max(0, journal.end(tx) - (OVERTAKEN if tx.dialect == "postgresql" else 0))
         found = page.act(ask)
         if isinstance(found, Piece):
             stream = None if found.more is None else Pieces(self.app, found)

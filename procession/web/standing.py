@@ -15,7 +15,7 @@ from procession.clock import iso, moment
 from procession.commands.settings import BANNER
 from procession.model.setting import Pause, Setting
 from procession.project import Project
-from procession.store import causes, launchers, locks, messages, settings, tasks
+from procession.store import causes, launchers, locks, messages, questions, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -50,7 +50,7 @@ class Standing:
     """One look."""
 
     counters: dict[str, int | str]
-    """``tasks``, ``failures``, ``locks``, ``disk``."""
+    """``tasks``, ``failures``, ``questions``, ``locks``, ``disk``."""
     banners: tuple[Banner, ...]
     paused: bool
     """Does the whole project start nothing?"""
@@ -93,7 +93,9 @@ def look(project: Project, groups: Groups) -> Standing:
         known = causes.listed(tx, task=None, since=None, everything=False, limit=MOST)
         new = [each for each in known if not each.mutes(project.now()) and (groups is None or each.task in theirs)]
         held = settings.all_of(tx)
+        asked = sum(n for task, n in questions.count(tx).items() if groups is None or task in theirs)
         counters: dict[str, int | str] = {"tasks": len(theirs), "failures": len(new) if len(known) < MOST else "99+"}
+        counters["questions"] = asked
         counters["locks"] = 0 if groups else len({hold.name for hold in locks.all_of(tx, project.now())[0]})
         banners = [
             *_pauses(held.pauses), *_launcher(project, tx), *_told(project, tx, groups), *_staff(held.rows.get(BANNER)),

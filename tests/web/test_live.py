@@ -82,6 +82,14 @@ def test_who_comes_back_hears_what_was_missed_and_nothing_twice(served: Served, 
 
 
 @pytest.mark.feature("P23")
+def test_what_happens_while_a_page_is_on_its_way_is_heard(served: Served, admin: Visitor) -> None:
+    """The stream goes on from the moment when the page was begun, not from when it was opened."""
+    since = admin.get("").page.one("body")["data-since"]
+    begun(served, "scene")
+    with listening(admin, f"task:scene&after={since}") as page:
+        assert "task:scene" in page.until("inv")["topics"]
+
+
 def test_a_log_comes_as_it_is_written_and_goes_on_where_it_was(served: Served, admin: Visitor) -> None:
     which = begun(served)
     served.driven.begin()
