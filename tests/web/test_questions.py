@@ -116,3 +116,16 @@ def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Serv
     assert send(served, operator, form, value="9").status == 400
     assert send(served, operator, form, value="3").status == 303
     assert "Nobody is asked anything" in look(served, operator)
+
+
+def test_the_page_of_a_processing_asks_what_it_asks(served: Served) -> None:
+    other, pid = asking(served, "S2"), asking(served)
+    headers = visit(served, "operator")
+    got = served.ask("GET", f"/p/{pid}", token=None, headers=headers)
+    assert got.status == 200
+    text = got.body.decode()
+    assert "Is L8 good?" in text and "Is S2 good?" not in text and "no &lt;b&gt;" in text
+    (form,) = [each for each in re.findall(r"<form[^>]*do/answer.*?</form>", text, re.S) if 'value="yes"' in each]
+    assert send(served, headers, form).status == 303
+    assert served.ask("GET", f"/api/v1/processings/{pid}/why").json["code"] != "person" or other
+    assert [each["processing"] for each in served.ask("GET", "/api/v1/questions").json["items"]] == [other]

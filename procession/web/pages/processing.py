@@ -48,7 +48,7 @@ def _shown(ask: Ask, wanted: str | None) -> Shown:
         "tabs": panels.tabs(ask, found, chosen), "facts": head.facts(found, now), "beside": head.beside(ask, found),
         "versions": head.versions(ask, found), "failed": cards.failed(ask, found, _failing(found, chosen.step)),
         "waits": cards.waiting(ask, found), "rows": timeline.rows(found, now),
-        "choices": choices(found, adjustable=_adjustable(ask, found)), "panel": told,
+        "choices": choices(found, adjustable=_adjustable(ask, found)), "panel": told, "asked": _asked(ask, found),
     }  # fmt: skip
     live = f"proc:{found['id']}"
     if chosen.tab == TABS[0] and chosen.attempt is not None:
@@ -67,6 +67,14 @@ def _failing(found: JSON, chosen: JSON) -> JSON:
     if chosen["state"] == "failed":
         return chosen
     return next((each for each in found["steps"] if each["state"] == "failed"), chosen)
+
+
+def _asked(ask: Ask, found: JSON) -> list[JSON]:
+    """The questions to people that are open in it."""
+    if "asking" not in found["marks"]:
+        return []
+    page = ask.verb("questions", task=found["task"], limit=1, cursor=found["id"] - 1 or None)  # its own stay together
+    return [each for each in page["items"] if each["processing"] == found["id"]]
 
 
 def _adjustable(ask: Ask, found: JSON) -> bool:
