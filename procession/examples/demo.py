@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -242,8 +243,10 @@ def program_name() -> str:
     return str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours)
 
 
-def explain(procession: Procession, console: Console, scenes: list[Answer], pictures: list[Path]) -> None:
-    """The failure's log, what a person does about it, and where the pictures are."""
+def explain(
+    procession: Procession, console: Console, scenes: list[Answer], pictures: list[Path], *, stays: bool
+) -> None:
+    """The failure's log, what a person does about it, and where the pictures are; `stays`: it goes on serving."""
 
     def say(text: str = "") -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -257,7 +260,8 @@ def explain(procession: Procession, console: Console, scenes: list[Answer], pict
     for line in procession.ask("logs", number, "load").strip().splitlines()[-4:]:
         say(f"    {line}")
     say("\nThe good file is still at the station. To mend it, as you would by hand:")
-    say(f"    {program} up &          # goes on where it was stopped")
+    if not stays:
+        say(f"    {program} up &          # goes on where it was stopped")
     say(f"    {program} shell {number} load")
     say("and in that shell, which is in the step's directory with its environment:")
     say(f"    cp {outbox}/{DAMAGED}_B4.tif {inbox}/")
@@ -266,12 +270,31 @@ def explain(procession: Procession, console: Console, scenes: list[Answer], pict
     say("\nThe pictures:")
     for picture in pictures:
         say(f"    {picture}")
+    if not stays:
+        say(f"\nThe same on pages, once it serves again: open the link that this prints\n    {program} login")
+
+
+def show_pages(procession: Procession, console: Console) -> None:
+    """Open the pages on what came of it, and serve them until Enter is pressed."""
+    link = procession.ask("login").strip().splitlines()[-1]
+    console.print("\nThe same on pages, by this link, good once and for five minutes:", style="bold", highlight=False)
+    console.print(f"    {link}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        "One click on the red step shows the failing line. Mend it as above, or retry it there.", highlight=False
+    )
+    if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
+        webbrowser.open(link)
+    console.print("Press Enter to stop Procession.", style="bold")
+    sys.stdin.readline()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("directory", nargs="?", type=Path, help="a new directory (demo, demo-2, ...)")
     parser.add_argument("--again", action="store_true", help="use the demo of an earlier run, started afresh")
+    parser.add_argument(
+        "--stay", action="store_true", help="serve the pages until Enter is pressed (as it is on a terminal)"
+    )
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--pace", type=float, default=1.0, help="seconds between two scenes (%(default)s)")
     parser.add_argument("--timeout", type=float, default=120.0, help="give up after (%(default)s s)")
@@ -287,7 +310,10 @@ def main() -> int:
             scenes = [json.loads(procession.ask("show", str(scene["id"]), "--json")) for scene in scenes]
             tell(console, scenes)
             pictures = judge(scenes, directory / "archive")
-            explain(procession, console, scenes, pictures)
+            stays = options.stay or (console.is_terminal and sys.stdin.isatty() and not options.plain)
+            explain(procession, console, scenes, pictures, stays=stays)
+            if stays:
+                show_pages(procession, console)
     except Untold as untold:
         console.print(f"demo: {untold}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1

@@ -127,7 +127,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
     return {
         "item": item, "id": item["id"], "task": item["task"], "kind": kind, "by": by,
         "title": item["title"] or item["key"] or item["event_name"],
-        "params": "  ".join(f"{name}={value}" for name, value in item["params"].items()),
+        "params": "  ".join(f"{name}={words.plain(value)}" for name, value in item["params"].items()),
         "steps": [
             {"step": step, "named": step is of, "kind": _drawn(step, ended=ended)} for step in item["steps"]
         ],

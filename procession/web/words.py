@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,11 @@ def reasons(found: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
         plain = re.sub(rf"\b(?:processing )?{pid}\b", "it", str(each["text"]))
         grouped.setdefault(plain.partition("; see: ")[0], []).append(pid)
     return sorted(((text, len(ids), ids[0]) for text, ids in grouped.items()), key=lambda one: -one[1])
+
+
+def plain(value: object) -> str:
+    """A value of an event in a line: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def moment(at: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,7 +71,7 @@ def facts(found: JSON, now: datetime) -> JSON:
 
 def params(found: JSON) -> list[tuple[str, str]]:
     """The first parameters, as people read them."""
-    texts = ((n, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for n, v in found.items())
+    texts = ((name, words.plain(value)) for name, value in found.items())
     return [(name, text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…") for name, text in texts][:MOST_PARAMS]
 
 
