@@ -8,6 +8,7 @@ Sec-Fetch-Site and Origin (forms, scripts), and never by a cookie alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -33,6 +34,10 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
 )
 """On every answer."""
+
+
+IS_SECRET = re.compile(rb"procession_(?:attempt_[a-z0-9-]{1,80}_)?[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
+"""A token, or that of an attempt; names of tasks may begin so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def _secrets(request: Request, _: Names) -> Problem | None:
     """C8: what stands in a URL stands in logs and histories."""
     for pair in request.query.split(b"&") if request.query else ():
         name = unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" ")).decode("latin-1").lower()
-        if name in SECRET_NAMES or b"procession_" in unquote_to_bytes(pair):
+        if name in SECRET_NAMES or IS_SECRET.search(unquote_to_bytes(pair)):
             return Problem(400, "Invalid", "a secret does not belong into a URL; send Authorization: Bearer …")
     return None
 

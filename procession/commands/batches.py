@@ -75,9 +75,7 @@ def begin(
     """Ask for a batch; the launcher does it. Refused where nothing says which processings are meant, or where they are
     not as many as one expects."""
     act_of(verb, arguments)
-    asked = bulk.read(project, [text])
-    if asked.everything:
-        raise Refused("nothing says which processings are meant; write a query, such as task:scene state:failed")
+    asked = _asked(project, text)
     with project.store.begin() as tx:
         ids = queries.ids(tx, asked)
         if expect is not None and expect != len(ids):
@@ -90,10 +88,20 @@ def begin(
         return _there(tx, batch_id)
 
 
+def _asked(project: Project, text: str) -> query.Query:
+    """The query; Refused where it says nothing."""
+    asked = bulk.read_text(project, text)
+    if asked.everything:
+        raise Refused("nothing says which processings are meant; write a query, such as task:scene state:failed")
+    return asked
+
+
 def tried(project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str) -> tuple[int, list[Answer]]:
     """What would become of the first `TRIED`; and how many are meant. Nothing is changed."""
     act = act_of(verb, arguments)
-    ids = bulk.chosen(project, [text])
+    asked = _asked(project, text)
+    with project.store.read() as tx:
+        ids = queries.ids(tx, asked)
     return len(ids), list(bulk.each(project, ids[:TRIED], act, Asked(by), dry_run=True))
 
 

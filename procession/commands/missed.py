@@ -91,6 +91,11 @@ def missed(project: Project, name: str, ranges: str | None = None, *, submit: bo
     return Found(len(found), lacking, len(going))
 
 
+def runs_a_command(project: Project, name: str) -> bool:
+    """Is it a command of the project that says what there is?"""
+    return any(plan.name == name for plan in project.settings.lists)
+
+
 def _runs(project: Project, plan: CounterPlan, ranges: str | None) -> Iterator[Missed]:
     with project.store.read() as tx:
         position = counters.all_of(tx).get(plan.name)

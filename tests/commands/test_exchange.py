@@ -81,8 +81,11 @@ def test_everything_goes_from_either_database_to_either(d: Driven, other: Projec
         '["processing"',
         '["cause"',
     )  # what ran is lost now, which is a cause
-    want, have = picture(lines), picture(told(other))
-    assert [x for x in have if not x.startswith(quiet)] == [x for x in want if not x.startswith(quiet)]
+
+    def same(told: list[str]) -> list[str]:
+        return [x for x in told if not x.startswith(quiet) and not (x.startswith('["tally"') and '"cause"' in x)]
+
+    assert same(picture(told(other))) == same(picture(lines))
     there, here = processings.get(other, 1), processings.get(d.project, 1)
     assert replace(there, place=None) == replace(here, place=None)  # with steps and attempts, at another place
     other.refresh()
