@@ -1,6 +1,7 @@
 """What a disk has and what a directory holds.
 
-In: a path. Out: free and total bytes (`Space`), or the bytes that a tree really takes (`measure`).
+In: a path. Out: free and total bytes (`Space`), the bytes that a tree really takes (`measure`), or a directory that is
+opened (`folder`).
 Always: nothing is changed; a link is never followed, no other file system is entered, and a tree may be deeper than any
 path can name. A tree that changes while it is measured gives a number from in between.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,18 @@ class Space:
     """What we may still write; what is kept for root is not in it."""
     nodes: int | None = None
     """Files that can still be made; None: as many as one likes."""
+
+
+def folder(root: Path, pieces: Iterable[str]) -> int:
+    """A directory below the root, opened piece by piece; no link is followed there. OSError where there is none."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for piece in pieces:
+        try:
+            inner = os.open(piece, INTO, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = inner
+    return descriptor
 
 
 def space(path: Path) -> Space:

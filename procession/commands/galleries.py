@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import PurePosixPath
 
 from procession.commands.searching import meant
+from procession.disk import folder
 from procession.errors import Invalid
 from procession.model.grid import Mark, mark_of_processing
 from procession.project import Project
@@ -23,6 +26,8 @@ MOST = 200
 LOOKED_AT = 10
 """Processings whose artifacts name those that there are."""
 MOST_NAMES = 50
+MOST_FILES = 1_000
+"""Entries of a directory that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +88,26 @@ def _names(project: Project, heads: Sequence[Head], cells: dict[int, list[Cell]]
     found: dict[str, None] = {}
     for head in heads[:LOOKED_AT]:
         for cell in cells[head.id]:
-            place = _place(project, cell)
             try:
-                with os.scandir(place) as entries:
-                    some = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+                with _opened(project, cell) as place, os.scandir(place) as entries:
+                    looked_at = islice(entries, MOST_FILES)
+                    some = sorted(entry.name for entry in looked_at if entry.is_file(follow_symlinks=False))
             except OSError:
                 continue
             found |= dict.fromkeys(f"{cell.name}/{name}" for name in some)
     return list(found)[:MOST_NAMES]
 
 
-def _place(project: Project, cell: Cell) -> Path:
-    return project.var.attempt(cell.processing_id, cell.ordinal, cell.name, cell.attempt) / "artifacts"
+@contextmanager
+def _opened(project: Project, cell: Cell, pieces: Sequence[str] = ()) -> Iterator[int]:
+    """The artifacts of an attempt, or a directory below them: a script may have put a link in the place of any."""
+    root = project.var.work(cell.processing_id)
+    attempt = project.var.attempt(cell.processing_id, cell.ordinal, cell.name, cell.attempt).relative_to(root)
+    place = folder(root, (*attempt.parts, "artifacts", *pieces))
+    try:
+        yield place
+    finally:
+        os.close(place)
 
 
 def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | None, name: str | None) -> Picture:
@@ -103,7 +116,9 @@ def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | No
     if cell is None or name is None:
         return Picture(head, mark, None, 0, None)
     try:
-        found = os.lstat(_place(project, cell) / name)
+        *pieces, last = PurePosixPath(name).parts
+        with _opened(project, cell, pieces) as place:
+            found = os.stat(last, dir_fd=place, follow_symlinks=False)
     except (OSError, ValueError):
         return Picture(head, mark, cell.ordinal, cell.attempt, None)
     return Picture(head, mark, cell.ordinal, cell.attempt, found.st_size if stat.S_ISREG(found.st_mode) else None)

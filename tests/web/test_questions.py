@@ -91,6 +91,29 @@ def test_questions_are_answered_over_http_by_whoever_may(served: Served) -> None
     assert (line["verb"], line["outcome"]) == ("answer", "done")
 
 
+def test_artifacts_that_a_script_made_a_link_are_not_listed(served: Served, tmp_path: Path) -> None:
+    """B19."""
+    pid = asking(served)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret.png").write_bytes(b"png")
+    attempt = served.project.var.attempt(pid, 1, "one", 1)
+    (attempt / "artifacts").rmdir()
+    (attempt / "artifacts").symlink_to(elsewhere)
+    assert "secret" not in look(served, visit(served, "viewer"))
+    assert served.ask("GET", "/api/v1/tasks/scene/gallery").json["artifacts"] == []
+    told = served.ask("GET", "/api/v1/tasks/scene/gallery?artifact=one%2Fsecret.png").json
+    assert [each["size"] for each in told["items"]] == [None]
+    (attempt / "artifacts").unlink()
+    (attempt / "artifacts").mkdir()
+    (attempt / "artifacts" / "inner").symlink_to(elsewhere)
+    told = served.ask("GET", "/api/v1/tasks/scene/gallery?artifact=one%2Finner%2Fsecret.png").json
+    assert [each["size"] for each in told["items"]] == [None]
+    (attempt / "artifacts" / "inner").unlink()
+    (attempt / "artifacts" / "true.png").write_bytes(b"png")
+    assert served.ask("GET", "/api/v1/tasks/scene/gallery").json["artifacts"] == ["one/true.png"]
+
+
 @pytest.mark.feature("N10")
 def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Served) -> None:
     pid = asking(served, "<script>L8</script>")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from procession.web.page import Ask, Shown, page
+from procession.web.processing.directory import listed
 
 MOST = 30
 """Questions of a page."""
 MOST_PICTURES = 12
-MOST_FILES = 1_000
-"""Entries of a directory of artifacts that are looked at."""
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".tif", ".tiff")
 
 
@@ -41,7 +38,7 @@ def made_so_far(ask: Ask, processing: int) -> dict[str, Any]:
 
 def _pictures(root: Path, attempt: Path) -> Iterator[str]:
     """Pictures among the artifacts of an attempt, below the directory of the processing. No link is followed."""
-    with suppress(OSError), os.scandir(attempt / "artifacts") as entries:
-        for entry, _ in zip(sorted(entries, key=lambda each: each.name), range(MOST_FILES), strict=False):
-            if entry.name.lower().endswith(PICTURES) and entry.is_file(follow_symlinks=False):
-                yield str(Path(entry.path).relative_to(root))
+    entries, _ = listed(root, str(attempt.relative_to(root) / "artifacts"))
+    for each in entries:
+        if each.kind == "file" and each.name.lower().endswith(PICTURES):
+            yield each.path

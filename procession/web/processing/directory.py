@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from procession import disk
 from procession.errors import NotFound
 
 _TOLD = frozenset({"log", "framework.log", "output", "events", "progress", "metrics", "errors", "rerun.log"})
 _STEP = re.compile(r"\d{2,}-[^/]+")
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MOST = 1_000
 """Entries of a directory that are listed."""
@@ -66,7 +66,7 @@ def opened(root: Path, path: str) -> BinaryIO:
         raise NotFound("there is no file at this address that pages show")
     *folders, name = path.split("/")
     try:
-        folder = _folder(root, folders)
+        folder = disk.folder(root, folders)
     except OSError:
         raise NotFound(f"there is no file {path[-200:]!r}") from None
     try:
@@ -82,22 +82,10 @@ def opened(root: Path, path: str) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _folder(root: Path, pieces: list[str]) -> int:
-    """A directory, opened piece by piece; no link is followed below the root."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    for piece in pieces:
-        try:
-            inner = os.open(piece, _DIRECTORY, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
-        descriptor = inner
-    return descriptor
-
-
 def listed(root: Path, path: str) -> tuple[list[Entry], bool]:
     """What is in a directory, directories first; and is that all? Nothing where there is none."""
     try:
-        folder = _folder(root, path.split("/"))
+        folder = disk.folder(root, path.split("/"))
     except OSError:
         return [], True
     found: list[Entry] = []
