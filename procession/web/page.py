@@ -12,9 +12,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 from procession import verbs
@@ -133,6 +134,22 @@ class Piece:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     more: Iterator[bytes] | None = None
     """What follows, made piece by piece while it is sent; each piece in a thread of the pool."""
+
+
+def told(value: object) -> Piece:
+    """What a script asks for: JSON, whatever it says that it accepts."""
+    return Piece(json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).encode(), "application/json")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: of what is more than a number, a text, a list or names, its fields."""
+    if is_dataclass(value):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(each) for each in value]
+    return value
 
 
 Act = Callable[[Ask], Shown | Gone | Piece | Sent]

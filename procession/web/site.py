@@ -221,7 +221,7 @@ class Site:
     async def _refused(self, ask: Ask, request: Request, why: Problem) -> Answer:
         """A refusal as a page of its own, inside the frame."""
         refused = await self.app.apart(lambda: deleted(ask, why))
-        if wants_json(request):
+        if wants_json(request) or ask.path.endswith(".json"):
             return Answer(refused.status, refused.body(), "application/problem+json", refused.all_headers())
         ask.query = {name: value for name, value in ask.query.items() if name != "part"}
         try:

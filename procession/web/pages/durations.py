@@ -11,7 +11,7 @@ from typing import Any
 
 from procession.errors import NotFound
 from procession.units import duration
-from procession.web.page import Ask, Shown, page
+from procession.web.page import Ask, Piece, page, told
 from procession.web.pages.task import TABS
 from procession.web.url import joined, rel
 
@@ -79,7 +79,7 @@ def _by_host(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @page("/t/{task}/durations.json")
-def points(ask: Ask) -> Shown:
+def points(ask: Ask) -> Piece:
     """One step as ``x-chart`` draws it: what succeeded and what did not, and the median and percentile of all."""
     found = ask.verb("durations", name=ask.values["task"], days=_days(ask))
     wanted = ask.query.get("step", "")
@@ -97,8 +97,7 @@ def points(ask: Ask) -> Shown:
             series.append({"name": name, "values": [step[key]] * len(at), "color": colour})
     tab = joined("t", ask.values["task"])  # where the chart stands, from which the links go
     links = [rel(tab, joined("p", each["processing"], "s", step["name"])) for each in step["points"]]
-    data = {"x": at, "series": series, "links": links}
-    return Shown("refused.html", {}, "Durations", data=data)
+    return told({"x": at, "series": series, "links": links})
 
 
 TABS["durations"] = ("Durations", durations)

@@ -8,7 +8,7 @@ from procession.errors import Invalid, NotFound
 from procession.verbs.bounds import up_to
 from procession.web import filters, grids
 from procession.web.listing import listing, typed
-from procession.web.page import Ask, Shown, page
+from procession.web.page import Ask, Piece, page, told
 from procession.web.pages.task import TABS
 
 CHOICES = (200, 1_000)
@@ -24,11 +24,10 @@ def _newest(ask: Ask) -> int:
 
 
 @page("/t/{task}/grid.json")
-def grid_json(ask: Ask) -> Shown:
+def grid_json(ask: Ask) -> Piece:
     """What the island draws."""
     ask.verb("task", name=ask.values["task"])
-    found = grids.of_steps(ask, ask.values["task"], typed(ask), _newest(ask))
-    return Shown("refused.html", {}, "Grid", data=found)
+    return told(grids.of_steps(ask, ask.values["task"], typed(ask), _newest(ask)))
 
 
 def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from procession.errors import Invalid, NotFound
 from procession.web.logs import reading
 from procession.web.logs.excerpt import excerpt
 from procession.web.logs.search import search
-from procession.web.page import Ask, Piece, Shown, page
+from procession.web.page import Ask, Piece, Shown, page, told
 from procession.web.sending import Sent, disposition
 
 SANDBOX = ((b"content-security-policy", b"sandbox; default-src 'none'"),)
@@ -47,13 +46,13 @@ def _told(ask: Ask, *, framework: bool) -> Piece:
     with reading.opened(ask, framework=framework) as opened:
         if (sought := ask.query.get("search")) is not None:
             if opened.file is None:
-                return _json({"count": 0, "lines": [], "error": None})
+                return told({"count": 0, "lines": [], "error": None})
             how = {"regex": ask.query.get("regex") == "1", "case": ask.query.get("case") == "1"}
             hits = search(opened.file.fileno(), opened.path, sought, **how)
-            return _json({"count": hits.count, "lines": hits.lines, "error": hits.error})
+            return told({"count": hits.count, "lines": hits.lines, "error": hits.error})
         if "from" in ask.query:
             return Piece(reading.piece(opened, _number(ask, "from"), _number(ask, "count", reading.MOST_LINES)), NDJSON)
-        return _json(reading.about(opened))
+        return told(reading.about(opened))
 
 
 def _plain(ask: Ask, *, framework: bool) -> Sent | Piece:
@@ -75,7 +74,3 @@ def _number(ask: Ask, name: str, default: int | None = None) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:19]) > 0 and len(text) < 19):
         raise Invalid(f"{name} is a whole number from 1 on, not {text[:40]!r}")
     return int(text)
-
-
-def _json(value: object) -> Piece:
-    return Piece(json.dumps(value, separators=(",", ":")).encode(), "application/json")

@@ -7,9 +7,9 @@ from typing import Any
 
 from procession.commands import changes, variables
 from procession.commands.variables import read_words
-from procession.errors import Invalid, NotFound, ProcessionError
+from procession.errors import Invalid, ProcessionError
 from procession.web import words
-from procession.web.page import Ask, Shown, page
+from procession.web.page import Ask, Shown, page, plain
 from procession.web.processing import directory, head, previews, timeline
 from procession.web.processing.values import rows_of, typed
 
@@ -56,9 +56,7 @@ def _problems(ask: Ask, found: JSON, changed: list[JSON]) -> dict[str, str]:
 def compare(ask: Ask) -> Shown:
     """Two processings: what is different in what they ran with, how long each step took, and their pictures."""
     found: JSON = ask.verb("show", id=ask.number("id"))
-    if not ask.values["other"].isdigit() or len(ask.values["other"]) > 18:
-        raise NotFound(f"there is no processing {ask.values['other'][:40]!r}")
-    other: JSON = ask.verb("show", id=int(ask.values["other"]))
+    other: JSON = ask.verb("show", id=ask.number("other"))
     now = ask.project.clock.now()
     names = [step["name"] for step in found["steps"]]
     rows = [{row.name: row for row in timeline.rows(each, now)} for each in (other, found)]
@@ -73,7 +71,7 @@ def compare(ask: Ask) -> Shown:
         "both": both, "steps": steps, "names": sorted({*both[0]["pictures"], *both[1]["pictures"]})[:PICTURES],
     }  # fmt: skip
     crumbs = ((found["task"], f"t/{found['task']}"), (str(found["id"]), f"p/{found['id']}"))
-    return Shown("pages/compare.html", values, f"{other['id']} and {found['id']}", crumbs=crumbs)
+    return Shown("pages/compare.html", values, f"{other['id']} and {found['id']}", crumbs=crumbs, data=plain(values))
 
 
 def _side(ask: Ask, found: JSON) -> JSON:

@@ -19,7 +19,7 @@ from typing import Any
 
 from procession.errors import NotFound
 from procession.web import standings
-from procession.web.page import Ask, Shown, page
+from procession.web.page import Ask, Shown, page, plain
 
 Tab = Callable[[Ask, dict[str, Any]], tuple[str, dict[str, Any]]]
 """``tab(ask, task)``: the template, and its values; `task` is what the verb ``task`` says of it."""
@@ -43,7 +43,9 @@ def task(ask: Ask) -> Shown:
     head = {
         "task": standings.line(found), "tabs": tabs, "parameters": sorted(standings.definition(found).parameters()),
     }  # fmt: skip
+    shown = {**head, **values}
     return Shown(
-        template, {**head, **values}, found["name"], live=f"task:{found['name']} setting",
+        template, shown, found["name"], live=f"task:{found['name']} setting",
         crumbs=(("Tasks", "tasks"),), command=f"procession tasks {found['name']}",
+        data=plain(shown),
     )  # fmt: skip
