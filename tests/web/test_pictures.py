@@ -1,10 +1,12 @@
 """Pictures of many processings, and how long steps take: without a browser what they say, in one what they load."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.axe import axe
@@ -64,6 +66,23 @@ def test_a_gallery_is_bounded_names_artifacts_and_says_where_there_is_none(ann: 
     for wrong in ("artifact=..%2F..%2Fetc", "query=state%3Azebra", "artifact=two%2F..%2F..%2Fx.png"):
         refused = ann.get(f"{GALLERY}&{wrong}")
         assert refused.page.one("p", id="query-e").text, wrong
+
+
+@pytest.mark.feature("M106")
+def test_a_small_picture_is_made_of_known_kinds_and_sizes_alone(ann: Visitor, failing: Failing) -> None:
+    (pid,) = failing.pictures(1)
+    made = io.BytesIO()
+    Image.new("1", (6000, 5000)).save(made, "PNG")
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+    for name, data, status in (
+        ("good.png", picture(3), 200),
+        ("huge.png", made.getvalue(), 404),
+        ("eps.png", program, 404),
+    ):
+        failing.artifact(pid, 2, "two", name, data)
+        assert ann.get(f"files/{pid}/02-two/1/artifacts/{name}?thumb=1").status == status, name
+    failing.artifact(pid, 2, "two", "new.avif", b"as it is")
+    assert ann.get(f"files/{pid}/02-two/1/artifacts/new.avif?thumb=1").body == b"as it is"
 
 
 @pytest.mark.feature("M118")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,12 +29,18 @@ DRAWN = frozenset({"tif", "tiff", "bmp", "ppm", "pgm"})
 TEXTS = frozenset(
     {"txt", "md", "log", "yaml", "yml", "toml", "ini", "cfg", "xml", "py", "sh", "json", "geojson", "rst"}
 )
+BROWSERS_ALONE = (".svg", ".avif")
+"""Endings of pictures of which Pillow makes none."""
 HEAD = 64 << 10
 ROWS, COLUMNS, LINES = 20, 30, 60
 SMALL = 2 << 20
 """Bytes of a picture that is shown as it is."""
 THUMB = 480
-MOST_PIXELS = 120_000_000
+MOST_PIXELS = 25_000_000
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM")
+"""What Pillow may read; others start programs, or are seldom read by anybody."""
+_turn = threading.Lock()
+"""One picture at a time: each may take a hundred megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def _pretty(text: str) -> str:
 def drawable(entry: Entry) -> bool:
     """Can a small picture be shown of this file?"""
     ending = entry.name.rpartition(".")[2].lower()
-    if _pillow() is not None and ending != "svg":
+    if _pillow() is not None and not entry.name.lower().endswith(BROWSERS_ALONE):
         return True
     return ending in PICTURES and entry.size <= SMALL
 
@@ -115,10 +122,10 @@ def drawable(entry: Entry) -> bool:
 def small(file: BinaryIO, name: str) -> tuple[bytes, str] | None:
     """A small picture of a file, and its type; None: it is shown as it is."""
     pillow = _pillow()
-    if pillow is None or name.lower().endswith(".svg"):
+    if pillow is None or name.lower().endswith(BROWSERS_ALONE):
         return None
     try:
-        with pillow.open(file) as image:
+        with _turn, pillow.open(file, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise NotFound("this picture is too large for a small one")
             image.draft("RGB", (THUMB, THUMB))
