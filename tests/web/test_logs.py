@@ -13,7 +13,7 @@ from procession.supervise.record import punch
 from procession.web.logs import search as searching
 from procession.web.logs.index import Indexes
 from procession.web.logs.lines import read
-from procession.web.logs.telling import kind
+from procession.web.logs.telling import kind, tells
 from tests.api.served import Served
 from tests.web.visiting import Seen, Visitor
 
@@ -169,6 +169,18 @@ def test_lines_of_any_length_take_bounded_memory_and_stay_text(served: Served, a
     page = admin.get(f"log/{found}/one/1")
     assert "<script>alert" not in page.html and "<img src=x" not in page.html and "\x1b" not in page.html
     assert "<script>alert(1)</script>" in page.page.text and "red" in page.page.text
+
+
+@pytest.mark.parametrize("text", [b".a", b"a.", b"a..", b"_.", b"aError.", b"a Error ", b"a-"])
+def test_a_hostile_log_is_looked_through_all_the_same(text: bytes) -> None:
+    line = (text * 500)[:990] + b" rror\n"
+    assert {told for _, told in tells(line * 1_000)} == {None}
+
+
+def test_names_of_errors_are_known_wherever_they_stand() -> None:
+    for line in (b"numpy.linalg.LinAlgError: x", b"reading...ValueError: x", b"a.b$InnerException", b"(os.OSError:"):
+        assert kind(line) == "error", line
+    assert kind(b"x.UserWarning: old") == "warning"
 
 
 def test_what_a_capped_log_lost_is_said_and_never_shown_as_text(served: Served, admin: Visitor) -> None:

@@ -18,13 +18,13 @@ _NEEDLES = (
 )  # fmt: skip
 """Every line that tells has one of these; to look for them costs little."""
 _TRACEBACK = re.compile(rb"Traceback \(most recent call last\):")
+_NAME = rb"(?<!\w)(?<!\w\.)[A-Za-z_]\w*(?:\.\w+)*"
+"""A name with dots, begun where it begins and nowhere within: else a long one is looked at from each of its pieces."""
 _ERROR = re.compile(
     rb"\b(?:ERROR|FATAL|CRITICAL|PANIC|SEVERE)\b|\b(?:fatal|panic):|^::error\b|\b[Ee]rror(?::|\]|$)"
-    rb"|\b[A-Za-z_][\w.]{0,200}(?:Error|Exception)(?::|\s*$)|^Exception in thread"
+    rb"|" + _NAME + rb"(?:Error|Exception)(?::|\s*$)|^Exception in thread"
 )
-_WARNING = re.compile(
-    rb"\b(?:WARN|WARNING)\b|^::warning\b|\b[Ww]arning(?::|\])|\b[A-Za-z_][\w.]{0,200}Warning(?::|\s*$)"
-)
+_WARNING = re.compile(rb"\b(?:WARN|WARNING)\b|^::warning\b|\b[Ww]arning(?::|\])|" + _NAME + rb"Warning(?::|\s*$)")
 
 
 def kind(line: bytes) -> str | None:
