@@ -24,6 +24,8 @@ def test_what_would_happen_is_said_before_and_what_happened_after(served: Served
     said = " ".join(seen.page.text.split())
     assert "Retry 4 processings?" in said and "3 will be retried" in said and "1 skipped" in said
     assert [served.driven.state(each) for each in bad] == ["failed"] * 3, "it was only asked"
+    more = admin.get(f"bulk/new?verb=retry&all=1&query=task:scene%20state:failed%20id:{bad[0]}&back=p")
+    assert "Retry 1 processing?" in " ".join(more.page.text.split()), "a query of many terms"
     page = admin.send(seen, "do/batch-add")
     assert page.url.startswith("/bulk/"), "one sees how far it is"
     assert "0 of 4" in " ".join(page.page.text.split()) and page.page.form("do/batch-cancel")
