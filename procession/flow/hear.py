@@ -7,14 +7,14 @@ also where the time was over before anybody served; the message of a step ends w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from procession.clock import moment
 from procession.contract import Left
 from procession.flow.asking import KIND
 from procession.flow.candidates import Definitions
-from procession.flow.conclude import Conclusion, Which, conclude
+from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.model.question import OUTPUT, Question
 from procession.model.task import StepPlan
@@ -25,27 +25,33 @@ from procession.store.questions import Asking
 from procession.units import duration
 
 BATCH = 256
-"""At most so many end in one transaction."""
+"""At most so many of each kind end in one transaction."""
+GONE = Ending(Outcome.CANCELLED, "cancelled while it waited for a person")
 
 
 def hear(project: Project, tx: Tx) -> datetime | None:
     """End the steps whose questions are answered or are not asked any more; say when the next one's time is over."""
-    cancelled = questions.cancelled(tx)
-    due = [each for each in questions.due(tx, project.now(), BATCH) if each.which not in set(cancelled)]
+    owned, now = project.serving.owned, project.now()
+    cancelled = questions.cancelled(tx, owned, BATCH)
+    due = questions.due(tx, owned, now, BATCH)
     if cancelled or due:
-        _end(project, tx, cancelled, due)
-    following = questions.next_due(tx)
+        _end(project, tx, {*cancelled, *due}, now)
+    if len(cancelled) == BATCH:
+        return project.clock.now()
+    following = questions.next_due(tx, owned)
     return None if following is None else moment(following)
 
 
-def _end(project: Project, tx: Tx, cancelled: Sequence[Which], due: Sequence[Asking]) -> None:
-    standing = processings.standings(tx, {pid for pid, _, _ in (*cancelled, *(each.which for each in due))})
-    owned = project.serving.owned
+def _end(project: Project, tx: Tx, ids: Collection[int], now: int) -> None:
+    """End what is over of these processings. It is read only when they are locked: an answer or a cancel that came
+    meanwhile counts, and whoever comes now waits and is told that nothing is asked any more."""
+    standing = processings.standings(tx, ids)
     definitions = Definitions(tx)
-    gone = Ending(Outcome.CANCELLED, "cancelled while it waited for a person")
-    ended = [Conclusion(which, gone) for which in cancelled if standing[which[0]].launcher_id == owned]
-    for each in due:
-        if standing[each.processing_id].launcher_id == owned:
+    ended = []
+    for each in questions.of_all(tx, standing):
+        if each.answer is None and standing[each.processing_id].cancel_asked:
+            ended.append(Conclusion(each.which, GONE))
+        elif each.until is not None and each.until <= now:
             ended.append(_settled(each, definitions[each.definition_id].step(each.ordinal)))
     if ended:
         conclude(project, tx, ended)

@@ -7,13 +7,14 @@ flow settles it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal_column, or_, select, update
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
+from procession.store.dialect import given_rows
 
 _a, _p, _e, _s = schema.attempt, schema.processing, schema.event, schema.step
 OPEN: Any = literal_column("attempt.outcome IS NULL AND attempt.asks IS NOT NULL")
@@ -64,6 +65,11 @@ def of(tx: Tx, processing_id: int) -> list[Asking]:
     return [Asking(*row) for row in tx.tuples(_OF, id=processing_id)]
 
 
+def of_all(tx: Tx, ids: Iterable[int]) -> list[Asking]:
+    """Questions of these processings that are not settled, as they are now."""
+    return [Asking(*row) for row in tx.each_tuple(_OF_ALL, [{"id": i} for i in ids])]
+
+
 def unanswered(tx: Tx, *, task: str | None = None, after: int = 0, limit: int) -> list[Asking]:
     """Questions that nobody has answered, of processings with larger ids, the oldest first."""
     return [Asking(*row) for row in tx.tuples(_UNANSWERED, task=task, after=after, n=limit)]
@@ -74,20 +80,20 @@ def count(tx: Tx) -> dict[str, int]:
     return dict(tx.tuples(_COUNT))
 
 
-def due(tx: Tx, now: int, limit: int) -> list[Asking]:
-    """Those that are answered, or whose time is over by now."""
-    return [Asking(*row) for row in tx.tuples(_DUE, now=now, n=limit)]
+def due(tx: Tx, launcher_id: int | None, now: int, limit: int) -> list[int]:
+    """Processings, owned by this launcher (None: by nobody), that have one which is answered, or whose time is over."""
+    return [pid for (pid,) in tx.tuples(_DUE, launcher_id=launcher_id, now=now, n=limit)]
 
 
-def cancelled(tx: Tx) -> Sequence[tuple[int, int, int]]:
-    """Those of processings whose cancel was asked."""
-    return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_CANCELLED)]
+def cancelled(tx: Tx, launcher_id: int | None, limit: int) -> list[int]:
+    """Processings, owned alike, whose cancel was asked and that have one which nobody has answered."""
+    return [pid for (pid,) in tx.tuples(_CANCELLED, launcher_id=launcher_id, n=limit)]
 
 
-def next_due(tx: Tx) -> int | None:
-    """When the next one's time is over; None if none has a time."""
-    ((at,),) = tx.tuples(_NEXT_DUE)
-    return at  # type: ignore[no-any-return]
+def next_due(tx: Tx, launcher_id: int | None) -> int | None:
+    """When the next one's time is over, owned alike; None if none has a time."""
+    row = tx.row(_NEXT_DUE, launcher_id=launcher_id)
+    return None if row is None else int(row[0])
 
 
 def open_steps(tx: Tx) -> set[tuple[str, str]]:
@@ -123,6 +129,11 @@ _ANSWER = Statement(
     )
 )  # fmt: skip
 _OF = Statement(lambda _: _ALL.where(_a.c.processing_id == _param("id")).order_by(*_ORDER))
+_OF_ALL = Statement(
+    lambda dialect: _ALL.where(_a.c.processing_id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))).order_by(
+        *_ORDER
+    )
+)
 _UNANSWERED = Statement(
     lambda _: (
         _ALL.where(
@@ -141,24 +152,32 @@ _COUNT = Statement(
         .group_by(_p.c.task)
     )
 )
+_OWNED = _p.c.launcher_id.is_not_distinct_from(_param("launcher_id"))
+_TIMED: Any = literal_column("attempt.asks_until IS NOT NULL")
+_WHOSE = select(_a.c.processing_id).join_from(_a, _p, _p.c.id == _a.c.processing_id).where(_OWNED)
 _DUE = Statement(
     lambda _: (
-        _ALL.where(literal_column("attempt.asks_until IS NOT NULL"), _a.c.asks_until <= _param("now"))
-        .order_by(_a.c.asks_until, *_ORDER)
+        _WHOSE.where(OPEN, _TIMED, _a.c.asks_until <= _param("now"))
+        .order_by(_a.c.asks_until)
         .limit(_param("n", Integer))
     )
 )
 _CANCELLED = Statement(
     lambda _: (
-        select(_a.c.processing_id, _a.c.ordinal, _a.c.number)
-        .join_from(_a, _p, _p.c.id == _a.c.processing_id)
-        .where(OPEN, literal_column("processing.cancel_requested_at IS NOT NULL"))
+        _WHOSE.where(OPEN, _a.c.answer.is_(None), literal_column("processing.cancel_requested_at IS NOT NULL"))
         .where(literal_column("processing.state = 'running'"))
-        .order_by(*_ORDER)
+        .order_by(_a.c.processing_id)
+        .limit(_param("n", Integer))
     )
 )
 _NEXT_DUE = Statement(
-    lambda _: select(func.min(_a.c.asks_until)).where(literal_column("attempt.outcome IS NULL"), _a.c.asks_until > 0)
+    lambda _: (
+        select(_a.c.asks_until)
+        .join_from(_a, _p, _p.c.id == _a.c.processing_id)
+        .where(literal_column("attempt.outcome IS NULL"), _TIMED, _OWNED)
+        .order_by(_a.c.asks_until)
+        .limit(1)
+    )
 )
 _OPEN_STEPS = Statement(
     lambda _: select(_p.c.task, _s.c.name).select_from(_JOINED).where(OPEN, _a.c.answer.is_(None)).distinct()

@@ -3,6 +3,7 @@
 # ruff: noqa: F811  the fixture of both databases
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from procession.commands.asked import asked
 from procession.commands.restarts import restart_from
 from procession.doctor import examine
 from procession.errors import Invalid, Refused
+from procession.flow.hear import hear
 from procession.store import journal, queries
+from procession.store import launchers as launchers_store
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Crash, Driven
 
@@ -216,6 +219,47 @@ def test_an_answer_while_nobody_serves_is_kept_also_over_its_time(drive: Drive) 
     d.launch()
     d.turn()
     assert given(d, pid) == ["no"]
+
+
+def test_answered_and_overdue_questions_of_another_launcher_neither_wake_this_one_nor_hide_its_own(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procession.flow.hear.BATCH", 2)
+    d = made(drive, ', timeout = "1 h"')
+    theirs = [asking(d) for _ in range(3)]
+    d.clock.advance(1800)
+    own = asking(d)
+    with d.project.store.begin() as tx:
+        other = launchers_store.add(
+            tx, name="run", kind="run", host="elsewhere", place="elsewhere", pid=1, boot="b", cpus=1, at=d.project.now()
+        )
+        for pid in theirs:
+            tx.connection.exec_driver_sql(f"UPDATE processing SET launcher_id = {other} WHERE id = {pid}")
+    reply(d, theirs[0], "yes")
+    processings.cancel(d.project, theirs[1])
+    d.clock.advance(2000)
+    with d.project.store.begin() as tx:
+        moment = hear(d.project, tx)
+    assert moment == d.step(own, 2).attempts[0].claimed_at + timedelta(hours=1)
+    reply(d, own, "yes")
+    with d.project.store.begin() as tx:
+        assert hear(d.project, tx) is None
+    assert [d.states(pid)[1] for pid in (own, *theirs)] == ["succeeded", *["running"] * 3]
+
+
+def test_a_cancel_of_many_that_ask_ends_them_in_batches_without_a_pause(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procession.flow.hear.BATCH", 2)
+    d = made(drive)
+    pids = [asking(d) for _ in range(5)]
+    for pid in pids:
+        processings.cancel(d.project, pid)
+    for left in (3, 1, 0):
+        with d.project.store.begin() as tx:
+            moment = hear(d.project, tx)
+        assert [d.state(pid) for pid in pids].count("running") == left
+        assert moment == (d.clock.now() if left else None)
 
 
 @pytest.mark.parametrize("point", ["asked", "answered", "settled"])
