@@ -38,14 +38,20 @@ class Open:
 def answer(project: Project, processing_id: int, step: str | None, value: Any, who: Asked) -> Open:
     """Answer the question of a step (None: the only one that is open); `who.reason` is the note that is kept with it.
 
-    Refused where nothing is asked, or somebody has answered; Invalid where the value does not fit.
+    Refused where nothing is asked, somebody has answered, or its cancel was asked; Invalid where the value does
+    not fit.
     """
     return project.store.change(lambda tx: _answer(project, tx, processing_id, step, value, who))
 
 
 def _answer(project: Project, tx: Tx, processing_id: int, step: str | None, value: Any, who: Asked) -> Open:
-    standing_of(tx, processing_id)
+    standing = standing_of(tx, processing_id)
     asking = _asked(tx, look(tx, processing_id), step)
+    if standing.cancel_asked:
+        raise Refused(
+            f"the cancel of processing {processing_id} was asked before this answer, and step {asking.step} asks "
+            f"nobody any more; to be asked again, when it has ended: procession restart {processing_id}"
+        )
     question = question_of(tx, asking)
     said = question.read(value)
     now = project.now()

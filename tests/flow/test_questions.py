@@ -2,8 +2,10 @@
 
 # ruff: noqa: F811  the fixture of both databases
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,11 @@ from procession.errors import Invalid, Refused
 from procession.flow.hear import hear
 from procession.store import journal, queries
 from procession.store import launchers as launchers_store
+from procession.store import processings as processing_store
+from procession.store import questions as store
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Crash, Driven
+from tests.waiting import eventually
 
 Drive = Callable[..., Driven]
 pytestmark = pytest.mark.feature("P28")
@@ -219,6 +224,46 @@ def test_an_answer_while_nobody_serves_is_kept_also_over_its_time(drive: Drive) 
     d.launch()
     d.turn()
     assert given(d, pid) == ["no"]
+
+
+def test_after_a_cancel_an_answer_is_refused_and_one_given_before_counts(drive: Drive) -> None:
+    d = made(drive)
+    early, late = asking(d), asking(d, scene="S2")
+    reply(d, early, "yes")
+    processings.cancel(d.project, early)
+    processings.cancel(d.project, late)
+    with pytest.raises(Refused, match=f"the cancel of processing {late} was asked before this answer"):
+        reply(d, late, "yes")
+    d.turn()
+    assert (d.state(early), d.states(early)[1], d.get(early).outputs) == (
+        "cancelled", "succeeded", {"check": {"value": "yes"}}
+    )  # fmt: skip
+    assert (d.state(late), d.states(late)[1], d.get(late).outputs) == ("cancelled", "cancelled", {})
+
+
+@pytest.mark.parametrize("act", ["answer", "cancel"])
+def test_an_answer_or_cancel_committed_while_the_overdue_are_locked_counts(
+    tables_url: str, tmp_path: Path, act: str
+) -> None:
+    d = Driven(tmp_path / "p", ASK.format(more=', timeout = "1 h", default = "no"', at_once=0), database=tables_url)
+    try:
+        pid = asking(d)
+        d.clock.advance(3600)
+        turn = threading.Thread(target=d.turn)
+        with d.project.store.begin() as tx:
+            (asking_now,) = store.of(tx, pid)
+            processing_store.standings(tx, [pid])
+            turn.start()
+            eventually(lambda: d.rows("SELECT 1 FROM pg_locks WHERE NOT granted"), what="the turn waits")
+            if act == "answer":
+                assert store.answer(tx, asking_now.which, "yes", "ann", None, d.project.now())
+            else:
+                processing_store.ask_cancel(tx, pid, d.project.now())
+        turn.join()
+        assert d.get(pid).outputs == ({"check": {"value": "yes"}} if act == "answer" else {})
+        assert d.states(pid)[1] == ("succeeded" if act == "answer" else "cancelled")
+    finally:
+        d.close()
 
 
 def test_answered_and_overdue_questions_of_another_launcher_neither_wake_this_one_nor_hide_its_own(
