@@ -125,7 +125,7 @@ class Loop:
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
         at = max(self.project.clock.monotonic(), self.rests_until)
-        for chapter in (batches, lapse, stop, gather, dispatch, deliver, sweep):
+        for chapter in (batches, lapse, stop, gather, hear, dispatch, deliver, sweep):
             self._due[chapter] = min(self._due[chapter], at)
 
     def leave(self) -> None:
@@ -184,7 +184,8 @@ class Loop:
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
         return (chapter is settle and self._has_ended()) or (
-            (chapter in (gather, dispatch, tell) and tx.wrote) or (chapter is sweep and self.post.sweeper.wanted > 0)
+            (chapter in (gather, hear, dispatch, tell) and tx.wrote)
+            or (chapter is sweep and self.post.sweeper.wanted > 0)
         )
 
     def _one_by_one(self, due: list[Chapter]) -> dict[Chapter, datetime | None]:
