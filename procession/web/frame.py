@@ -53,6 +53,11 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     ),
 )  # fmt: skip
 """Section → links: name, place, icon, counter."""
+KEYS = {
+    "": "o", "tasks": "t", "p": "p", "failures": "f", "questions": "q", "events": "e", "hosts": "h", "locks": "l",
+    "disk": "d", "messages": "m", "settings": "s",
+}  # fmt: skip
+"""Place → the key that leads there after g."""
 COMMAND = {"status": "status", "task": "tasks", "token-list": "token list", "user-list": "user list"}
 """Verb → the command that says the same, where its name is another."""
 
@@ -69,6 +74,8 @@ class Link:
     count: str
     loud: bool
     current: bool
+    key: str
+    """The second key of ``g o``; empty for what has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,8 @@ def _link(ask: Ask, each: tuple[str, str, str, str], counters: dict[str, int | s
     text, place, icon, counter = each
     current = ask.path.partition("/")[0] == place or (place == "tasks" and ask.path.startswith("t/"))
     count = str(counters.get(counter) or "")
-    return Link(text, ask.rel(place), icon, counter, count, counter == "failures" and bool(count), current)
+    loud = counter == "failures" and bool(count)
+    return Link(text, ask.rel(place), icon, counter, count, loud, current, KEYS.get(place, ""))
 
 
 def copies(ask: Ask, shown: Shown) -> tuple[tuple[str, str], ...]:

@@ -90,8 +90,8 @@ def look(project: Project, groups: Groups) -> Standing:
     """How it stands now."""
     with project.store.read() as tx:
         theirs = {task.name for task in tasks.current(tx).values() if groups is None or task.group in groups}
-        known = causes.listed(tx, task=None, since=None, everything=False, limit=MOST)
-        new = [each for each in known if not each.mutes(project.now()) and (groups is None or each.task in theirs)]
+        known = causes.news(tx, project.now(), MOST)
+        new = [each for each in known if groups is None or each.task in theirs]
         held = settings.all_of(tx)
         asked = sum(n for task, n in questions.count(tx).items() if groups is None or task in theirs)
         counters: dict[str, int | str] = {"tasks": len(theirs), "failures": len(new) if len(known) < MOST else "99+"}

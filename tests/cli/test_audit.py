@@ -58,7 +58,8 @@ REFUSED = [
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
     ["mute", "0000"], ["unmute", "0000"], ["alerts", "test"], ["banner", "--clear"],
     ["missed", "none", "--submit"],
-    ["assign", "0000", "--owner", "ann"], ["resolve", "0000"], ["answer", "99", "check", "yes"], ["cancel-key", "e", "k"], ["republish", "none"],
+    ["assign", "0000", "--owner", "ann"], ["resolve", "0000"], ["answer", "99", "check", "yes"],
+    ["cancel-key", "e", "k"], ["republish", "none"],
 ]  # fmt: skip
 VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test", "missed": "submit-missed"}
 

@@ -63,3 +63,16 @@ def test_without_scripts_a_person_pauses_everything_and_resumes_it(
     page.get_by_role("button", name="DOY").click()
     expect(page.locator("html")).to_have_attribute("data-zone", "doy")
     context.close()
+
+
+@pytest.mark.feature("M104")
+@pytest.mark.check(28)
+def test_two_keys_lead_from_page_to_page(served: Served, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{served.server.url}/login#{tokens.link(served.project, 'tests').secret}")
+    for key, heading in (("t", "Tasks"), ("f", "Failures"), ("o", "Overview")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    context.close()
