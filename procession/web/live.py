@@ -22,6 +22,8 @@ from procession.api.login import only
 from procession.api.problems import Problem
 from procession.api.request import Answer, Request
 from procession.api.stream import HEARTBEAT, QUEUE, Hub, Told, theirs
+from procession.project import Project
+from procession.verbs import Caller
 from procession.web.page import NOBODY, Ask
 from procession.web.paths import Place
 from procession.web.site import Site
@@ -29,6 +31,8 @@ from procession.web.standing import Standing
 from procession.web.tail import Tail
 
 MOST_TOPICS = 200
+MOST_LOGS = 8
+"""Logs that one stream follows."""
 LOOK, READ = 2.0, 0.2
 """Seconds between two looks at how all stands, and at logs that are followed."""
 CALM = 1.0
@@ -56,12 +60,12 @@ class Live:
         topics = frozenset(filter(None, ask.query.get("topics", "").split(",")))
         if not topics or len(topics) > MOST_TOPICS:
             raise Problem(400, "Invalid", f"a live stream has 1 to {MOST_TOPICS} topics, with commas between them")
-        tails = [Tail(app.project, caller, each) for each in sorted(topics) if each.startswith("log:")]
+        logs = [each for each in sorted(topics) if each.startswith("log:")]
+        if len(logs) > MOST_LOGS:
+            raise Problem(400, "Invalid", f"a live stream follows at most {MOST_LOGS} logs; open another one")
+        tails = [Tail(app.project, caller, each) for each in logs]
         after, offsets = _cursor(request.header(b"last-event-id") or ask.query.get("after", ""), len(tails))
-        for tail, offset in zip(tails, offsets, strict=True):
-            tail.offset = offset
-            await app.apart(tail.begin)
-        seen = await app.apart(lambda: theirs(app.project, caller))
+        seen = await app.apart(lambda: _begun(app.project, caller, tails, offsets))
         secret = app.callers.secret(request)
         feed = Feed(
             app.hub, topics, seen, tails, after, lambda: app.callers.holds(secret, request),
@@ -69,6 +73,13 @@ class Live:
         )  # fmt: skip
         app.hub.join(feed)
         return Answer(200, mime="text/event-stream", headers=HEADERS, stream=feed)
+
+
+def _begun(project: Project, caller: Caller, tails: list[Tail], offsets: list[int | None]) -> frozenset[str] | None:
+    """Begin to follow these logs; which tasks may the caller see?"""
+    for tail, offset in zip(tails, offsets, strict=True):
+        tail.begin(offset)
+    return theirs(project, caller)
 
 
 def _cursor(text: str, tails: int) -> tuple[int | None, list[int | None]]:
@@ -186,8 +197,11 @@ class Feed:
     async def _followed(self) -> bytes:
         """What was written to the logs."""
         text = b""
-        for tail in self.tails:
-            for kind, data in await _apart(tail.more):
+        if all(tail.ended for tail in self.tails):
+            return text
+        for tail, found in await _apart(lambda: [(each, each.more()) for each in self.tails]):
+            for kind, data in found:
+                tail.told = data.get("end", tail.told)
                 text += self._message(kind, data)
         return text
 
@@ -208,7 +222,7 @@ class Feed:
         return text
 
     def _message(self, kind: str, data: Any) -> bytes:
-        at = ".".join(str(each) for each in (self.after or 0, *(tail.offset or 0 for tail in self.tails)))
+        at = ".".join(str(each) for each in (self.after or 0, *(tail.told for tail in self.tails)))
         told = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f"id: {at}\nevent: {kind}\ndata: {told}\n\n".encode("utf-8", "backslashreplace")
 

@@ -36,20 +36,24 @@ class Tail:
         self.processing = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None
         self._attempt = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 9 else None
         self.offset: int | None = None
-        """Everything before this byte was sent; None until `begin`."""
+        """Everything before this byte was read; None until `begin`."""
+        self.told = 0
+        """Everything before this byte was sent."""
         self.ended = self.processing is None or self._attempt is None
         self.stirred = True
         """Something has happened to its processing since the last look."""
         self._path: Path | None = None
         self._size = -1
 
-    def begin(self) -> None:
-        """From what is written by now on, where nobody said from where."""
+    def begin(self, offset: int | None) -> None:
+        """From this byte on; None: from what is written by now on."""
+        self.offset = offset
         if self.offset is None and not self.ended:
             try:
                 self.offset = self._read(0, 1)["size"]
             except ProcessionError:  # not begun yet: all of it is new
                 self.offset = 0
+        self.told = self.offset or 0
 
     def more(self) -> list[Message]:
         """What has come since the last look."""

@@ -130,6 +130,7 @@ def test_the_stream_is_for_who_has_logged_in_and_the_probe_for_everybody(served:
     visitor.log_in("viewer")
     assert visitor.ask("GET", "/live?topics=").status == 400
     assert visitor.ask("GET", "/live?topics=" + ",".join(f"proc:{n}" for n in range(201))).status == 400
+    assert visitor.ask("GET", "/live?topics=" + ",".join(f"log:{n}/one/1" for n in range(9))).status == 400
     assert visitor.ask("POST", "/live?topics=nav", b"").status == 405
 
 
