@@ -54,14 +54,12 @@ def called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:
         return verbs.call(ask.project, ask.caller, verb.name, given)
     if not (len(key) <= once.MAX_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, "Invalid", "the key of this form is none; load the page again")
-    value: Any = None
     with once.asked_once(ask.project, ask.caller, verb, given, key) as asked:
         if asked.before is None:
             value = verbs.call(ask.project, ask.caller, verb.name, given, once=asked.once)
             asked.answer(answered(value, verb.status))
-        else:
-            value = _before(asked.before)
-    return value
+            return value
+    return None if asked.before is None else _before(asked.before)  # of then, or of the other one that came meanwhile
 
 
 def _before(answer: Answer) -> Any:

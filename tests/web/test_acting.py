@@ -1,5 +1,7 @@
 """What people do on pages: one way for all of it, only for who may, only from our own forms, and once."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -50,6 +52,18 @@ def test_a_form_that_is_sent_twice_is_done_once(served: Served, admin: Visitor) 
     assert len(lines(served, "emit")) == 1
     other = admin.send(dialog, "do/emit", key="thrice")
     assert other.status == 422 and other.page.form("do/emit")["key"] == "thrice"
+
+
+def test_a_form_that_comes_many_times_at_once_is_done_once_and_answered_in_words(
+    served: Served, admin: Visitor
+) -> None:
+    before = len(lines(served, "emit"))
+    dialog = admin.get("ask/emit?event=scene&back=")
+    with ThreadPoolExecutor(8) as some:
+        asked = [some.submit(admin.send, dialog, "do/emit", follow=False, key="at once") for _ in range(8)]
+        found = Counter(each.result().status for each in asked)
+    assert found[303] >= 1 and set(found) <= {303, 409}
+    assert len(lines(served, "emit")) == before + 1
 
 
 @pytest.mark.check(39)
