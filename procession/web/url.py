@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 _INSIDE = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:@/?#\[\]-]*")
 
@@ -30,4 +30,8 @@ def inside(given: str | None) -> str:
     text = (given or "").lstrip("/")
     path = re.split(r"[?#]", text)[0]
     fits = len(text) <= 2_000 and _INSIDE.fullmatch(text) is not None
-    return text if fits and "//" not in path and ".." not in path.split("/") and ":" not in path.split("/")[0] else ""
+    return (
+        text
+        if fits and "//" not in path and ".." not in unquote(path).split("/") and ":" not in path.split("/")[0]
+        else ""
+    )
