@@ -299,6 +299,9 @@ _RESOLVE = Statement(
         .values(
             resolved_at=_param("at"),
             resolved_by=_param("by", Text),
+            muted_at=None,  # what is mended is not to be silent when it comes back
+            muted_until=None,
+            muted_up_to=None,
             known_at=func.coalesce(_t.c.known_at, _param("at")),
         )
         .where(_signature)

@@ -26,6 +26,14 @@ def _reached(items: list[dict[str, Any]]) -> str:
     return "; ".join(said) or "Nobody is told here: [alerts] names neither a command nor an address"
 
 
+def _became(event: Mapping[str, Any]) -> str:
+    """What an event that was submitted has become."""
+    if event.get("duplicate"):
+        return "was known already"
+    made = ", ".join(str(each) for each in event.get("processings") or ())
+    return f"was submitted: processing {made}" if made else "was submitted, and no task takes it"
+
+
 SAID: dict[str, Said] = {
     "pause": lambda given, _: f"Paused {_of(given)}",
     "resume": lambda given, _: f"Resumed {_of(given)}",
@@ -44,7 +52,7 @@ SAID: dict[str, Said] = {
     "answer": lambda given, _: f"{given['id']} goes on: {given.get('step', 'it')} was answered {given['value']}",
     "pin": lambda given, _: f"The cleaner leaves {given['id']} alone",
     "unpin": lambda given, _: f"The cleaner treats {given['id']} like any other",
-    "emit": lambda given, now: f"{given['event']} was {'known already' if now.get('duplicate') else 'submitted'}",
+    "emit": lambda given, now: f"{given['event']} {_became(now)}",
     "set": lambda given, _: f"{given['name']} is {given['value']}",
     "reset": lambda given, _: f"What the file says of {given['name']} holds",
     "unlock": lambda given, _: f"{given['name']} is free",
