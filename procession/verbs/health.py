@@ -9,6 +9,9 @@ from procession.clock import iso
 from procession.project import Project
 from procession.verbs.verb import Caller, verb
 
+HIDDEN = "the files are wrong, the older ones hold; who may see all tasks is told why"
+"""What is said to others: a file may tell of tasks that are not theirs."""
+
 
 @verb("health", "read", "GET /health")
 def health(project: Project, caller: Caller) -> dict[str, Any]:
@@ -20,7 +23,7 @@ def health(project: Project, caller: Caller) -> dict[str, Any]:
         "version": __version__,
         "now": iso(project.clock.now()),
         "serving": serving,
-        "problem": project.file_problem,
+        "problem": project.file_problem if caller.groups is None or not project.file_problem else HIDDEN,
         "you": {
             "by": caller.by,
             "scopes": sorted(caller.scopes),

@@ -140,5 +140,6 @@ def _told(project: Project, tx: Tx, groups: Groups) -> list[Banner]:
     found: list[Any] = [] if groups is not None else messages.of_kind(tx, "disk")
     banners = [Banner("disk", each.text, iso(moment(each.last_at))) for each in found[:1]]
     if project.file_problem:
-        banners.append(Banner("files", f"The files are wrong, the older ones hold: {project.file_problem}"))
+        why = f": {project.file_problem}" if groups is None else ""  # it may quote what is not theirs
+        banners.append(Banner("files", f"The files are wrong, the older ones hold{why}"))
     return banners

@@ -31,7 +31,9 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("project"), TOML)
+    made = Served(
+        tmp_path_factory.mktemp("project"), f'{TOML}[tasks.sum]\ngroup = "sar"\noutside = true\nretention = "3d"\n'
+    )
     tokens.add_account(made.project, "maria", "operator", ["optical"])
     try:
         yield made
@@ -228,3 +230,38 @@ def test_help_has_every_command_key_query_and_verb_and_finds_them(boss: Visitor)
     assert "Nothing on" in boss.get(f"help/search?{urlencode({'q': HOSTILE})}").page.text
     assert "<script>alert" not in boss.get(f"help/search?{urlencode({'q': HOSTILE})}").html
     assert boss.get("help/nothing").status == 404
+
+
+@pytest.mark.feature("P29")
+def test_who_may_see_one_group_reads_nothing_of_other_tasks(served: Served, boss: Visitor) -> None:
+    def retained(visitor: Visitor) -> list[str]:
+        told = json.loads(visitor.get("settings/retention", Accept="application/json").body)
+        return [each["name"] for each in told["tasks"]]
+
+    theirs = Visitor(served).log_in("viewer", groups=["optical"])
+    assert "sum" in retained(boss)
+    assert "sum" not in retained(theirs)
+    served.server.project.file_problem = "task radar has no steps"
+    try:
+        assert "task radar has no steps" in boss.get("tasks").page.text
+        for path in ("", "tasks", "settings/health"):
+            told = theirs.get(path).page.text
+            assert "The files are wrong" in told and "radar" not in told, path
+        assert "radar" not in theirs.get("settings/health", Accept="application/json").html
+    finally:
+        served.server.project.file_problem = None
+
+
+@pytest.mark.feature("P29")
+def test_an_account_that_is_not_there_is_said_and_its_groups_stay_to_be_unticked(served: Served, boss: Visitor) -> None:
+    seen = boss.get("ask/user-set?name=nobody")
+    assert seen.status == 200 and "There is no account nobody" in seen.page.text
+    assert not [e for e in seen.page.all("form") if e["action"].endswith("do/user-set")]
+    tokens.add_account(served.project, "olga", "operator", ["optical"])
+    with served.project.store.begin() as tx:
+        tx.connection.exec_driver_sql("UPDATE account SET groups = '[\"gone\"]' WHERE name = 'olga'")
+    changed = boss.get("ask/user-set?name=olga").page
+    boxes = {e["value"]: "checked" in e.attributes for e in changed.all("input", name="groups")}
+    assert boxes == {"gone": True, "optical": False, "sar": False}
+    assert "none ticked: all tasks" not in changed.text and "none ticked: as it is" in changed.text
+    assert "none ticked: all tasks" in boss.get("ask/user-add").page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from procession import verbs
+from procession.store.tasks import current
 from procession.web.page import Ask, Shown, page
 
 TABS = (
@@ -105,11 +106,10 @@ def retention(ask: Ask) -> Shown:
     from procession.web.pages.disk import budget, spans  # noqa: PLC0415  one page of another
 
     keep = ask.project.settings.keep
-    tasks = [
-        {"name": each.name, "retention": each.retention}
-        for each in ask.project.settings.tasks
-        if each.retention is not None
-    ]
+    theirs = {each["name"] for each in ask.verb("tasks")["items"]}
+    with ask.project.store.read() as tx:
+        plans = [each for each in current(tx).values() if each.name in theirs]
+    tasks = [{"name": each.name, "retention": each.retention} for each in plans if each.retention is not None]
     found = budget(ask)
     values = {
         "keep": spans(ask), "failed_at_least": keep.failed_at_least, "tasks": tasks,

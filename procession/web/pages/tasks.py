@@ -18,6 +18,6 @@ def tasks(ask: Ask) -> Shown:
         groups.setdefault(each["group"], []).append(each)
     values = {
         "groups": [{"name": name, "tasks": some} for name, some in groups.items()],
-        "problem": ask.project.file_problem or "",
+        "problem": ask.project.file_problem or "" if ask.caller.groups is None else "",
     }
     return Shown("pages/tasks.html", values, "Tasks", live="all setting", data=found, command="procession tasks")
