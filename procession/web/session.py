@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST = 600
@@ -32,8 +33,10 @@ class Notice:
 class Seal:
     """Makes and knows both."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, now: Callable[[], int]) -> None:
         self._secret = secret
+        self._now = now
+        """Microseconds since 1970."""
 
     def csrf(self, session: str) -> str:
         """The proof of a session; of nobody's session the one for logging in."""
@@ -45,17 +48,17 @@ class Seal:
 
     def sealed(self, notice: Notice) -> str:
         """A notice as the value of a cookie."""
-        text = json.dumps([notice.text[:MOST], notice.href[:MOST], notice.bad]).encode()
+        text = json.dumps([self._now(), notice.text[:MOST], notice.href[:MOST], notice.bad]).encode()
         body = base64.urlsafe_b64encode(text).decode().rstrip("=")
         return f"{body}.{self._mark('notice', body)}"
 
     def opened(self, cookie: str | None) -> Notice | None:
-        """The notice in a cookie; None for what was not made here."""
+        """The notice in a cookie; None for what was not made here, or is old."""
         body, _, mark = (cookie or "").partition(".")
         if not body or not hmac.compare_digest(self._mark("notice", body).encode(), mark.encode("utf-8", "replace")):
             return None
-        text, href, bad = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return Notice(text, href, bad)
+        at, text, href, bad = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return Notice(text, href, bad) if self._now() - at <= SHOWN_WITHIN * 1_000_000 else None
 
     def _mark(self, use: str, text: str) -> str:
         return hmac.digest(self._secret, f"{use}:{text}".encode("utf-8", "replace"), hashlib.sha256).hex()[:43]

@@ -28,7 +28,7 @@ from procession.web.pieces import Pieces
 from procession.web.refusals import refusal
 from procession.web.render import Renderer
 from procession.web.sending import Sent
-from procession.web.session import Notice, Seal
+from procession.web.session import SHOWN_WITHIN, Notice, Seal
 from procession.web.standing import Looks
 from procession.web.static import Static
 from procession.web.tombstone import deleted
@@ -49,7 +49,7 @@ class Site:
         self.static = Static()
         self.paths = Paths(load())
         self.render = Renderer()
-        self.seal = Seal(secret_of_place(app.project.var.secret))
+        self.seal = Seal(secret_of_place(app.project.var.secret), app.project.now)
         self.looks = Looks(app.project)
         self.specials: dict[str, Special] = {}
         """Place → what answers it by itself, because it needs more of the server than a page does."""
@@ -198,7 +198,7 @@ class Site:
             return Answer(204, b"", HTML, (*told, *cookies))
         if found.notice:
             sealed = self.seal.sealed(Notice(found.notice, found.href))
-            cookies.append((b"set-cookie", self.cookie(self._notice_cookie, sealed, 60)))
+            cookies.append((b"set-cookie", self.cookie(self._notice_cookie, sealed, SHOWN_WITHIN)))
         place = url.rel(ask.path, found.to)
         return Answer(303, b"", HTML, ((b"location", place.encode()), *cookies))
 

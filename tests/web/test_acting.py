@@ -54,6 +54,16 @@ def test_a_form_that_is_sent_twice_is_done_once(served: Served, admin: Visitor) 
     assert other.status == 422 and other.page.form("do/emit")["key"] == "thrice"
 
 
+def test_a_notice_that_somebody_kept_is_not_shown_later(served: Served, admin: Visitor) -> None:
+    dialog = admin.get("ask/emit?event=scene&back=")
+    admin.send(dialog, "do/emit", follow=False, key="noticed")
+    kept = dict(admin.cookies)
+    assert "scene was submitted" in admin.get("help").page.text
+    admin.cookies = dict(kept)
+    served.driven.clock.advance(120)
+    assert "scene was submitted" not in admin.get("help").page.text
+
+
 def test_a_form_that_comes_many_times_at_once_is_done_once_and_answered_in_words(
     served: Served, admin: Visitor
 ) -> None:
