@@ -183,6 +183,14 @@ def test_names_of_errors_are_known_wherever_they_stand() -> None:
     assert kind(b"x.UserWarning: old") == "warning"
 
 
+def test_who_would_have_to_wait_for_searches_is_told_at_once(served: Served, admin: Visitor) -> None:
+    found, _ = logged(served, TRACEBACK)
+    with searching._place(), searching._place():
+        busy = admin.get(f"log/{found}/one/1.json?search=solve", Accept="*/*")
+        assert busy.status == 503 and "two searches are running" in json.loads(busy.body)["detail"]
+    assert hits(admin, found, "search=solve")["count"] > 0
+
+
 def test_what_a_capped_log_lost_is_said_and_never_shown_as_text(served: Served, admin: Visitor) -> None:
     head, tail = "first\n" * 1000, "".join(f"late {n}\n" for n in range(2000)) + TRACEBACK
     found, path = logged(served, head + "gone\n" * 2_000_000 + tail)

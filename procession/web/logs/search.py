@@ -27,8 +27,7 @@ MOST = 10_000
 LONGEST = 1_000
 """Characters of what is sought."""
 SECONDS = 8.0
-PATIENCE = 3.0
-"""Seconds for which a search waits for others to end."""
+BUSY = "two searches are running; try again in a moment"
 _GATHERED = 1 << 20
 _MATCHER = Path(__file__).with_name("matcher.py")
 _places = threading.BoundedSemaphore(2)
@@ -53,8 +52,8 @@ def search(descriptor: int, log: Path, sought: str, *, regex: bool, case: bool) 
 
 @contextmanager
 def _place() -> Iterator[None]:
-    if not _places.acquire(timeout=PATIENCE):
-        raise Problem(503, "Busy", "others search in logs at this moment; search again", ((b"retry-after", b"2"),))
+    if not _places.acquire(blocking=False):  # to wait here would hold up those who only look
+        raise Problem(503, "Busy", BUSY, ((b"retry-after", b"1"),))
     try:
         yield
     finally:

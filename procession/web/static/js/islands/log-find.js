@@ -6,6 +6,8 @@ import { _, number } from "../words.js";
 
 const pressed = (/** @type {HTMLElement | undefined} */ button) => button?.getAttribute("aria-pressed") === "true";
 
+/** @type {AbortController | undefined} the search that is under way */ let asked;
+
 /** Find what is in the field; it goes into the address too. @param {Log} log */
 export async function search(log) {
   const text = log.field?.value ?? "";
@@ -13,11 +15,21 @@ export async function search(log) {
   if (text) url.searchParams.set("find", text);
   else url.searchParams.delete("find");
   history.replaceState(history.state, "", url);
+  asked?.abort(); // of two searches the newer one counts
   if (!text) return through(log, []);
-  const told = await log.source?.search(text, { regex: pressed(log.regex), exact: pressed(log.exact) });
+  const { signal } = (asked = new AbortController());
+  const query = { search: text, ...(pressed(log.regex) ? { regex: 1 } : {}), ...(pressed(log.exact) ? { case: 1 } : {}) };
+  /** @type {{count: number, lines?: number[], error?: string | null, detail?: string} | undefined} a refusal, where others search, has a detail */
+  let told;
+  try {
+    told = await (await log.source?.get(query, signal))?.json();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
   if (!told || text !== log.field?.value) return;
-  through(log, told.lines, told.count);
-  if (told.error && log.count) log.count.textContent = told.error;
+  through(log, told.lines ?? [], told.count);
+  const wrong = told.error ?? told.detail;
+  if (wrong && log.count) log.count.textContent = wrong;
 }
 
 /** Go through these lines. @param {Log} log @param {number[]} lines @param {number} [count] how many there are in all */

@@ -22,12 +22,12 @@ export class LogSource {
     this.catching = false;
   }
 
-  /** @param {Record<string, string | number>} query */
-  async get(query) {
+  /** @param {Record<string, string | number>} query @param {AbortSignal} [until] */
+  async get(query, until) {
     const url = new URL(this.url);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
-    const answer = await fetch(url, { signal: this.away.signal, credentials: "same-origin", headers: { Accept: "application/json, application/x-ndjson" } });
-    if (!answer.ok) throw new Error(String(answer.status));
+    const answer = await fetch(url, { signal: until ? AbortSignal.any([this.away.signal, until]) : this.away.signal, credentials: "same-origin", headers: { Accept: "application/json, application/x-ndjson" } });
+    if (!answer.ok && !(until && answer.status === 503)) throw new Error(String(answer.status));
     return answer;
   }
 
@@ -53,11 +53,6 @@ export class LogSource {
     }
     this.live = last.live;
     return found;
-  }
-
-  /** @param {string} text @param {{regex: boolean, exact: boolean}} how @returns {Promise<{count: number, lines: number[], error: string | null}>} */
-  async search(text, { regex, exact }) {
-    return (await this.get({ search: text, ...(regex ? { regex: 1 } : {}), ...(exact ? { case: 1 } : {}) })).json();
   }
 
   /** Bytes have come. @param {{offset: number, end: number, text: string, at?: number}} told */
