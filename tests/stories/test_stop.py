@@ -34,7 +34,7 @@ def test_a_draining_launcher_claims_nothing_and_leaves_when_what_runs_has_ended(
         told = served.start("stop", "--drain", stdout=out, stderr=out)
     said = served.root / "drain.out"
     eventually(lambda: "waiting for 2 scripts" in said.read_text(), timeout=20)
-    assert served.json("status")["serving"]["closing"] == "drain"
+    eventually(lambda: served.json("status")["serving"]["closing"] == "drain", timeout=20)
     assert served.json("why", str(third))["code"] == "draining"
     served.open("a")
     eventually(lambda: "waiting for 1 script" in said.read_text())

@@ -72,6 +72,7 @@ def test_two_keys_lead_from_page_to_page(served: Served, browser: Browser) -> No
     page = context.new_page()
     page.goto(f"{served.server.url}/login#{tokens.link(served.project, 'tests').secret}")
     for key, heading in (("t", "Tasks"), ("f", "Failures"), ("o", "Overview")):
+        expect(page.locator("#live")).to_have_attribute("data-state", "live")  # its scripts are there
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)

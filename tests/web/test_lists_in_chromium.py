@@ -121,7 +121,7 @@ def test_the_grid_is_one_picture_that_the_keys_go_through(served: Served, page: 
     assert page.locator("x-grid *").count() < 400
     stage.focus()
     page.keyboard.press("End")
-    page.keyboard.press("n")
+    page.keyboard.press("Shift+N")
     told = page.locator("x-grid [role=status]")
     expect(told).to_contain_text("failed")
     which = int("".join(filter(str.isdigit, told.inner_text().split()[0])))

@@ -116,7 +116,7 @@ def test_two_hundred_pictures_come_as_they_come_near_and_arrows_go_from_processi
     expect(first).to_be_visible()
     expect(first).to_have_js_property("naturalWidth", 64)
     assert 0 < len(asked) <= 60, "what is far is not asked for"
-    for _ in range(6):
+    for _ in range(40):
         page.locator("x-gallery figure").last.scroll_into_view_if_needed()
         if page.locator("x-gallery figure").count() >= PICTURES:
             break
