@@ -6,7 +6,7 @@ from procession.commands.outgoing import results_of
 
 REDUCED = {
     "inputs": ["/data/1.nxs"],
-    "output_dir": "/work/out",
+    "output_dir": "/data/out",
     "files": 2,
     "extra": ["/user/a"],
     "archive": "/archive/1",
