@@ -236,6 +236,25 @@ DEEP = (
         deep=True,
     ),
     Invariant(
+        "withdrawn",
+        "every cancel that came before its event has its key, and nobody else has it before the event comes",
+        "SELECT t.name || ' ' || t.key FROM tombstone t LEFT JOIN event_key k ON k.name = t.name AND k.key = t.key"
+        " WHERE COALESCE(k.event_id, -1) <> COALESCE(t.event_id, 0)",
+        deep=True,
+    ),
+    Invariant(
+        "messages out",
+        "every message that was given up says why, and every other says when it is tried",
+        "SELECT o.bridge || ' ' || o.id FROM outbox o WHERE o.due_at IS NULL AND (o.problem IS NULL OR o.tries = 0)",
+        deep=True,
+    ),
+    Invariant(
+        "batches",
+        "no batch has done more than there was to do",
+        "SELECT b.id FROM batch b WHERE b.done + b.refused > b.total",
+        deep=True,
+    ),
+    Invariant(
         "tallies",
         "the counts are those of the rows that are there",
         "SELECT name || ' ' || what || ': ' || SUM(counted) || ' counted, ' || SUM(there) || ' there' FROM"

@@ -9,6 +9,7 @@ import pytest
 
 from procession.commands import events, holds, keys
 from procession.commands.asked import Asked
+from procession.doctor import examine
 from procession.errors import Invalid
 from procession.model.event import NewEvent
 from procession.store import events as stored
@@ -179,6 +180,8 @@ def test_whatever_comes_first_what_was_answered_holds(drive: Drive) -> None:  # 
             assert states[key] in ENDED, key
     assert set(states.values()) >= {"succeeded", "cancelled"}
     assert balanced(d)
+    wrong = [f for f in examine(d.project, full=True) if f.level == "wrong" and f.check != "launcher"]
+    assert wrong == []
 
 
 def test_a_cancel_and_an_arrival_at_the_same_moment_meet_at_the_key(drive: Drive) -> None:  # noqa: F811
