@@ -8,35 +8,23 @@ Workers are made when there is something to call and end when there is nothing f
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import itertools
-import json
 import logging
 import os
 import select
-import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from procession.contract import COMMAND, signal_name
-from procession.supervise import lease
-from procession.supervise import process as processes
-from procession.supervise.board import Board
+from procession.contract import COMMAND
+from procession.executors import worker as workers
+from procession.executors.call import CallPlan, Heard, Order, Returned, Which
+from procession.executors.worker import CERTAIN, Worker, board_at, forget_boards
 
 log = logging.getLogger("procession")
-
-Which = tuple[int, int, int]
-"""Processing id, ordinal and attempt number."""
-Order = tuple[Which, str]
-"""An attempt, and what its worker is told of it: the elements of a JSON array after the first two."""
-Plain = tuple[int, int, int, int]
-"""A call that returned nothing and said nothing: processing id, attempt number, begin and end (microseconds UTC)."""
 
 SHORT = 0.05
 """Seconds; while calls are shorter than this on average, some are claimed and sent ahead."""
@@ -45,110 +33,12 @@ MOST_AHEAD = 2000
 """For each worker; its board remembers twice as many."""
 SLOW = 0.1
 """Seconds after which those behind a call that still runs go to other workers."""
-CERTAIN = 0.05
-"""Seconds after which a worker has surely seen what its board says."""
 IDLE = 60.0
 """Seconds without a call after which a worker ends."""
-CANCELLED_WITHIN = 2.0
-"""Seconds in which a cancelled call may put things in order before it is killed."""
 AGAIN = 1.0
 """Seconds after which another worker is tried where one could not be started and others go on with the calls."""
 STILLBORN = 3
 """A worker that ended so often in a row before its first call will not come to life by trying again."""
-_MARK = "PROCESSION_WORKER"
-"""In the environment of a worker and of all that its functions start: the path of its board."""
-_BOOT = (
-    "import importlib.util as u, sys; s = u.spec_from_file_location('procession_caller', sys.argv[1]);"
-    " m = u.module_from_spec(s); sys.modules[s.name] = m; s.loader.exec_module(m); m.main(sys.argv[2:])"
-)
-_CALLER = str(Path(__file__).parents[1] / "supervise" / "caller.py")
-
-
-STOPPED = "stopped: the launcher was stopped while it ran"
-"""Through no fault of its own: it is tried again, and nothing is counted."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CallPlan:
-    """What all calls of one step of one definition have in common."""
-
-    number: int
-    function: str
-    task: str
-    step: str
-    ordinal: int
-    event: str
-    python: str
-    timeout: float | None
-    alone: bool
-    """It is the only step of its task, whose success is that of the whole, and nothing more follows from it."""
-
-    def told(self, surroundings: Mapping[str, str]) -> bytes:
-        """The line by which a worker learns of it."""
-        names = ("function", "task", "step", "ordinal", "event")
-        said = {"plan": self.number, **{name: getattr(self, name) for name in names}, **surroundings}
-        return json.dumps(said).encode() + b"\n"
-
-
-class Returned(NamedTuple):
-    """A call that ended in any way but plainly."""
-
-    which: Which
-    how: str
-    """``succeeded``, ``failed``, ``retry``, ``skipped``, ``timeout``, ``cancelled``, ``lost``, ``void`` or
-    ``not_started``."""
-    reason: str = ""
-    began: int | None = None
-    """Microseconds UTC."""
-    ended: int | None = None
-    said: Mapping[str, Any] = {}
-    """What the worker told with its end."""
-    body: bytes = b""
-    """Of a result, as it is kept."""
-    signal: int | None = None
-
-
-@dataclass(slots=True)
-class Heard:
-    """What came back since it was settled last."""
-
-    plain: dict[CallPlan, list[Plain]] = field(default_factory=dict)
-    """Calls that ended plainly."""
-    returned: list[Returned] = field(default_factory=list)
-    said: list[tuple[Which, str, Any]] = field(default_factory=list)
-    """What running calls said: progress, message, pause or resume, and the value."""
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """One process, and what was sent to it."""
-
-    process: subprocess.Popen[bytes]
-    python: str
-    pidfd: int
-    orders: int
-    answers: int
-    board: Board
-    path: str
-    flying: dict[int, tuple[CallPlan, Order]] = field(default_factory=dict)
-    """Number of each order that was sent and has not been answered → the order."""
-    returning: set[int] = field(default_factory=set)
-    """Numbers of orders that were given to others and that it has still to pass over."""
-    known: set[int] = field(default_factory=set)
-    """Plans that it was told of."""
-    next: int = 1
-    unsent: bytes = b""
-    unread: bytes = b""
-    since: float = 0.0
-    """When it had something to do last (monotonic seconds)."""
-    asked: str = ""
-    """Why it was killed, if by us."""
-    stale: bool = False
-    answered: bool = False
-    kept_back: tuple[int, float] | None = None
-    """The call behind which nothing more is to begin, and since when."""
-    ending: tuple[int, float] | None = None
-    """The call that is cancelled, and when it is killed."""
 
 
 class Calls:
@@ -170,15 +60,17 @@ class Calls:
         self._root = root
         self._var = var
         self._launcher_id = launcher_id
-        self._set, self._drop = environment
+        given, dropped = environment
+        self._environment = {k: v for k, v in {**os.environ, **given}.items() if k not in dropped}
+        self._environment["PROCESSION_PROJECT"] = str(root)
         self._surroundings = {
             "installation": installation, "root": str(root), "var": str(var), "command": COMMAND,
         }  # fmt: skip
         self._queues: dict[str, deque[tuple[CallPlan, Order]]] = {}
-        self._at: dict[Which, _Worker | None] = {}
+        self._at: dict[Which, Worker | None] = {}
         """Every attempt that was submitted and has not been settled → its worker, if it has been sent."""
-        self._workers: list[_Worker] = []
-        self._ends: dict[int, _Worker] = {}
+        self._workers: list[Worker] = []
+        self._ends: dict[int, Worker] = {}
         self._epoll: select.epoll | None = None
         self._count = itertools.count(1)
         self._stillborn: dict[str, int] = {}
@@ -248,9 +140,9 @@ class Calls:
         """Every call that runs now, and for how many seconds."""
         now, found = time.monotonic(), {}
         for worker in self._workers:
-            number, since = worker.board.running()
-            if number in worker.flying:
-                found[worker.flying[number][1][0]] = now - since
+            _, each, since = worker.call()
+            if each is not None:
+                found[each[1][0]] = now - since
         return found
 
     def submit(self, plan: CallPlan, orders: Iterable[Order]) -> None:
@@ -283,20 +175,15 @@ class Calls:
                         del self._at[which]
                         return "void"
             return "asked"  # it has ended, and is about to be settled
-        number = next((n for n, (_, order) in worker.flying.items() if order[0] == which), 0)
-        if worker.board.running()[0] == number:
-            worker.ending = worker.ending or (number, time.monotonic() + CANCELLED_WITHIN)
-            worker.board.wish(0, number)
-        else:  # those in flight come back from it, or have begun a moment later
-            self._keep_back(worker, time.monotonic())
+        worker.cancel(which, time.monotonic())
         return "asked"
 
     def hold(self, held: set[int]) -> None:
         """Tell running calls of these processings that they are held, and the others that they are not."""
         for worker in self._workers:
-            number, _ = worker.board.running()
-            if number in worker.flying:
-                is_held = worker.flying[number][1][0][0] in held
+            number, each, _ = worker.call()
+            if each is not None:
+                is_held = each[1][0][0] in held
                 worker.board.wish(number if is_held else 0, worker.ending[0] if worker.ending else 0)
 
     def filenos(self) -> list[int]:
@@ -310,8 +197,8 @@ class Calls:
             if not worker.flying:
                 found.append(worker.since + IDLE - now)
                 continue
-            number, since = worker.board.running()
-            if number in worker.flying and (timeout := worker.flying[number][0].timeout) is not None:
+            _, each, since = worker.call()
+            if each is not None and (timeout := each[0].timeout) is not None:
                 found.append(since + timeout - now)
             if len(worker.flying) > 1 or worker.ending or worker.kept_back:
                 found.append(CERTAIN)
@@ -344,14 +231,13 @@ class Calls:
         """Begin nothing more; give running calls a grace, then kill them; return what has not begun."""
         self._stopping = True
         for worker in self._workers:
-            self._keep_back(worker, time.monotonic())
+            worker.keep_back(time.monotonic())
         until = time.monotonic() + grace
         while self.running() and time.monotonic() < until:
             time.sleep(0.01)
             self.drain()
         for worker in list(self._workers):
-            worker.asked = worker.asked or "stopped"
-            self._kill(worker)
+            worker.kill("stopped")
             worker.process.wait()
             self._bury(worker)
         return self.take_back()
@@ -360,7 +246,7 @@ class Calls:
         """Kill what is left. The boards stay where somebody has still to read what had begun."""
         self._stopping = True
         for worker in list(self._workers):
-            self._kill(worker)
+            worker.kill()
             worker.process.wait()
             self._release(worker, keep_board=keep_boards)
         if self._epoll is not None:
@@ -393,16 +279,16 @@ class Calls:
                 if not self.ahead:
                     break
 
-    def _beyond(self) -> list[_Worker]:
+    def _beyond(self) -> list[Worker]:
         """Let go workers beyond the number that is wanted, those first that have least to do; return those that end
         after what they call now."""
         living = sorted((w for w in self._workers if not w.asked), key=lambda worker: len(worker.flying))
         beyond = living[: max(0, len(living) - self.size)]
         for worker in beyond:
             if not worker.flying:
-                self._end(worker)
+                worker.kill("idle")
             elif len(worker.flying) > 1:
-                self._keep_back(worker, time.monotonic())
+                worker.keep_back(time.monotonic())
         return beyond
 
     def _has_place(self, python: str) -> bool:
@@ -411,84 +297,37 @@ class Calls:
             return True
         for worker in self._workers:
             if worker.python != python and not worker.flying and not worker.asked:
-                self._end(worker)
+                worker.kill("idle")
                 break
         return False
 
-    def _send(self, worker: _Worker, queue: deque[tuple[CallPlan, Order]], most: int) -> None:
+    def _send(self, worker: Worker, queue: deque[tuple[CallPlan, Order]], most: int) -> None:
         """Hand over so many."""
-        parts: list[bytes] = []
-        batch: list[str] = []
-        for _ in range(min(most, len(queue), MOST_AHEAD - len(worker.flying))):
-            plan, order = each = queue.popleft()
-            if plan.number not in worker.known:
-                worker.known.add(plan.number)
-                parts.append(plan.told(self._surroundings))
-            number, worker.next = worker.next, worker.next + 1
-            worker.flying[number] = each
+        n = min(most, len(queue), MOST_AHEAD - len(worker.flying))
+        some = [queue.popleft() for _ in range(n)]
+        worker.hand_over(some, self._surroundings)
+        for _, order in some:
             self._at[order[0]] = worker
-            batch.append(f"[{number},{plan.number},{order[1]}]")
-        worker.unsent += b"".join(parts) + f"[{','.join(batch)}]\n".encode()
         self._write(worker)
 
-    def _write(self, worker: _Worker) -> None:
+    def _write(self, worker: Worker) -> None:
         assert self._epoll is not None
-        try:
-            while worker.unsent:
-                worker.unsent = worker.unsent[os.write(worker.orders, worker.unsent[: 1 << 20]) :]
-        except BlockingIOError:
-            self._epoll.modify(worker.orders, select.EPOLLOUT)
-            return
-        except BrokenPipeError:  # it is gone, and its pidfd says so
-            worker.unsent = b""
-        self._epoll.modify(worker.orders, 0)
+        self._epoll.modify(worker.orders, 0 if worker.write() else select.EPOLLOUT)
 
     # ── answers in ──────────
 
-    def _listen_to(self, worker: _Worker) -> None:
+    def _listen_to(self, worker: Worker) -> None:
         """Read what it has written; one whose lines make no sense is killed: nothing more is believed of it."""
         try:
-            self._hear(worker)
+            worker.read(partial(self._take_plain, worker), partial(self._take, worker))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.error("worker %d wrote what makes no sense and is killed: %s", worker.process.pid, error)
             worker.asked, worker.unread = "senseless", b""
-            self._kill(worker)
+            worker.kill()
 
-    def _hear(self, worker: _Worker) -> None:
-        """Read what it has written, as far as it is complete."""
-        chunks = [worker.unread]
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(worker.answers, 1 << 20):
-                chunks.append(chunk)
-        if worker.asked == "senseless":
-            return
-        data = b"".join(chunks)
-        if b"{" not in data:
-            end = data.rfind(b"\n") + 1
-            self._take_plain(worker, data[:end])
-            worker.unread = data[end:]
-            return
-        at = 0
-        while (end := data.find(b"\n", at)) >= 0:
-            line = data[at:end]
-            if not line.startswith(b"{"):
-                self._take_plain(worker, line + b"\n")
-                at = end + 1
-                continue
-            said = json.loads(line)
-            after = end + 1 + said.get("raw", 0)
-            if after > len(data):
-                break
-            self._take(worker, said, data[end + 1 : after])
-            at = after
-        worker.unread = data[at:]
-
-    def _take_plain(self, worker: _Worker, lines: bytes) -> None:
-        """Calls that ended without a word."""
-        if not lines:
-            return
+    def _take_plain(self, worker: Worker, ends: Sequence[tuple[int, int, int]]) -> None:
+        """Calls that ended without a word: number, begin and end of each."""
         seconds = 0
-        ends = json.loads(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
         for number, began, ended in ends:
             if (each := worker.flying.pop(number, None)) is None:
                 continue
@@ -499,7 +338,7 @@ class Calls:
             self._new.plain.setdefault(plan, []).append((pid, attempt, began, ended))
         self._answered(worker, seconds / 1e6, len(ends))
 
-    def _take(self, worker: _Worker, said: dict[str, Any], body: bytes) -> None:
+    def _take(self, worker: Worker, said: dict[str, Any], body: bytes) -> None:
         if "stale" in said:
             worker.stale = True
         elif "skipped" in said:
@@ -518,7 +357,7 @@ class Calls:
             )
             self._answered(worker, (said["ended"] - said["began"]) / 1e6, 1)
 
-    def _answered(self, worker: _Worker, seconds: float, n: int) -> None:
+    def _answered(self, worker: Worker, seconds: float, n: int) -> None:
         """Learn how long calls take."""
         worker.answered = True
         worker.since = time.monotonic()
@@ -534,26 +373,23 @@ class Calls:
 
     # ── looking after ──────────
 
-    def _look_at(self, worker: _Worker, now: float) -> None:
+    def _look_at(self, worker: Worker, now: float) -> None:
         """Kill what takes too long; let others have what is queued behind it; let go who is idle."""
         if not worker.flying:
             worker.kept_back = worker.ending = None  # all that was behind the call has come back
             if now - worker.since > IDLE and not worker.asked:
-                self._end(worker)
+                worker.kill("idle")
             return
-        number, since = worker.board.running()
-        each = worker.flying.get(number)
+        number, each, since = worker.call()
         if each is not None and not worker.asked:
             timeout = each[0].timeout
             if timeout is not None and now - since > timeout:
-                worker.asked = "timeout"
-                self._kill(worker)
+                worker.kill("timeout")
             elif worker.ending is not None and worker.ending[0] == number and now > worker.ending[1]:
-                worker.asked = "cancelled"
-                self._kill(worker)
+                worker.kill("cancelled")
             elif now - since > SLOW and len(worker.flying) > 1:
                 self.typical = max(self.typical or 0.0, SHORT)
-                self._keep_back(worker, now)
+                worker.keep_back(now)
         if worker.ending is not None and worker.ending[0] != number:
             worker.ending = None
         if worker.kept_back is not None and now - worker.kept_back[1] > CERTAIN:
@@ -567,30 +403,11 @@ class Calls:
         """Begin nothing while others may take our work over; end what runs before they do."""
         over = self.is_over()
         for worker in self._workers:
-            self._keep_back(worker, now)
+            worker.keep_back(now)
             if over and worker.flying and not worker.asked:
-                worker.asked = "overdue"
-                self._kill(worker)
+                worker.kill("overdue")
 
-    def _keep_back(self, worker: _Worker, now: float) -> None:
-        """Let it begin nothing more of what it has; what it has not begun comes back."""
-        if worker.kept_back is None and worker.flying:
-            number, _ = worker.board.running()
-            first = number + 1 if number else min(worker.flying)
-            worker.board.skip(min([first, *worker.returning]), max([*worker.flying, *worker.returning]))
-            worker.kept_back = (number, now)
-
-    def _kill(self, worker: _Worker) -> None:
-        """It and all that its functions have started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.process.pid, signal.SIGKILL)
-
-    def _end(self, worker: _Worker) -> None:
-        """There is nothing more for it."""
-        worker.asked = "idle"
-        self._kill(worker)
-
-    def _bury(self, worker: _Worker) -> None:
+    def _bury(self, worker: Worker) -> None:
         """It is gone: what it had begun has ended, what it had not goes to another one."""
         code = worker.process.wait()
         self._listen_to(worker)
@@ -610,23 +427,11 @@ class Calls:
             self._lose(worker, each[1][0], code, time.monotonic())
         self._requeue(rest)
         if self._stillborn.get(worker.python, 0) >= STILLBORN:
-            self._give_up(worker.python, f"it ends before its first call ({_died(code)})")
+            self._give_up(worker.python, f"it ends before its first call ({workers.died(code)})")
 
-    def _lose(self, worker: _Worker, which: Which, code: int, since: float) -> None:
-        now = time.time_ns() // 1000
-        began = now - int((time.monotonic() - since) * 1e6)
+    def _lose(self, worker: Worker, which: Which, code: int, since: float) -> None:
         self._at[which] = None
-        timeout = worker.asked == "timeout"
-        how, reason = {
-            "timeout": ("timeout", "time-out"),
-            "cancelled": ("cancelled", "cancelled"),
-            "stopped": ("void", STOPPED),
-            "overdue": ("lost", f"lease: {lease.OVER}"),
-            "senseless": ("lost", "worker_senseless: its worker wrote what makes no sense and was killed"),
-        }.get(worker.asked, ("lost", f"worker_died: {_died(code)} in the middle of the call"))
-        if timeout:
-            reason = f"time-out after {now - began and (now - began) / 1e6:.3g} s"
-        self._new.returned.append(Returned(which, how, reason, began, now, signal=-code if code < 0 else None))
+        self._new.returned.append(worker.lost(which, code, since))
 
     def _give_up(self, python: str, why: str) -> None:
         """No worker of this interpreter comes to life: say so for each that waits for one; later it is tried again.
@@ -647,19 +452,12 @@ class Calls:
 
     def _make(self, python: str) -> bool:
         """Start a worker; False if the system does not let us: then others go on, or what waits for it is told why."""
-        path = str(self._var / "calls" / f"{self._launcher_id}-{next(self._count)}")
-        board: Board | None = None
+        path = board_at(self._var, self._launcher_id, next(self._count))
         try:
             if self._epoll is None:
                 self._epoll = select.epoll()
-            os.makedirs(self._var / "calls", mode=0o700, exist_ok=True)  # noqa: PTH103
-            board = Board(path, make=True)
-            worker = self._start(python, path, board)
+            worker = workers.start(python, path, self._root, self._var / "workers.log", self._environment)
         except OSError as error:
-            if board is not None:
-                board.close()
-            with contextlib.suppress(OSError):
-                os.unlink(path)  # noqa: PTH108
             self._give_up(python, f"{error.strerror or error}: {error.filename or python}")
             return False
         self._workers.append(worker)
@@ -668,102 +466,17 @@ class Calls:
             self._epoll.register(number, events)
         return True
 
-    def _start(self, python: str, path: str, board: Board) -> _Worker:
-        with contextlib.ExitStack() as ours:
-            its_orders, orders = _pipe(ours)
-            answers, its_answers = _pipe(ours)
-            error = os.open(self._var / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            ours.callback(os.close, error)
-            environment = {**os.environ, **self._set, "PROCESSION_PROJECT": str(self._root)}
-            process = subprocess.Popen(
-                [python, "-c", _BOOT, _CALLER, str(its_orders), str(its_answers), path, str(self._root),
-                 str(os.getpid())],
-                stdin=subprocess.DEVNULL, stdout=error, stderr=error, cwd=self._root, start_new_session=True,
-                env={**{k: v for k, v in environment.items() if k not in self._drop}, **_mark(path)},
-                pass_fds=(its_orders, its_answers),
-            )  # fmt: skip
-            kept: list[int] = []
-            try:
-                kept += [os.dup(orders)]
-                kept += [os.dup(answers)]
-                pidfd = os.pidfd_open(process.pid)
-            except OSError:  # no more descriptors
-                for number in kept:
-                    os.close(number)
-                process.kill()
-                process.wait()
-                raise
-        for number in kept:
-            os.set_blocking(number, False)
-        return _Worker(process, python, pidfd, kept[0], kept[1], board, path, since=time.monotonic())
-
     def _clear(self, now: float) -> None:
         """Remove boards of which everything has long been settled."""
         for path in [path for path, since in self._boards.items() if now - since > IDLE]:
             del self._boards[path]
             Path(path).unlink(missing_ok=True)
 
-    def _release(self, worker: _Worker, *, keep_board: bool) -> None:
-        """Close everything of it."""
+    def _release(self, worker: Worker, *, keep_board: bool) -> None:
+        """Let go of one that is gone."""
         assert self._epoll is not None
-        processes.end_marked(_mark(worker.path), kill=True)  # what its functions have left behind
         for number in (worker.pidfd, worker.answers, worker.orders):
             self._epoll.unregister(number)
             del self._ends[number]
-            os.close(number)
-        worker.board.close()
-        if not keep_board:
-            with contextlib.suppress(OSError):
-                os.unlink(worker.path)  # noqa: PTH108
+        worker.close(keep_board=keep_board)
         self._workers.remove(worker)
-
-
-def _pipe(ours: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe that takes a thousand orders; closed with the stack."""
-    reading, writing = os.pipe()
-    ours.callback(os.close, reading)
-    ours.callback(os.close, writing)
-    with contextlib.suppress(OSError):  # the user has many large ones already
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 18)
-    return reading, writing
-
-
-def _mark(path: str) -> dict[str, str]:
-    """What all processes of the worker with this board have in their environment."""
-    return {_MARK: os.path.abspath(path)}  # noqa: PTH100
-
-
-def _died(code: int) -> str:
-    """What an exit status says, in words."""
-    if code >= 0:
-        return f"its process ended with exit code {code}"
-    memory = ", perhaps by the system for want of memory" if code == -signal.SIGKILL else ""
-    return f"its process was killed by {signal_name(-code)}{memory}"
-
-
-# ── boards of launchers that are gone ──────────────────────────────────────────────────────────────
-
-
-def begun(var: Path, launcher_id: int) -> set[Which]:
-    """Every attempt that workers of this launcher have begun, of those that can still matter."""
-    found: set[Which] = set()
-    for path in (var / "calls").glob(f"{launcher_id}-*"):
-        try:
-            board = Board(str(path))
-        except (OSError, ValueError):  # not complete: its worker had not even been started
-            continue
-        found |= board.begun()
-        board.close()
-    return found
-
-
-def end_left_behind(var: Path, launcher_id: int) -> None:
-    """Kill what functions of this launcher have started, and its workers: it is gone."""
-    for path in (var / "calls").glob(f"{launcher_id}-*"):
-        processes.end_marked(_mark(str(path)), kill=True)
-
-
-def forget_boards(var: Path, launcher_id: int) -> None:
-    """Its attempts are settled: remove what its workers have left."""
-    for path in (var / "calls").glob(f"{launcher_id}-*"):
-        path.unlink(missing_ok=True)

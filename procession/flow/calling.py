@@ -15,7 +15,8 @@ from typing import Any
 
 from procession.commands.outgoing import publish_began
 from procession.errors import Invalid
-from procession.executors.calls import CallPlan, Calls, Order
+from procession.executors.call import CallPlan, Order
+from procession.executors.calls import Calls
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.room import Room

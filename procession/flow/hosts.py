@@ -21,8 +21,8 @@ from typing import Any
 
 from procession.commands.messages import Notice, stand
 from procession.executor import Ended, Gone, Unstarted, Void
-from procession.executors.calls import begun, forget_boards
 from procession.executors.local import LocalExecutor
+from procession.executors.worker import begun, forget_boards
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.rescue import left_by

@@ -19,7 +19,7 @@ from typing import Any
 
 from procession.clock import moment
 from procession.executor import QUEUE_LIFE, Ended, Gone, Running, Sighting, Unreadable, Unstarted, Void
-from procession.executors.calls import begun, end_left_behind, forget_boards
+from procession.executors.worker import begun, end_left_behind, forget_boards
 from procession.flow.conclude import BY, Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project

@@ -15,7 +15,7 @@ from typing import Any
 from procession import contract
 from procession.clock import micros
 from procession.errors import Invalid, StaleState, StoreError
-from procession.executors.calls import CallPlan, Heard, Plain, Returned
+from procession.executors.call import CallPlan, Heard, Plain, Returned
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.notice import Concluded, notice
 from procession.model.body import Body, check_mime

@@ -6,7 +6,7 @@ Always: standard library only, Python 3.8 or newer, whatever the project runs; w
 call that raises ends that call alone; code of the project that has changed is never called as it was: this process
 leaves what it has not begun and ends, and a new one takes over.
 
-Run as a file by `executors/calls.py`: CALLER ORDERS ANSWERS BOARD ROOT PARENT, the first two descriptors.
+Run as a file by `executors/worker.py`: CALLER ORDERS ANSWERS BOARD ROOT PARENT, the first two descriptors.
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from procession.executors import calls as pool
-from procession.executors.calls import CallPlan, Calls, Returned, begun
+from procession.executors import worker as workers
+from procession.executors.call import CallPlan, Returned
+from procession.executors.calls import Calls
+from procession.executors.worker import begun
 from procession.model.body import Body, keep
 from procession.supervise import caller
 from tests.executors.running import PYTHON, alive, number_in
@@ -299,7 +302,7 @@ def test_workers_end_when_their_launcher_is_killed_and_the_board_says_what_had_b
     os.waitpid(pid, 0)
     eventually(lambda: not alive(worker), what="the worker is gone")
     assert begun(tmp_path / "var", 1) == {(1, 1, 1)}
-    pool.forget_boards(tmp_path / "var", 1)
+    workers.forget_boards(tmp_path / "var", 1)
     assert begun(tmp_path / "var", 1) == set()
 
 
@@ -455,7 +458,7 @@ def test_what_functions_of_a_launcher_that_was_killed_have_started_is_found_and_
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert alive(child)
-    pool.end_left_behind(tmp_path / "var", 1)
+    workers.end_left_behind(tmp_path / "var", 1)
     eventually(lambda: not alive(child), what="the child is gone")
 
 
