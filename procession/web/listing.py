@@ -151,8 +151,8 @@ def _telling(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
     return next((step for step in reversed(steps) if step["attempts"]), None)
 
 
-def _seconds(ask: Ask, item: dict[str, Any]) -> int | None:
+def _seconds(ask: Ask, item: dict[str, Any]) -> float | None:
     if item["started_at"] is None:
         return None
     end = datetime.fromisoformat(item["finished_at"]) if item["finished_at"] else ask.project.clock.now()
-    return max(0, round((end - datetime.fromisoformat(item["started_at"])).total_seconds()))
+    return max(0.0, (end - datetime.fromisoformat(item["started_at"])).total_seconds())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from procession.units import duration
 from tests.waiting import eventually
 from tests.web.axe import axe
 from tests.web.log_server import island
@@ -183,3 +184,12 @@ def test_a_question_opens_as_a_dialog_keeps_errors_in_it_and_gives_the_focus_bac
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Delete…")).to_be_focused()
     assert [path for path, _ in site.posted] == ["do/delete", "do/delete"]
+
+
+def test_durations_read_in_the_browser_as_on_the_server(site: StaticSite, pages: Pages) -> None:
+    page = pages()
+    page.goto(site.url)
+    spans = [0, 0.0004, 0.002, 0.0994, 0.12, 0.4, 0.994, 1.26, 9.94, 9.96, 42.4, 59.7, 61, 581, 3599.8, 86_399, 2e5]
+    load = "const { duration } = await import(`${location.origin}/static/js/time.js`);"
+    script = f"async (all) => {{ {load} return all.map((span) => duration(span)); }}"
+    assert page.evaluate(script, spans) == [duration(span) for span in spans]

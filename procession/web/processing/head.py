@@ -63,7 +63,7 @@ def facts(found: JSON, now: datetime) -> JSON:
     waited = _span(found["created_at"], begun or found["finished_at"] or now)
     return {
         "kind": kind, "begun": begun, "ended": found["finished_at"],
-        "took": duration(round(_span(begun, found["finished_at"] or now), 1)) if begun else None,
+        "took": duration(_span(begun, found["finished_at"] or now)) if begun else None,
         "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
         "params": params(found["params"]), "more_params": max(0, len(found["params"]) - MOST_PARAMS),
     }  # fmt: skip

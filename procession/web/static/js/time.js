@@ -19,17 +19,18 @@ export function zoneName(at = new Date()) {
   return `UTC${minutes > 0 ? "+" : "−"}${Math.floor(Math.abs(minutes) / 60)}${rest ? `:${two(rest)}` : ""}`;
 }
 
-/** A length of time: 9 min 41 s, 2 d 4 h, 0.8 s. @param {number} seconds @param {boolean} [coarse] one unit only */
+/** A length of time as the server writes it (`units.duration`): 9 min 41 s, 2 days 4 h, 0.35 s, 4 ms. @param {number} seconds @param {boolean} [coarse] one unit only */
 export function duration(seconds, coarse = false) {
   const s = Math.max(0, seconds);
-  if (s < 10 && !coarse) return `${Math.round(s * 10) / 10} s`;
-  if (s < 60) return `${Math.floor(s)} s`;
-  const units = /** @type {const} */ ([["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]]);
-  const at = units.findIndex(([, size]) => s >= size);
-  const whole = Math.floor(s / units[at][1]);
-  const rest = Math.floor((s - whole * units[at][1]) / (units[at + 1]?.[1] ?? 1));
-  const next = units[at + 1];
-  return coarse || !next || !rest ? `${whole} ${units[at][0]}` : `${whole} ${units[at][0]} ${rest} ${next[0]}`;
+  if (s < 0.0995) return Math.round(s * 1000) ? `${Math.round(s * 1000)} ms` : "0 s";
+  if (s < 9.95) return `${Number(s.toFixed(s < 0.995 ? 2 : 1))} s`;
+  const whole = Math.round(s);
+  if (whole < 60) return `${whole} s`;
+  const [unit, size, smaller, part] = /** @type {const} */ (whole >= 86_400 ? ["day", 24, "h", 3_600] : whole >= 3_600 ? ["h", 60, "min", 60] : ["min", 60, "s", 1]);
+  const parts = Math.round(s / part);
+  if (unit === "h" && parts === 1_440) return "1 day";
+  const [first, second] = [Math.floor(parts / size), coarse ? 0 : parts % size];
+  return `${first} ${unit === "day" && first > 1 ? "days" : unit}${second ? ` ${second} ${smaller}` : ""}`;
 }
 
 /** A moment in the chosen zone. @param {Date} at @param {string} kind moment, short or clock @param {boolean} [bare] without the zone */
@@ -58,7 +59,7 @@ function whole(at) {
 
 /** @param {Date} at */
 function age(at) {
-  const past = (Date.now() - at.getTime()) / 1000;
+  const past = Math.trunc((Date.now() - at.getTime()) / 1000);
   return past < 0 ? _("in {time}", { time: duration(-past) }) : _("{time} ago", { time: duration(past) });
 }
 
@@ -67,8 +68,8 @@ function write(element) {
   const at = new Date(element.getAttribute("datetime") ?? "");
   if (Number.isNaN(at.getTime())) return;
   const kind = element.getAttribute("data-time") ?? "moment";
-  const apart = Math.abs(Date.now() - at.getTime()) / 1000;
-  const text = kind === "age" ? duration(apart, true) : kind === "since" ? duration(Math.floor(apart)) : moment(at, kind, element.closest("[data-zone-said]") !== null);
+  const apart = Math.floor(Math.abs(Date.now() - at.getTime()) / 1000);
+  const text = kind === "age" ? duration(apart, true) : kind === "since" ? duration(apart) : moment(at, kind, element.closest("[data-zone-said]") !== null);
   if (element.textContent !== text) element.textContent = text;
 }
 
