@@ -728,6 +728,7 @@ def task(found: OfOneTask) -> dict[str, Any]:
         "steps": [each.name for each in plan.steps],
         "paused": None if found.pause is None else pause(found.pause),
         "now": counts({plan.name: found.counts})[plan.name],
+        "asking": found.asking,
         "hash": plan.hash,
     }
 

@@ -61,6 +61,7 @@ def task_of_overview(found: OfTask) -> dict[str, Any]:
         "at_once": found.at_once,
         "waiting": found.waiting,
         "running": found.running,
+        "asking": found.asking,
         "ended": {state: found.ended.get(state, 0) for state in ENDS},
         "oldest_waiting": None
         if found.oldest is None
@@ -70,7 +71,9 @@ def task_of_overview(found: OfTask) -> dict[str, Any]:
             "id": newest.id,
             "state": newest.state,
             "steps": [
-                {"ordinal": s.ordinal, "name": s.name, "state": str(s.state), "attempt": s.attempt} for s in found.steps
+                {"ordinal": s.ordinal, "name": s.name, "state": str(s.state), "attempt": s.attempt,
+                 "asking": s.asking is not None}
+                for s in found.steps
             ],
         },
     }  # fmt: skip

@@ -21,6 +21,7 @@ days_option = click.option("--days", type=click.IntRange(1, 400), default=7, sho
 DRAWN = {
     Mark.NOTHING: " ", Mark.WAITING: "·", Mark.HELD: "h", Mark.RUNNING: "○", Mark.OK: "▪", Mark.OK_AGAIN: "△",
     Mark.AGAIN: "r", Mark.FAILED: "✖", Mark.LOST: "?", Mark.CANCELLED: "⊘", Mark.SKIPPED: "–", Mark.OK_AMBER: "△",
+    Mark.ASKING: "!",
 }  # fmt: skip
 
 

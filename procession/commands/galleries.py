@@ -111,7 +111,7 @@ def _opened(project: Project, cell: Cell, pieces: Sequence[str] = ()) -> Iterato
 
 
 def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | None, name: str | None) -> Picture:
-    mark = mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None)
+    mark = mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking)
     cell = next((each for each in cells if each.name == step), None)
     if cell is None or name is None:
         return Picture(head, mark, None, 0, None)

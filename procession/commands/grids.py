@@ -73,7 +73,13 @@ def _of_cell(cell: Cell | None, head: Head, *, over: bool) -> int:
         return model.cell(Mark.NOTHING, 0)
     held = head.held_at is not None or cell.held_at is not None
     mark = model.mark_of_step(
-        cell.state, cell.attempt, due=cell.due_at is not None, held=held, over=over, lost=cell.outcome == "lost"
+        cell.state,
+        cell.attempt,
+        due=cell.due_at is not None,
+        held=held,
+        over=over,
+        lost=cell.outcome == "lost",
+        asking=cell.asking,
     )
     return model.cell(mark, cell.attempt)
 
@@ -114,7 +120,9 @@ def _of_many(marks: Sequence[Mark]) -> int:
 def _pivot(heads: Sequence[Head], down: Axis, across: Axis) -> Grid:
     marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
     for head in heads:
-        mark = model.mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None)
+        mark = model.mark_of_processing(
+            head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking
+        )
         marks[down(head), across(head)].append(mark)
     rows = sorted({row for row, _ in marks})[-WIDEST:]
     columns = sorted({column for _, column in marks})[-WIDEST:]

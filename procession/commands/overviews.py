@@ -17,7 +17,7 @@ from procession.model.setting import Pause
 from procession.model.states import PROCESSING
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import causes, launchers, locks, pages, processings, settings, tallies, tasks
+from procession.store import causes, launchers, locks, pages, processings, questions, settings, tallies, tasks
 from procession.store.causes import Known
 from procession.store.database import Tx
 from procession.store.pages import Recent
@@ -43,6 +43,8 @@ class OfTask:
     recent: tuple[tuple[Recent, Mark], ...]
     steps: tuple[Step, ...]
     """Of the newest."""
+    asking: int
+    """Questions that nobody has answered."""
     oldest: tuple[int, int] | None
     """Id and creation of the one that has waited longest for its turn."""
 
@@ -81,6 +83,7 @@ def overview(project: Project, days: int = 1, only: Collection[str] | None = Non
 
 def _tasks(tx: Tx, since: int, only: Collection[str] | None) -> list[OfTask]:
     held, recent, oldest = settings.all_of(tx), pages.recent(tx, SHOWN), pages.oldest_waiting(tx)
+    asking = questions.count(tx)
     now, ended = alive(tx), tallies.by_name(tx, "task", since)
     newest = {name: some[0].id for name, some in recent.items() if some}
     steps = pages.steps_of(tx, list(newest.values()))
@@ -89,7 +92,7 @@ def _tasks(tx: Tx, since: int, only: Collection[str] | None) -> list[OfTask]:
             task, held.pause(task.name, task.group), held.at_once(task.name, task.at_once), *now.get(task.name, (0, 0)),
             {state: n for state, n in ended.get(task.name, {}).items() if state in PROCESSING.terminal},
             tuple((one, _mark(one)) for one in recent.get(task.name, ())),
-            steps.get(newest.get(task.name, 0), ()), oldest.get(task.name),
+            steps.get(newest.get(task.name, 0), ()), asking.get(task.name, 0), oldest.get(task.name),
         )
         for task in tasks.current(tx).values()
         if only is None or task.name in only
@@ -97,7 +100,7 @@ def _tasks(tx: Tx, since: int, only: Collection[str] | None) -> list[OfTask]:
 
 
 def _mark(one: Recent) -> Mark:
-    return mark_of_processing(one.state, errors=one.errors, held=one.held, again=one.again)
+    return mark_of_processing(one.state, errors=one.errors, held=one.held, again=one.again, asking=one.asking)
 
 
 def alive(tx: Tx) -> dict[str, tuple[int, int]]:

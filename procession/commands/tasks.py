@@ -14,7 +14,7 @@ from procession.errors import NotFound
 from procession.model.setting import Pause
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import processings, settings, tasks
+from procession.store import processings, questions, settings, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,22 @@ class Standing:
     """Why it starts nothing, if so."""
     counts: Mapping[str, int]
     """State → how many processings."""
+    asking: int
+    """Questions that nobody has answered."""
 
 
 def newest(project: Project) -> list[Standing]:
     """All tasks in force, by name."""
     with project.store.read() as tx:
         current, held, counts = tasks.current(tx), settings.all_of(tx), processings.counts(tx)
+        asking = questions.count(tx)
     return [
         Standing(
-            task, held.at_once(task.name, task.at_once), held.pause(task.name, task.group), counts.get(task.name, {})
+            task,
+            held.at_once(task.name, task.at_once),
+            held.pause(task.name, task.group),
+            counts.get(task.name, {}),
+            asking.get(task.name, 0),
         )
         for task in current.values()
     ]

@@ -36,19 +36,23 @@ class Mark(IntEnum):
     SKIPPED = 10
     OK_AMBER = 11
     """With errors that its scripts recorded."""
+    ASKING = 12
+    """It asks a person, and nobody has answered."""
 
 
 WORST = (
-    Mark.LOST, Mark.FAILED, Mark.AGAIN, Mark.CANCELLED, Mark.HELD, Mark.RUNNING, Mark.WAITING, Mark.OK_AMBER,
-    Mark.OK_AGAIN, Mark.OK, Mark.SKIPPED, Mark.NOTHING,
+    Mark.LOST, Mark.FAILED, Mark.AGAIN, Mark.CANCELLED, Mark.HELD, Mark.ASKING, Mark.RUNNING, Mark.WAITING,
+    Mark.OK_AMBER, Mark.OK_AGAIN, Mark.OK, Mark.SKIPPED, Mark.NOTHING,
 )  # fmt: skip
 """From the worst to nothing."""
 _RANK = {mark: rank for rank, mark in enumerate(WORST)}
 
 
-def mark_of_step(state: str, attempt: int, *, due: bool, held: bool, over: bool, lost: bool) -> Mark:
+def mark_of_step(
+    state: str, attempt: int, *, due: bool, held: bool, over: bool, lost: bool, asking: bool = False
+) -> Mark:  # fmt: skip
     """The mark of a step. `due`: it has a moment before which it is not tried again; `over`: its processing has ended;
-    `lost`: its last attempt was lost."""
+    `lost`: its last attempt was lost; `asking`: it asks a person."""
     if state in (State.PENDING, State.READY):
         if over:
             return Mark.NOTHING
@@ -57,19 +61,24 @@ def mark_of_step(state: str, attempt: int, *, due: bool, held: bool, over: bool,
         return Mark.AGAIN if attempt and due else Mark.WAITING
     if state == State.SUCCEEDED:
         return Mark.OK_AGAIN if attempt > 1 else Mark.OK
+    if state == State.RUNNING:
+        return Mark.ASKING if asking else Mark.RUNNING
     if state == State.FAILED:
         return Mark.LOST if lost else Mark.FAILED
-    return {State.RUNNING: Mark.RUNNING, State.CANCELLED: Mark.CANCELLED, State.SKIPPED: Mark.SKIPPED}[State(state)]
+    return {State.CANCELLED: Mark.CANCELLED, State.SKIPPED: Mark.SKIPPED}[State(state)]
 
 
-def mark_of_processing(state: str, *, errors: int, held: bool, again: bool = False) -> Mark:
-    """The mark of a whole processing. `again`: a step of it took more than one attempt."""
+def mark_of_processing(state: str, *, errors: int, held: bool, again: bool = False, asking: bool = False) -> Mark:
+    """The mark of a whole processing. `again`: a step of it took more than one attempt; `asking`: one asks a
+    person."""
     if state == State.SUCCEEDED:
         return Mark.OK_AMBER if errors else Mark.OK_AGAIN if again else Mark.OK
     if state == State.WAITING:
         return Mark.HELD if held else Mark.WAITING
+    if state == State.RUNNING:
+        return Mark.ASKING if asking else Mark.RUNNING
     return {
-        State.RUNNING: Mark.RUNNING, State.FAILED: Mark.FAILED, State.CANCELLED: Mark.CANCELLED,
+        State.FAILED: Mark.FAILED, State.CANCELLED: Mark.CANCELLED,
         State.SKIPPED: Mark.SKIPPED,
     }[State(state)]  # fmt: skip
 

@@ -7,13 +7,14 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, case, func, literal_column, select, text
+from sqlalchemy import BigInteger, and_, bindparam, case, exists, func, literal_column, select, text
 from sqlalchemy.sql.base import Executable
 
 from procession.model.processing import Step
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import given_ids
+from procession.store.questions import OPEN
 from procession.store.steps import attempt_picture, step_picture
 
 p, step, attempt, event, launcher = (
@@ -30,6 +31,8 @@ class Recent(NamedTuple):
     held: bool
     again: bool
     """A step of it took more than one attempt."""
+    asking: bool
+    """A step of it asks a person."""
 
 
 def recent(tx: Tx, n: int) -> dict[str, list[Recent]]:
@@ -38,7 +41,8 @@ def recent(tx: Tx, n: int) -> dict[str, list[Recent]]:
     for task, told in tx.tuples(_RECENT, n=n):
         fields = (each.split(":") for each in (told or "").split())
         each = [
-            Recent(int(i), state, int(errors), held == "1", again == "1") for i, state, errors, held, again in fields
+            Recent(int(i), state, int(errors), held == "1", again == "1", asking == "1")
+            for i, state, errors, held, again, asking in fields
         ]
         found[task] = sorted(each, key=lambda one: -one.id)
     return found
@@ -79,6 +83,8 @@ class Head(NamedTuple):
     started_at: int | None
     finished_at: int | None
     params: str
+    asking: bool
+    """A step of it asks a person."""
 
 
 def heads(tx: Tx, ids: Sequence[int]) -> list[Head]:
@@ -100,6 +106,8 @@ class Cell(NamedTuple):
     """Of its last attempt, where it failed."""
     started_at: int | None
     finished_at: int | None
+    asking: bool
+    """Of its live attempt: it asks a person, and nobody has answered."""
 
 
 def cells(tx: Tx, ids: Iterable[int]) -> list[Cell]:
@@ -168,7 +176,10 @@ def _recent(dialect: str) -> Executable:
     return text(
         f"SELECT t.name, (SELECT {join} FROM (SELECT p.id || '\\:' || p.state || '\\:' || p.errors || '\\:' ||"
         " CASE WHEN p.held_at IS NULL THEN '0' ELSE '1' END || '\\:' || CASE WHEN EXISTS (SELECT 1 FROM step s"
-        " WHERE s.processing_id = p.id AND s.attempt > 1) THEN '1' ELSE '0' END AS told FROM processing p"
+        " WHERE s.processing_id = p.id AND s.attempt > 1) THEN '1' ELSE '0' END || '\\:' ||"
+        " CASE WHEN p.state = 'running' AND EXISTS (SELECT 1 FROM attempt WHERE attempt.processing_id = p.id AND"
+        " attempt.outcome IS NULL AND attempt.asks IS NOT NULL AND attempt.answer IS NULL) THEN '1' ELSE '0' END"
+        " AS told FROM processing p"
         " WHERE p.task = t.name ORDER BY p.id DESC LIMIT :n) AS r) FROM task t WHERE t.removed_at IS NULL"
     )
 
@@ -210,7 +221,18 @@ def _heads(dialect: str) -> Executable:
     joined = given.join(schema.processing, p.id == given.c.id).join(event, event.c.id == p.event_id)
     return (
         select(
-            p.id, event.c.title, p.state, p.errors, p.held_at, p.created_at, p.started_at, p.finished_at, event.c.params
+            p.id,
+            event.c.title,
+            p.state,
+            p.errors,
+            p.held_at,
+            p.created_at,
+            p.started_at,
+            p.finished_at,
+            event.c.params,
+            and_(
+                p.state == "running", exists().where(attempt.c.processing_id == p.id, OPEN, attempt.c.answer.is_(None))
+            ),
         )
         .select_from(joined)
         .order_by(p.id.desc())
@@ -232,6 +254,7 @@ def _cells(dialect: str) -> Executable:
     return select(
         step.c.processing_id, step.c.ordinal, step.c.name, step.c.state, step.c.attempt, step.c.due_at, step.c.held_at,
         outcome, step.c.started_at, step.c.finished_at,
+        and_(step.c.state == "running", exists().where(_same_attempt(), OPEN, attempt.c.answer.is_(None))),
     ).select_from(given.join(step, step.c.processing_id == given.c.id))  # fmt: skip
 
 

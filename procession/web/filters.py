@@ -13,7 +13,7 @@ from procession.errors import Invalid
 from procession.model.query import FIELDS, split
 from procession.model.term import STATES
 
-QUICK = ("running", "waiting", "failed", "succeeded", "cancelled", "held")
+QUICK = ("running", "waiting", "asking", "failed", "succeeded", "cancelled", "held")
 """States that are one click away."""
 _SPANS = ("-1h", "-1d", "-7d", "-30d")
 

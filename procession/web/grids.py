@@ -35,12 +35,14 @@ ROWS, COLUMNS = 60, 31
 STATES = {
     Mark.NOTHING: 0, Mark.OK: 1, Mark.OK_AGAIN: 2, Mark.OK_AMBER: 2, Mark.AGAIN: 3, Mark.FAILED: 4, Mark.RUNNING: 5,
     Mark.WAITING: 6, Mark.CANCELLED: 8, Mark.SKIPPED: 9, Mark.LOST: 10, Mark.HELD: 11,
+    Mark.ASKING: 12,
 }  # fmt: skip
 """How the island numbers them."""
 DRAWN = {
     Mark.NOTHING: "skipped", Mark.OK: "ok", Mark.OK_AGAIN: "retried", Mark.OK_AMBER: "retried",
     Mark.AGAIN: "will-retry", Mark.FAILED: "failed", Mark.RUNNING: "running", Mark.WAITING: "waiting",
     Mark.CANCELLED: "cancelled", Mark.SKIPPED: "skipped", Mark.LOST: "lost", Mark.HELD: "held",
+    Mark.ASKING: "asking",
 }  # fmt: skip
 """The class by which each is drawn."""
 
@@ -77,6 +79,7 @@ def _byte(cell: Cell | None, head: Head) -> int:
         cell.state, cell.attempt, due=cell.due_at is not None,
         held=head.held_at is not None or cell.held_at is not None, over=grid.is_over(head.state),
         lost=cell.outcome == "lost",
+        asking=cell.asking,
     )  # fmt: skip
     return min(cell.attempt, grid.MOST_COUNTED) << 4 | STATES[mark]
 
@@ -131,7 +134,9 @@ def pivot(ask: Ask, task: str, text: str, by: str) -> Pivot:
     heads, _ = _found(ask, task, text, MOST_IN_PIVOT, with_cells=False)
     marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
     for head in heads:
-        mark = grid.mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None)
+        mark = grid.mark_of_processing(
+            head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking
+        )
         marks[row_of(head), _day(head)].append(mark)
     rows = sorted({row for row, _ in marks})[-ROWS:]
     columns = sorted({column for _, column in marks})[-COLUMNS:]

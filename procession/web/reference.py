@@ -88,6 +88,7 @@ STATES = {
     "failed": "It failed for good; a person looks.",
     "lost": "Nobody knows how the last try ended.",
     "held": "A person holds it.",
+    "asking": "It asks a person, and goes on with the answer.",
     "cancelled": "A person cancelled it.",
     "skipped": "It was not run.",
 }

@@ -39,7 +39,15 @@ def state(task: Mapping[str, Any]) -> dict[str, str]:
         how = "Draining" if paused["mode"] == "drain" else "Paused"
         return {"kind": "paused", "word": f"{how} by {paused['by']}"}
     now = task["now"]
-    found = "running" if now["running"] else "waiting" if now["waiting"] else "ok"
+    found = (
+        "asking"
+        if 0 < now["running"] <= task["asking"]
+        else "running"
+        if now["running"]
+        else "waiting"
+        if now["waiting"]
+        else "ok"
+    )
     return {"kind": found, "word": "Idle" if found == "ok" else words.said(found)}
 
 

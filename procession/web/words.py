@@ -16,6 +16,7 @@ STATES = {
     "succeeded": "ok", "failed": "failed", "running": "running", "waiting": "waiting", "pending": "waiting",
     "ready": "waiting", "cancelled": "cancelled", "skipped": "skipped", "lost": "lost", "held": "held",
     "retried": "retried", "will-retry": "will-retry", "blocked": "blocked", "paused": "blocked", "ok": "ok",
+    "asking": "asking",
 }  # fmt: skip
 """A state of ours → the class by which it is drawn."""
 
@@ -39,6 +40,8 @@ def state(found: Mapping[str, Any]) -> str:
     marks = found.get("marks") or ()
     if "held" in marks or found.get("held_at"):
         return "held"
+    if "asking" in marks or ("marks" not in found and _asks(found)):
+        return "asking"
     if name == "succeeded" and ("amber" in marks or len(found.get("attempts") or ()) > 1):
         return "retried"
     if name == "ready" and found.get("attempts"):
@@ -48,10 +51,18 @@ def state(found: Mapping[str, Any]) -> str:
     return STATES.get(name, "waiting")
 
 
+def _asks(step: Mapping[str, Any]) -> bool:
+    """Does the last attempt of a step ask a person who has not answered?"""
+    if step["state"] != "running" or not step.get("attempts"):
+        return False
+    last = step["attempts"][-1]
+    return last["asks"] is not None and last["outcome"] is None and last["answer"] is None
+
+
 SAID = {
     "ok": "OK", "retried": "OK after retry", "will-retry": "Will retry", "failed": "Failed", "running": "Running",
     "waiting": "Waiting", "blocked": "Blocked", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Not run",
-    "lost": "Lost", "held": "Held",
+    "lost": "Lost", "held": "Held", "asking": "Asking",
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -55,3 +57,29 @@ def test_what_took_less_than_a_second_is_not_nothing(served: Served, admin: Visi
     assert took.startswith("0.4")
     assert took in row(admin.get(f"p?query=id:{pid}"), pid)
     assert took in admin.get(f"p/{pid}").page.text
+
+
+def asking(served: Served, sat: str = "L8") -> int:
+    """A processing that asks."""
+    pid = served.driven.born("scene", sat=sat)
+    served.driven.turn()
+    served.driven.end(pid)
+    served.driven.turn()
+    return pid
+
+
+@pytest.mark.feature("P28", "M105", "M107")
+def test_what_asks_a_person_is_seen_as_asking_wherever_it_is_seen(served: Served, admin: Visitor) -> None:
+    pid = asking(served)
+    line = row(admin.get("p?query=state:asking"), pid)
+    assert "Asking" in line and any("check: Asking" in cell for cell in line) and "Running" not in line
+    assert "Asking" in [a.text for a in admin.get("p").page.all("a")], "one click away"
+    overview = admin.get("")
+    assert "Asking" in overview.html.partition('id="task-scene"')[2].partition('</td>\n<td class="num"')[0]
+    assert f'title="{pid}: Asking"' in overview.html and "check: Asking" in overview.page.text.replace("\n", "")
+    page = admin.get(f"p/{pid}")
+    assert "state-asking" in page.html and "state-running" not in page.html.partition("<main")[2].partition("<x-log")[0]
+    assert "answer with: procession answer" not in page.html
+    cells = json.loads(admin.get("t/scene/grid.json", Accept="application/json").body)
+    column = [each["id"] for each in cells["columns"]].index(pid)
+    assert base64.b64decode(cells["states"])[3 * column + 1] & 15 == 12

@@ -28,7 +28,7 @@ def overview(ask: Ask) -> Shown:
     values = {
         "groups": [{"name": "", "tasks": worst}] if problems else _grouped(rows),
         "problems_first": problems, "known": found,
-        "totals": {what: sum(row[what] for row in rows) for what in ("waiting", "running", "ok", "failed")},
+        "totals": {what: sum(row[what] for row in rows) for what in ("waiting", "running", "asking", "ok", "failed")},
         "hours": seen.hours, "days": seen.days, "messages": _messages(ask), "free": found["disk"]["free"],
     }  # fmt: skip
     return Shown("pages/overview.html", values, "Overview", live="all setting", command="procession status")
@@ -47,11 +47,13 @@ def _trouble(row: dict[str, Any]) -> tuple[int, bool, int, str]:
 
 
 def _row(task: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    stands = {"paused": task["paused"], "now": {"running": task["running"], "waiting": task["waiting"]}}
+    stands = {"paused": task["paused"], "asking": task["asking"]}
+    stands["now"] = {"running": task["running"], "waiting": task["waiting"]}
     return {
         "name": task["task"], "group": task["group"], "kind": kind, "paused": task["paused"],
         "state": standings.state(stands), "waiting": task["waiting"], "running": task["running"],
-        "at_once": task["at_once"], "ok": task["ended"]["succeeded"], "failed": task["ended"]["failed"],
+        "asking": task["asking"], "at_once": task["at_once"],
+        "ok": task["ended"]["succeeded"], "failed": task["ended"]["failed"],
         "recent": [{"id": each["id"], "kind": DRAWN[Mark[each["mark"].upper()]]} for each in reversed(task["recent"])],
         "latest": _latest(task["newest"]), "oldest": task["oldest_waiting"],
     }  # fmt: skip
@@ -66,6 +68,7 @@ def _latest(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         {
             "name": step["name"], "attempts": range(step["attempt"]),
             "state": "skipped" if over and step["state"] in ("pending", "ready") else step["state"],
+            "marks": ("asking",) if step["asking"] else (),
         }
         for step in found["steps"]
     ]  # fmt: skip

@@ -128,7 +128,7 @@ def waiting(ask: Ask, found: JSON) -> list[Obstacle]:
     why = found["why"]
     if found["state"] not in WAITS or why is None or why["code"] in RUNS:
         return []
-    told = [why, *why.get("also", ())]
+    told = [each for each in (why, *why.get("also", ())) if each["code"] != "person"]  # its question has a card
     return [Obstacle(each["code"], _capital(each["text"]), _deeds(found, each)) for each in told]
 
 

@@ -1,12 +1,12 @@
 // How the cells of the grid look. Colour is never alone: what failed has a cross, what waits is hollow.
 
-export const STATES = ["none", "ok", "retried", "will-retry", "failed", "running", "waiting", "blocked", "cancelled", "skipped", "lost", "held"];
+export const STATES = ["none", "ok", "retried", "will-retry", "failed", "running", "waiting", "blocked", "cancelled", "skipped", "lost", "held", "asking"];
 export const HEAD = 42; // px, the durations above the cells
 export const HIGH = 18;
 
 /** @typedef {{ctx: CanvasRenderingContext2D, colours: Record<string, string>}} Brush */
 
-const NAMES = ["bg", "bg2", "ink", "line2", "link", "focus", "ok-cell", "retry-cell", "retry", "fail-cell", "run-cell", "wait-cell", "cancel-cell", "skip-cell"];
+const NAMES = ["bg", "bg2", "ink", "line2", "link", "focus", "ok-cell", "retry-cell", "retry", "fail-cell", "run", "run-bg", "run-cell", "wait-cell", "cancel-cell", "skip-cell"];
 
 /** The colours of the theme as a canvas knows them. @param {Element} within @returns {Record<string, string>} */
 export function colours(within) {
@@ -19,7 +19,7 @@ export function colours(within) {
   return Object.fromEntries(found);
 }
 
-const FILLS = ["", "ok-cell", "retry-cell", "retry-cell", "fail-cell", "run-cell", "", "", "cancel-cell", "skip-cell", "fail-cell", ""];
+const FILLS = ["", "ok-cell", "retry-cell", "retry-cell", "fail-cell", "run-cell", "", "", "cancel-cell", "skip-cell", "fail-cell", "", "run-bg"];
 
 /** One cell. @param {Brush} brush @param {number} code @param {number} x @param {number} y @param {number} wide */
 export function cell({ ctx, colours: of }, code, x, y, wide) {
@@ -50,6 +50,11 @@ export function cell({ ctx, colours: of }, code, x, y, wide) {
     ctx.lineTo(x + w, y + 7);
     ctx.lineTo(x, y);
     ctx.fill();
+  } else if (name === "asking") {
+    ctx.strokeStyle = ctx.fillStyle = of.run;
+    ctx.strokeRect(x + 0.5, y + 1.5, Math.max(1, w - 1), HIGH - 3);
+    ctx.fillRect(x + w / 2 - 1, y + 4, 2, 6);
+    ctx.fillRect(x + w / 2 - 1, y + 12, 2, 2);
   } else if (name === "failed" || name === "cancelled") line(ctx, x, y, w, name === "failed");
   else if (name === "lost") for (let at = 3; at < HIGH - 2; at += 4) ctx.fillRect(x, y + at, w, 1.5);
 }

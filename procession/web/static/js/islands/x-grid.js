@@ -4,7 +4,7 @@ import { duration, moment } from "../time.js";
 import { _, number } from "../words.js";
 import { cell, colours, HEAD, HIGH, STATES } from "./grid-paint.js";
 
-const WORDS = () => [_("not there"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("skipped"), _("lost"), _("held")];
+const WORDS = () => [_("not there"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("skipped"), _("lost"), _("held"), _("asks a person")];
 const BAD = new Set([4, 10]);
 const NARROW = 3;
 const WIDE = 24;
