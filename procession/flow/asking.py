@@ -17,15 +17,13 @@ from procession.flow.candidates import Definitions
 from procession.flow.conclude import BY, Conclusion
 from procession.model.admission import Candidate
 from procession.model.outcome import Ending, Outcome
+from procession.model.question import KIND
 from procession.model.task import Task
 from procession.project import Project
 from procession.store import moves, steps
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.steps import Order
-
-KIND = "question"
-"""Of the messages."""
 
 Posed = dict[tuple[int, int], dict[str, Any]]
 """Processing id and ordinal → columns of the attempt."""

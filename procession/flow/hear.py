@@ -12,11 +12,10 @@ from datetime import datetime
 
 from procession.clock import moment
 from procession.contract import Left
-from procession.flow.asking import KIND
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
-from procession.model.question import OUTPUT, Question
+from procession.model.question import KIND, OUTPUT
 from procession.model.task import StepPlan
 from procession.project import Project
 from procession.store import messages, processings, questions
@@ -65,22 +64,30 @@ def _settled(asked: Asking, plan: StepPlan) -> Conclusion:
     question, value = plan.question, asked.value
     assert question is not None
     if value is not None:
-        said = f"answered {value} by {asked.made_by}" + (f": {asked.note}" if asked.note else "")
-        ending = _ending(question, value, said, "")
+        said = f'answered {value} to "{asked.text}" by {asked.made_by}' + (f": {asked.note}" if asked.note else "")
+        ending = _ending(plan, value, said, "")
     elif question.default is not None:
         value = question.default
         said = f"nobody answered in time, and the default counts: {value}"
-        ending = _ending(question, value, said, said)
+        ending = _ending(plan, value, said, said)
     else:
         span = "in time" if plan.timeout is None else f"within {duration(plan.timeout)}"
-        ending = Ending(Outcome.FAILED, f"nobody answered {span}: {question.sentence(asked.text)}")
+        ending = Ending(Outcome.FAILED, f"nobody answered {span}: {question.sentence(asked.text)}",
+                        told=f"nobody answered {span}: {_template(plan)}")  # fmt: skip
     return Conclusion(asked.which, ending, Left({} if value is None else {OUTPUT: value}), finished_at=asked.until)
 
 
-def _ending(question: Question, value: object, bad: str, good: str) -> Ending:
+def _template(plan: StepPlan) -> str:
+    """The question without values: the same for every processing, whoever answers."""
+    return plan.command.words[0]
+
+
+def _ending(plan: StepPlan, value: object, bad: str, good: str) -> Ending:
     """What the step comes to with this answer, and the reason for it."""
+    question = plan.question
+    assert question is not None
     if value in question.fail_on:
-        return Ending(Outcome.FAILED, bad)
+        return Ending(Outcome.FAILED, bad, told=f'answered {value} to "{_template(plan)}"')
     if value in question.skip_on:
         return Ending(Outcome.SKIPPED, bad)
     return Ending(Outcome.SUCCEEDED, good, 0)

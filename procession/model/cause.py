@@ -60,7 +60,7 @@ def cause_of(task: str, step: str, ending: Ending, lines: Sequence[str] = ()) ->
     how, said = _how(ending), ""
     if ending.outcome is Outcome.FAILED and (ending.signal or ending.exit_code):
         said = told_by(lines[-MAX_LINES:], certain=ending.exit_code is None)
-    text = said or signature(ending.reason)
+    text = said or ending.told or signature(ending.reason)
     return Cause(_digest(task, step, how, text), text if text.startswith(how) else f"{how}: {text}" if text else how)
 
 

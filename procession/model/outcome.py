@@ -73,6 +73,8 @@ class Ending:
     """Why the program could not be started."""
     retry_after: float | None = None
     """Seconds that the script itself asks to wait."""
+    told: str = ""
+    """The reason without what differs from one occurrence to the next, where it is not seen from its words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ YES_OR_NO = ("yes", "no")
 """What may be answered where nothing is said."""
 OUTPUT = "value"
 """The output in which the answer stands for the steps after it."""
+KIND = "question"
+"""Of the messages that tell people of open ones."""
 MAX_TEXT = 10_000
 """Characters of an answer."""
 _WHOLE = 2**63

@@ -133,7 +133,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
         ],
         "at": item["started_at"] or item["created_at"], "seconds": _seconds(ask, item),
         "tries": last["number"] if last else 0, "host": (last["worker"] or last["host"] or "") if last else "",
-        "text": (item["reason"] or "") if ended else why["text"],
+        "text": (item["reason"] or "") if ended else words.unasked(why["text"]),
     }  # fmt: skip
 
 

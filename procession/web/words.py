@@ -81,6 +81,11 @@ def reasons(found: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
     return sorted(((text, len(ids), ids[0]) for text, ids in grouped.items()), key=lambda one: -one[1])
 
 
+def unasked(text: str) -> str:
+    """What is asked, without the command that answers it: a page has buttons for that."""
+    return text.partition("; answer with: ")[0]
+
+
 def plain(value: object) -> str:
     """A value of an event in a line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

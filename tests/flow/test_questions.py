@@ -98,8 +98,8 @@ def test_a_person_is_asked_and_the_answer_goes_to_the_next_step(drive: Drive) ->
 @pytest.mark.parametrize(
     ("more", "answer", "state", "reason"),
     [
-        (', fail_on = ["no"]', "no", "failed", "check: answered no by ann: clouds"),
-        (', skip_on = ["no"]', "no", "skipped", "check: answered no by ann: clouds"),
+        (', fail_on = ["no"]', "no", "failed", 'check: answered no to "Is the picture of L8 good?" by ann: clouds'),
+        (', skip_on = ["no"]', "no", "skipped", 'check: answered no to "Is the picture of L8 good?" by ann: clouds'),
         (', choices = ["publish", "not yet"], fail_on = ["not yet"]', "publish", "running", None),
     ],
 )

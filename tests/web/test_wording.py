@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from procession import units
+from procession.commands import questions
+from procession.commands.asked import Asked
 from tests.api.served import Served
-from tests.web.visiting import Seen, Visitor
+from tests.web.visiting import Document, Seen, Visitor
 
 TOML = """
 [tasks.scene]
@@ -83,3 +85,43 @@ def test_what_asks_a_person_is_seen_as_asking_wherever_it_is_seen(served: Served
     cells = json.loads(admin.get("t/scene/grid.json", Accept="application/json").body)
     column = [each["id"] for each in cells["columns"]].index(pid)
     assert base64.b64decode(cells["states"])[3 * column + 1] & 15 == 12
+
+
+def settled(served: Served, pid: int, value: str, by: str, note: str | None = None) -> None:
+    questions.answer(served.project, pid, "check", value, Asked(by, note))
+    served.driven.turn()
+
+
+@pytest.mark.feature("P28", "N10")
+def test_one_question_leads_to_its_processing_and_several_to_their_list(served: Served, admin: Visitor) -> None:
+    for each in questions.unanswered(served.project)[0]:
+        settled(served, each.asking.processing_id, "yes", "ann")
+    first = asking(served, "S1")
+
+    def told() -> tuple[list[str], str]:
+        needs = Document(admin.get("").html.partition('id="needs"')[2].partition("</section>")[0])
+        links = [a for a in needs.all("a") if "questions" in a["href"] or "/p/" in f"/{a['href']}"]
+        return [a["href"].removeprefix("./") for a in links if "question" in a.text or "good" in a.text], needs.text
+
+    links, text = told()
+    assert links == [f"p/{first}"] and "Is S1 good?" in text
+    second = asking(served, "S2")
+    links, text = told()
+    assert links == ["questions?task=scene"] and "2 questions wait for an answer" in text
+    assert "procession answer" not in text + admin.get("messages").page.text + admin.get("p").page.text
+    settled(served, second, "yes", "ann")
+    assert told()[0] == [f"p/{first}"]
+
+
+@pytest.mark.feature("P28", "N8")
+def test_who_answered_makes_no_cause_of_its_own_and_the_question_is_told(served: Served, admin: Visitor) -> None:
+    some = [asking(served, sat) for sat in ("L8", "S2")]
+    for pid, by, note in zip(some, ("ann", "bob"), ("clouds", None), strict=True):
+        settled(served, pid, "no", by, note)
+    found = [served.driven.step(pid, 2).attempts[-1].cause for pid in some]
+    assert found[0] and found[0] == found[1]
+    page = admin.get(f"failures/{found[0]}").page.text
+    assert 'answered no to "Is {sat} good?"' in page
+    failed = admin.get(f"p/{some[0]}")
+    assert 'answered no to "Is L8 good?" by ann: clouds' in failed.page.text
+    assert "to the line" not in failed.page.text, "where a person answered there is no log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from procession.web import words
 from procession.web.page import Ask, Shown, page
 
 MOST = 200
@@ -14,6 +15,7 @@ def messages(ask: Ask) -> Shown:
     found = ask.verb("messages", ended=ended or None, unread=unread or None, limit=MOST)["items"]
     now = ask.project.clock.now().isoformat()
     for each in found:
+        each["text"] = words.unasked(each["text"])
         each["waits"] = each["needs_person_at"] is not None and each["needs_person_at"] <= now
     values = {"messages": found, "ended": ended, "unread": unread, "more": len(found) == MOST}
     return Shown("pages/messages.html", values, "Messages", live="message all", command="procession messages")

@@ -7,8 +7,9 @@ from typing import Any
 
 from procession.errors import Denied
 from procession.model.grid import Mark
+from procession.model.question import KIND
 from procession.model.states import PROCESSING
-from procession.web import glance, standings
+from procession.web import glance, standings, words
 from procession.web.grids import DRAWN
 from procession.web.page import Ask, Shown, page
 
@@ -29,7 +30,7 @@ def overview(ask: Ask) -> Shown:
         "groups": [{"name": "", "tasks": worst}] if problems else _grouped(rows),
         "problems_first": problems, "known": found,
         "totals": {what: sum(row[what] for row in rows) for what in ("waiting", "running", "asking", "ok", "failed")},
-        "hours": seen.hours, "days": seen.days, "messages": _messages(ask), "free": found["disk"]["free"],
+        "hours": seen.hours, "days": seen.days, "messages": _messages(ask, rows), "free": found["disk"]["free"],
     }  # fmt: skip
     return Shown("pages/overview.html", values, "Overview", live="all setting", command="procession status")
 
@@ -80,11 +81,21 @@ def _hours(ask: Ask, rows: Iterable[Mapping[str, Any]]) -> glance.Glance:
     return glance.glances(ask.project, [row["name"] for row in rows])
 
 
-def _messages(ask: Ask) -> list[dict[str, Any]]:
+def _messages(ask: Ask, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What needs a person and is not over, newest first; nothing for who may see some groups only."""
     try:
         found = ask.verb("messages", limit=100)["items"]
     except Denied:
         return []
     wanted = [each for each in found if each["needs_person_at"] and each["state"] == "occurs"]
-    return sorted(wanted, key=lambda each: (each["read_at"] is not None, each["last_at"]))[:TOLD]
+    asking = {row["name"]: row["asking"] for row in rows}
+    told = sorted(wanted, key=lambda each: (each["read_at"] is not None, each["last_at"]))
+    return [_asked(ask, each, asking) if each["kind"] == KIND else each for each in told[:TOLD]]
+
+
+def _asked(ask: Ask, message: dict[str, Any], asking: Mapping[str, int]) -> dict[str, Any]:
+    """One message stands for all open questions of a step: one alone leads to its processing, several to them all."""
+    several = asking.get(message["task"], 0) > 1
+    first = [] if several else ask.verb("questions", task=message["task"], limit=1)["items"]
+    told = {"text": first[0]["text"], "processing": first[0]["processing"]} if first else {}
+    return {**message, "text": words.unasked(message["text"]), **told, "questions": asking.get(message["task"], 0)}

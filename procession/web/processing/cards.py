@@ -62,6 +62,8 @@ class Failed:
     shell: str
     enters: bool
     cleaned: bool
+    asked: bool
+    """A person answered, so there is no log."""
 
 
 def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
@@ -79,6 +81,7 @@ def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
         step["name"], last["number"], _budget(ask, found, step, last), _what(last), error_of(last), others,
         last["cause"], since, compared, changes[:MOST_CHANGES],
         f"procession shell {found['id']} {step['name']}", last["started_at"] is not None, bool(found["cleaned_at"]),
+        last["asks"] is not None,
     )  # fmt: skip
 
 
