@@ -106,7 +106,7 @@ def first(project: Project) -> bool:
         tokens.remove_expired(tx, now - FORGOTTEN_AFTER)
         if any(token.holds(now) and "admin" in token.scopes for token in tokens.all_of(tx, "bearer")):
             return False
-        made = make(project, tx, "bearer", "first token", frozenset(SCOPES), "procession")
+        made = make(project, tx, "bearer", "var/token", frozenset(SCOPES), "procession")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "w", encoding="ascii") as file:
             os.fchmod(descriptor, 0o600)

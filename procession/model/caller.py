@@ -55,6 +55,13 @@ class Token:
     revoked_at: int | None = None
     used_at: int | None = None
 
+    @property
+    def bearer(self) -> str:
+        """Who comes with it, in the words of people: an account, who asked for the login link, or the token's name."""
+        if self.account is not None:
+            return self.account
+        return f"token {self.name}" if self.kind == "bearer" else self.created_by
+
     def holds(self, now: int) -> bool:
         """Does it let anybody in at this moment?"""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from procession import units
-from procession.commands import questions
+from procession.commands import questions, tokens
 from procession.commands.asked import Asked
 from tests.api.served import Served
 from tests.web.visiting import Document, Seen, Visitor
@@ -125,3 +125,19 @@ def test_who_answered_makes_no_cause_of_its_own_and_the_question_is_told(served:
     failed = admin.get(f"p/{some[0]}")
     assert 'answered no to "Is L8 good?" by ann: clouds' in failed.page.text
     assert "to the line" not in failed.page.text, "where a person answered there is no log"
+
+
+@pytest.mark.feature("P26", "M103")
+def test_people_are_called_by_their_names_and_tokens_by_theirs(served: Served) -> None:
+    visitor = Visitor(served)
+    made = tokens.use_link(served.project, tokens.link(served.project, "ann").secret)
+    visitor.cookies[f"procession_{served.port}"] = made.secret
+    pid = served.driven.born("echo")
+    assert ">ann</span>" in visitor.get("").html
+    visitor.send(visitor.get(f"ask/cancel?id={pid}"), "do/cancel")
+    program = tokens.add(served.project, "nightly", ["read", "operate"], "test")
+    assert (
+        served.ask("POST", f"/api/v1/processings/{served.driven.born('echo')}/hold", token=program.secret).status == 200
+    )
+    assert [line["by"] for line in served.ask("GET", "/api/v1/audit?limit=2").json["items"]] == ["token nightly", "ann"]
+    assert "<td>ann</td>" in visitor.get(f"p/{pid}?tab=history").html
