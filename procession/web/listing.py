@@ -118,7 +118,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
     of = _telling(item["steps"])
     last = of["attempts"][-1] if of and of["attempts"] else None
     kind = words.state(item)
-    if kind == "ok" and any(len(step["attempts"]) > 1 for step in item["steps"]):
+    if kind == "ok" and any(words.state(step) == "retried" for step in item["steps"]):
         kind = "retried"
     why = item["why"] or {"code": "", "text": ""}
     if kind == "waiting":

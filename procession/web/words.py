@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ def state(found: Mapping[str, Any]) -> str:
         return "held"
     if "asking" in marks or ("marks" not in found and _asks(found)):
         return "asking"
-    if name == "succeeded" and ("amber" in marks or len(found.get("attempts") or ()) > 1):
+    if name == "succeeded" and ("amber" in marks or _again(found.get("attempts") or ())):
         return "retried"
     if name == "ready" and found.get("attempts"):
         return "will-retry"
@@ -57,6 +57,11 @@ def _asks(step: Mapping[str, Any]) -> bool:
         return False
     last = step["attempts"][-1]
     return last["asks"] is not None and last["outcome"] is None and last["answer"] is None
+
+
+def _again(attempts: Sequence[Any]) -> bool:
+    """Was it tried more than once, and did a script make it in the end?"""
+    return len(attempts) > 1 and not (isinstance(attempts[-1], Mapping) and attempts[-1]["made_by"])
 
 
 SAID = {

@@ -78,7 +78,9 @@ def test_it_opens_at_the_failing_step_and_the_line_is_there(served: Served, admi
     assert seen.one("span", id="error") and seen.one("div", class_="l error")["id"] == "L3"
     assert "tile 36UUA" in " ".join(seen.one("div", id="about").text.split())
     rows = [" ".join(e.text.split()) for e in seen.all("div", class_="gantt-row")]
-    assert rows[2].endswith("not run") and "attempt 1, Will retry" in rows[1] and "attempt 2, Failed" in rows[1]
+    assert (
+        rows[2].endswith("not run") and "attempt 1, Failed, tried again" in rows[1] and "attempt 2, Failed" in rows[1]
+    )
     before = admin.get(f"p/{found}/s/two?a=1").page
     assert before.one("x-log")["data-src"].endswith("two/1.json")
     assert admin.get(f"p/{found}/s/one").page.one("x-log")["data-src"].endswith("one/1.json")

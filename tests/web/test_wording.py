@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from procession import units
-from procession.commands import questions, tokens
+from procession.commands import questions, steps, tokens
 from procession.commands.asked import Asked
 from tests.api.served import Served
 from tests.web.visiting import Document, Seen, Visitor
@@ -141,3 +141,30 @@ def test_people_are_called_by_their_names_and_tokens_by_theirs(served: Served) -
     )
     assert [line["by"] for line in served.ask("GET", "/api/v1/audit?limit=2").json["items"]] == ["token nightly", "ann"]
     assert "<td>ann</td>" in visitor.get(f"p/{pid}?tab=history").html
+
+
+@pytest.mark.feature("P13")
+def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Visitor) -> None:
+    pid = served.driven.born("echo")
+    served.driven.turn()
+    served.driven.end(pid, 3)
+    steps.accept(served.project, pid, None, "copied by hand", Asked("ann"))
+    served.driven.turn()
+    page = admin.get(f"p/{pid}")
+    text = " ".join(page.page.text.split())
+    assert "one was accepted by ann 2026-03-01" in text and ": copied by hand attempt 1 had failed: " in text
+    assert "attempt 1, Failed" in text and "attempt 2, Accepted by ann" in text and "ill retry" not in text
+    assert "OK after retry" not in text
+    around = admin.get(f"p/{pid}?tab=environment").page.text
+    assert "Accepted by ann: copied by hand" in around and "nothing is kept" not in around
+
+
+@pytest.mark.feature("M106")
+def test_where_nothing_sounds_like_an_error_the_last_words_are_marked(served: Served, admin: Visitor) -> None:
+    pid = served.driven.born("echo")
+    served.driven.turn()
+    served.driven.end(pid, 3, left={"log": "reading the disk\nno room for the picture\n\n"})
+    told = json.loads(admin.get(f"log/{pid}/one/1.json").body)
+    assert (told["error_line"], told["errors"]) == (2, [])
+    log = admin.get(f"p/{pid}").html.partition("<x-log")[2]
+    assert 'class="l error" id="L2"' in log and 'class="l error" id="L1"' not in log

@@ -85,6 +85,18 @@ def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
     )  # fmt: skip
 
 
+def accepted(found: JSON) -> list[JSON]:
+    """The steps whose result a person gave by hand: who, when, why, and what had come of the attempt before."""
+    done = []
+    for step in found["steps"]:
+        last = step["attempts"][-1] if step["attempts"] else None
+        if step["state"] == "succeeded" and last and last["made_by"] and last["asks"] is None:
+            before = next((each for each in reversed(step["attempts"][:-1]) if each["outcome"]), None)
+            done.append({"step": step["name"], "by": last["made_by"], "at": last["finished_at"], "note": last["note"],
+                         "before": before, "error": before and error_of(before)})  # fmt: skip
+    return done
+
+
 def _what(attempt: JSON) -> str:
     said = {"timeout": "took too long", "lost": "was lost", "memory": "ran out of memory",
             "not_started": "could not be started", "retry": "asked to be tried again, too often"}  # fmt: skip

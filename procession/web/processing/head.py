@@ -58,7 +58,7 @@ def facts(found: JSON, now: datetime) -> JSON:
     hosts = list(dict.fromkeys(each["host"] for each in reversed(attempts) if each["host"]))
     begun = min((each["started_at"] for each in attempts if each["started_at"]), default=found["started_at"])
     kind = words.state(found)
-    if kind == "ok" and any(len(step["attempts"]) > 1 for step in found["steps"]):
+    if kind == "ok" and any(words.state(step) == "retried" for step in found["steps"]):
         kind = "retried"
     waited = _span(found["created_at"], begun or found["finished_at"] or now)
     return {

@@ -35,7 +35,8 @@ def panel(ask: Ask, found: JSON, chosen: Choice) -> JSON:
         "base": variables(spec.get("env_base", {})), "interpreter": around.get("interpreter"),
         "version": around.get("version"), "commit": around.get("commit"),
         "packages": [line.rsplit(" ", 1) for line in (packages or "").splitlines()],
-        "code": attempt["code"], "used": used(attempt), "record": bool(spec),
+        "code": attempt["code"], "used": used(attempt),
+        "record": bool(spec), "by_hand": attempt["made_by"] is not None,
     }  # fmt: skip
 
 
@@ -73,7 +74,8 @@ def ended(attempt: JSON) -> str:
         code_ = attempt["exit_code"]
         return f"Ended with {said.get(code_, f'exit code {code_}')}"
     if attempt["made_by"]:
-        return f"Accepted by {attempt['made_by']}"
+        how = "Accepted" if attempt["asks"] is None else f"Answered {attempt['answer']}"
+        return f"{how} by {attempt['made_by']}" + (f": {attempt['note']}" if attempt["note"] else "")
     return str(attempt["reason"] or attempt["outcome"]).capitalize()
 
 

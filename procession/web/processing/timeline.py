@@ -32,6 +32,8 @@ class Bar:
     start: float
     end: float | None
     text: str
+    said: str
+    """What came of it, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
         start, end = _unix(free), None if first is None else _unix(first)
         waited = (now.timestamp() if end is None else end) - start
         if waited >= NOTICED:
-            bars.append(Bar("waiting", True, None, start, end, duration(round(waited))))
+            bars.append(Bar("waiting", True, None, start, end, duration(round(waited)), words.said("waiting")))
     for number, each in enumerate(attempts):
         if each["started_at"] is None and each["finished_at"] is None:
             continue
@@ -88,9 +90,14 @@ def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
         end = None if each["finished_at"] is None else _unix(each["finished_at"])
         took = "" if each["seconds"] is None else duration(each["seconds"])
         kind = kind_of(each)
-        if kind == "failed" and number + 1 < len(attempts):
-            kind = "will-retry"
-        bars.append(Bar(kind, False, each["number"], start, end, took))
+        following = attempts[number + 1 :]
+        said = words.said(kind)
+        if following and kind in ("failed", "will-retry"):
+            by_hand = following[0]["made_by"] is not None and following[0]["asks"] is None
+            kind, said = ("failed", "Failed") if by_hand else ("will-retry", "Failed, tried again")
+        elif each["made_by"] and each["asks"] is None:
+            said = f"Accepted by {each['made_by']}"
+        bars.append(Bar(kind, False, each["number"], start, end, took, said))
     return bars
 
 

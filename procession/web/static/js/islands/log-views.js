@@ -21,6 +21,7 @@ export class Lines {
     this.levels = new Map();
     for (const n of about.warnings) this.levels.set(n, "warning");
     for (const n of about.errors) this.levels.set(n, "error");
+    if (about.error_line) this.levels.set(about.error_line, "error"); // what it said last, where no line sounds like an error
     /** @type {[number, number]} */
     this.chosen = [0, -1];
     /** @type {Set<number>} */

@@ -234,7 +234,7 @@ export class XLog extends HTMLElement {
 
   /** @param {string} key */
   key(key) {
-    const errors = this.about?.errors ?? [];
+    const errors = this.about?.errors.length ? this.about.errors : [this.about?.error_line ?? []].flat();
     const here = this.view?.chosen[0] || (this.view?.top() ?? 1);
     if (key === "f") {
       this.follow = !this.follow;
