@@ -17,10 +17,12 @@ from procession import verbs
 from procession.api.problems import Problem
 from procession.errors import Invalid, ProcessionError
 from procession.verbs import Verb
+from procession.verbs.meanings import meaning
 from procession.verbs.shape import hints
 from procession.verbs.witness import HIDDEN
 from procession.web import forms
 from procession.web.page import Ask, Shown, one
+from procession.web.standings import kind
 from procession.web.url import inside
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -53,6 +55,10 @@ class Field:
     fixed: bool
     """It was chosen before the dialog was opened, and is only shown."""
     problem: str
+    meaning: str = ""
+    """What it says, beside it."""
+    known: tuple[str, ...] = ()
+    """Texts that are likely, to choose from or not."""
 
 
 def dialog(ask: Ask, verb: Verb) -> Shown:
@@ -81,7 +87,8 @@ def _shown(
     chosen = SUBJECTS & fixed
     fields = [
         _field(name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
-               problem=problem if name == wrong else "")
+               problem=problem if name == wrong else "", meaning=meaning(verb.name, name),
+               known=_known(ask, verb.name, name))
         for name, parameter in verb.parameters.items()
         if name != "dry_run" and (name not in SUBJECTS or not chosen or name in chosen)
     ]  # fmt: skip
@@ -100,6 +107,13 @@ def _shown(
         own if (TEMPLATES / own).exists() else "ask/dialog.html", values, named,
         status=refused.status if refused else 200, data={"verb": verb.name, "problem": values["problem"] or None},
     )  # fmt: skip
+
+
+def _known(ask: Ask, verb: str, name: str) -> tuple[str, ...]:
+    """Names of events that some task takes."""
+    if (verb, name) != ("emit", "event") or not ask.may("read"):
+        return ()
+    return tuple(sorted({str(each["on"]) for each in ask.verb("tasks")["items"] if kind(each) == "event"}))
 
 
 def heading(verb: Verb, given: dict[str, str]) -> str:
@@ -124,7 +138,8 @@ def _field_of(verb: Verb, detail: str) -> str:
 
 
 def _field(
-    name: str, kind: Any, parameter: inspect.Parameter, value: str, *, fixed: bool, problem: str
+    name: str, kind: Any, parameter: inspect.Parameter, value: str, *, fixed: bool, problem: str, meaning: str,
+    known: tuple[str, ...],
 ) -> Field:  # fmt: skip
     kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
     chosen = next((get_args(each) for each in (kind, *kinds) if get_origin(each) is Literal), ())
@@ -144,7 +159,7 @@ def _field(
         value = str(default)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     required = default is parameter.empty
-    return Field(name, label, shape, value, tuple(map(str, chosen)), required, fixed, problem)
+    return Field(name, label, shape, value, tuple(map(str, chosen)), required, fixed, problem, meaning, known)
 
 
 def _preview(ask: Ask, verb: Verb, given: dict[str, str], refused: Problem | None) -> Any:

@@ -78,9 +78,25 @@ def _value(verb: Verb, name: str, kind: Any, values: list[str]) -> Any:
         except ValueError as error:
             raise Invalid(f"{verb.name}: {name} is no JSON: {error}") from None
     if dict in shapes and list not in shapes:
-        raise Invalid(f'{verb.name}: {name} is an object in JSON, as {{"tile": "36UUA"}}')
+        return _named(verb, name, values)
     items = [line for value in values for line in value.split("\n") if line.strip()]
     whole = any(int in get_args(each) for each in (kind, *get_args(kind)))
     if whole and not all(each.strip().isdigit() for each in items):
         raise Invalid(f"{verb.name}: {name} are whole numbers")
     return [int(each) for each in items] if whole else items
+
+
+def _named(verb: Verb, name: str, values: list[str]) -> dict[str, Any]:
+    """An object that was typed as lines, as the command line takes it: ``tile=36UUA``, ``orbit:=64``."""
+    found: dict[str, Any] = {}
+    for line in (each.strip() for value in values for each in value.split("\n")):
+        key, sign, text = line.partition("=")
+        if line and not (sign and key.rstrip(": ")):
+            raise Invalid(f"{verb.name}: {name} has a line {line[:40]!r}; write name=text, name:=JSON, or all as JSON")
+        if not line:
+            continue
+        try:
+            found[key.rstrip(": ")] = json.loads(text) if key.endswith(":") else text.strip()
+        except ValueError as error:
+            raise Invalid(f"{verb.name}: {name}: {key[:40]}= is followed by no JSON: {error}") from None
+    return found

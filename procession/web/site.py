@@ -191,15 +191,16 @@ class Site:
     def gone(self, ask: Ask, request: Request, found: Gone) -> Answer:
         """Go to another place of the site. Who asks with a script is told what to show, and goes by itself."""
         cookies = [(b"set-cookie", each.encode()) for each in found.cookies]
-        if b"hx-request" in request.headers:
+        scripted = b"hx-request" in request.headers
+        if scripted and found.to.partition("?")[0] == ask.seen_from:
             told = [(b"x-notice", quote(found.notice).encode())] if found.notice else []
-            if found.to.partition("?")[0] != ask.seen_from:
-                told.append((b"hx-redirect", url.rel(ask.path, found.to).encode()))
             return Answer(204, b"", HTML, (*told, *cookies))
-        if found.notice:
+        if found.notice:  # the page that comes next shows it
             sealed = self.seal.sealed(Notice(found.notice, found.href))
             cookies.append((b"set-cookie", self.cookie(self._notice_cookie, sealed, SHOWN_WITHIN)))
         place = url.rel(ask.path, found.to)
+        if scripted:
+            return Answer(204, b"", HTML, ((b"hx-redirect", place.encode()), *cookies))
         return Answer(303, b"", HTML, ((b"location", place.encode()), *cookies))
 
     def cookie(self, name: str, value: str, seconds: int) -> bytes:

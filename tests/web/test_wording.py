@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
-from procession import units
+from procession import units, verbs
 from procession.commands import questions, steps, tokens
 from procession.commands.asked import Asked
+from procession.verbs.meanings import meaning
+from procession.web.notices import SAID
 from tests.api.served import Served
 from tests.web.visiting import Document, Seen, Visitor
 
@@ -28,6 +31,9 @@ on = "echo"
 group = "sar"
 run = "./one.sh"
 """
+
+OBVIOUS = frozenset({"id", "name", "signature", "verb", "query", "arguments", "dry_run", "value", "key"})
+"""Arguments that are chosen before a dialog is opened, or whose name says all."""
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +174,31 @@ def test_where_nothing_sounds_like_an_error_the_last_words_are_marked(served: Se
     assert (told["error_line"], told["errors"]) == (2, [])
     log = admin.get(f"p/{pid}").html.partition("<x-log")[2]
     assert 'class="l error" id="L2"' in log and 'class="l error" id="L1"' not in log
+
+
+@pytest.mark.feature("N10")
+def test_dialogs_say_what_each_field_means_and_take_parameters_as_lines(served: Served, admin: Visitor) -> None:
+    dialog = admin.get("ask/emit?back=events")
+    names = [one["value"] for one in dialog.page.all("option")]
+    assert ("echo" in names, "scene" in names) == (True, True)
+    for name in ("event", "params", "key", "title", "priority", "backfill", "not_before"):
+        assert dialog.page.one("span", id=f"{name}-h").text and f'aria-describedby="{name}-h"' in dialog.html
+    assert "8 h" in admin.get("ask/mute?signature=0123456789").page.one("span", id="span-h").text
+    seen = admin.send(dialog, "do/emit", event="echo", params="sat=L8 A\norbit:=64\n\nurl=a=b")
+    params = json.loads(admin.get("events", Accept="application/json").body)["items"][0]["params"]
+    assert params == {"sat": "L8 A", "orbit": 64, "url": "a=b"}
+    assert "echo was submitted: processing" in seen.page.one("div", class_="toast").text
+    refused = admin.send(dialog, "do/emit", event="echo", params="sat L8", follow=False)
+    assert refused.status == 400 and "write name=text, name:=JSON, or all as JSON" in refused.page.text
+    wrong = [f"{v.name}.{n}" for v in verbs.load().values() if v.name in SAID for n in v.parameters
+             if not meaning(v.name, n) and n not in OBVIOUS]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.feature("N10")
+def test_what_a_script_sent_is_told_on_the_page_that_comes_next(served: Served, admin: Visitor) -> None:
+    form = admin.get("ask/emit?back=events").page.form("do/emit")
+    form.pop("action")
+    sent = admin.ask("POST", "/do/emit", urlencode({**form, "event": "echo"}).encode(), HX_Request="true")
+    assert (sent.status, sent.headers["hx-redirect"]) == (204, "../events")
+    assert "echo was submitted" in admin.get("events").page.one("div", class_="toast").text
