@@ -136,6 +136,7 @@ def detail(found: Detail, now: int) -> dict[str, Any]:
              "good": each.good}
             for each in found.shared
         ],
+        "notes": [{"id": each.id, "at": _at(each.at), "by": each.by, "text": each.text} for each in found.notes],
     }  # fmt: skip
 
 

@@ -49,6 +49,8 @@ TABLES = {
     "tally": "counts by the hour of what came and how it ended, and beside them the sum of what is there",
     "message": "what people should know: one row for each cause, however often it occurs",
     "cause": "why attempts at a step failed: one row for each reason, counted",
+    "cause_note": "what people have noted on a cause",
+    "view": "a filter of processings that somebody has given a name",
     "counter": "where each counter of runs stands, and which runs are waited for",
     "source": "sources and experiments, known from the first processing on that names them",
     "watch": "how each watched pattern stood at its last look, and when it was first seen",

@@ -53,7 +53,7 @@ APART = frozenset(
      "audit", "batches", "variables", "versions", "diff"}
 )  # fmt: skip
 """Commands that serve, that read or fill the whole database, or that ask through the door of the verbs, which notes."""
-THROUGH = frozenset({"drain", "maintenance", "undrain", "rerun", "trial", "assign", "resolve"})
+THROUGH = frozenset({"drain", "maintenance", "undrain", "rerun", "trial", "assign", "resolve", "note"})
 """Commands that change something and ask for it through the door of the verbs, which notes it."""
 BY_OPTION = {"disk": ("cleaning", "clean"), "instance": ("delete", "delete-instance"),
              "set": ("words", "set"), "reset": ("words", "reset"),

@@ -302,7 +302,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "run-now": _act("run-now"),
     "delete": _act("delete", children="children", again="again", versions="versions"),
     **dict.fromkeys(("overview", "grid", "durations", "gallery", "arrivals", "count"), _itself),
-    **dict.fromkeys(("cause", "assign", "resolve"), _itself),
+    **dict.fromkeys(("cause", "assign", "resolve", "note"), _itself),
     **dict.fromkeys(("variables", "rerun", "trial", "versions", "diff"), _itself),
     **dict.fromkeys(("queues", "limits", "host", "about"), _itself),
     "pin": _pin("pin"),

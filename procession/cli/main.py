@@ -141,6 +141,7 @@ COMMANDS = {
         "batches": ("batches", "Verbs over all that a query finds, asked for over HTTP or Python."),
         "delete": ("acting", "Delete what has ended; its event stays known."),
         "shell": ("steps", "A terminal in the directory and environment of a failed step."),
+        "note": ("notes", "Note something on a processing or on a cause."),
         "answer": ("questions", "Answer the question of a step; its value goes to the steps after it."),
         "accept": ("steps", "Take what you did by hand as the result of a step; the chain goes on."),
         "pin": ("disk", "Let the cleaner leave processings alone."),

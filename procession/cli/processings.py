@@ -11,8 +11,10 @@ from procession import present
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.querying import Querying, words_argument
 from procession.cli.table import age, bar, clean, plain, state, table
+from procession.clock import moment
 from procession.commands import bulk, changes, processings, reasons
 from procession.commands.changes import Comparison
+from procession.model.journal import Entry
 from procession.model.processing import Processing, Step
 from procession.model.states import State
 from procession.model.term import STATES
@@ -116,13 +118,14 @@ def show_command(processing_id: int, as_json: bool) -> None:
                 "journal": [present.entry(e) for e in story],
                 "children": present.children(children),
             },
-            lambda: _show(project, found, why.sentence, children, compared),
+            lambda: _show(project, found, why.sentence, children, compared, [e for e in story if e.verb == "note"]),
         )
 
 
 def _show(
-    project: Project, found: Processing, why: str, children: list[tuple[int, State]], compared: Comparison | None
-) -> None:
+    project: Project, found: Processing, why: str, children: list[tuple[int, State]], compared: Comparison | None,
+    notes: list[Entry],
+) -> None:  # fmt: skip
     now = project.clock.now()
     marks = "".join(f" {mark}" for mark in present.marks(found) if mark != "amber")
     version = f" (version {found.version})" if found.version > 1 else ""
@@ -146,6 +149,7 @@ def _show(
         ("created", age(found.created_at, now)),
         ("directory", project.var.files(found.id)),
         *((f"param {name}", value) for name, value in found.params.items()),
+        *(("note", f"{line.reason} ({line.by}, {age(moment(line.at), now)})") for line in notes),
     ):
         if value != "":
             click.echo(f"  {name:<12} {clean(plain(value))}")

@@ -17,9 +17,10 @@ from procession.model.common import Fact, Shared
 from procession.model.query import Query
 from procession.model.term import Names, States
 from procession.project import Project
-from procession.store import causes, pages, search, tallies
+from procession.store import causes, notes, pages, search, tallies
 from procession.store.causes import Known
 from procession.store.database import Tx
+from procession.store.notes import Note
 
 BUCKETS = 8
 DAY = 86_400_000_000
@@ -52,6 +53,8 @@ class Detail:
     compared: tuple[int, int]
     """How many failed and good ones were compared."""
     shared: tuple[Shared, ...]
+    notes: tuple[Note, ...]
+    """What people have noted on it, oldest first."""
 
 
 def inbox(
@@ -92,7 +95,9 @@ def detail(project: Project, signature: str, days: int = 7) -> Detail:
         cells = [c for c in pages.cells(tx, members[:1]) if c.state == "failed"]
         example = next(((c.processing_id, c.ordinal, c.name, c.attempt) for c in cells), None)
         shared = common.apart(_facts(tx, members), _facts(tx, good))
-    return Detail(standing, example, tuple(members), (len(members), len(good)), tuple(shared))
+        noted = notes.of(tx, found.signature)
+    compared = (len(members), len(good))
+    return Detail(standing, example, tuple(members), compared, tuple(shared), tuple(noted))
 
 
 def _good(task: str) -> Query:

@@ -74,6 +74,14 @@ class Acting(Asking):
         """
         return self._ask("answer", id=id, value=value, step=step, note=note)
 
+    def note(self, id: int, text: str) -> Json:
+        """Note something on a processing, whatever its state; it stands in its journal with the caller's name."""
+        return self._ask("note", id=id, text=text)
+
+    def cause_note(self, signature: str, text: str) -> Json:
+        """Note something on a cause, beside what others have noted; it is no longer new."""
+        return self._ask("cause-note", signature=signature, text=text)
+
     def pin(self, id: int) -> Json:
         """Let the cleaner leave this processing alone."""
         return self._ask("pin", id=id)

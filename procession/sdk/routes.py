@@ -22,6 +22,8 @@ ROUTES = {
     "system-log": "GET /log",
     "questions": "GET /questions",
     "answer": "POST /processings/{id}/answer",
+    "note": "POST /processings/{id}/notes",
+    "cause-note": "POST /causes/{signature}/notes",
     "accept": "POST /processings/{id}/accept",
     "emit": "POST /events",
     "emit-many": "POST /events/batch",

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import Executable
 
-from procession.store import schema
+from procession.store import notes, schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, upsert
 
@@ -172,6 +172,7 @@ def remove_old(tx: Tx, before: int) -> None:
     """Forget those that have not occurred since then, for which nothing has failed now and that nobody has muted."""
     if tx.run(_REMOVE, before=before).rowcount:
         tx.run(_UNCOUNT)
+        notes.remove_strays(tx)
 
 
 # ── statements ─────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0005"
+VERSION = "0006"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -473,6 +473,7 @@ launcher = Table(
     Column("url", Text),  # of its web server
     Column("var", Text),  # path of its var/ on its host
     Column("lost_after", Float),  # seconds without a beat after which others take it for lost; null: with SQLite
+    Column("version", Text),  # of Procession, as it serves
     CheckConstraint("kind IN ('up', 'run')", name="kind"),
     sqlite_autoincrement=True,
 )
@@ -579,6 +580,18 @@ cause = Table(  # why attempts failed: one row for each reason of a step, by its
     Column("resolved_at", BigInteger),  # somebody says that it is mended; what fails for it later is a regression
     Column("resolved_by", Text),
     Index("ix_cause_last", "last_at"),  # those that occurred last, and those that have not for long
+)
+
+cause_note = Table(  # what people have noted on a cause, one after the other
+    "cause_note",
+    metadata,
+    _id(),
+    Column("signature", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_cause_note_signature", "signature", "id"),  # those of one cause
+    sqlite_autoincrement=True,
 )
 
 source = Table(  # sources and experiments, known from the first processing on that names them
@@ -787,6 +800,18 @@ account = Table(  # a person who may log in
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"),
+)
+
+view = Table(  # a filter of processings that somebody has given a name
+    "view",
+    metadata,
+    Column("account", Text, nullable=False),  # whose it is; an account, or who uses the command line
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),  # as it was written: relative times stay relative
+    Column("sort", Text, nullable=False),  # how the list is ordered
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account", "name"),
+    sqlite_with_rowid=False,
 )
 
 token = Table(  # what lets a caller in; the secret itself is nowhere

@@ -48,6 +48,8 @@ SAID: dict[str, Said] = {
     "release": lambda given, _: f"{given['id']} goes on",
     "run-now": lambda given, _: f"{given['id']} starts as soon as there is room",
     "delete": lambda given, _: f"{given['id']} is deleted",
+    "note": lambda given, _: f"Noted on {given['id']}",
+    "cause-note": lambda given, _: "Noted on this cause",
     "accept": lambda given, _: f"{given['id']} goes on: the step was accepted",
     "answer": lambda given, _: f"{given['id']} goes on: {given.get('step', 'it')} was answered {given['value']}",
     "pin": lambda given, _: f"The cleaner leaves {given['id']} alone",

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from procession import units
 from procession.errors import NotFound
 from procession.web import words
+from procession.web.markdown import markdown
 
 HERE = Path(__file__).parent
 DOMAIN = "procession"
@@ -31,7 +32,7 @@ def environment() -> Environment:
     made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
-        "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
+        "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
         "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name,
     }  # fmt: skip
     return made

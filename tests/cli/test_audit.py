@@ -43,7 +43,7 @@ def lines(d: Driven) -> list[tuple[str, str]]:
 
 
 OF_VERBS = {"token-add", "token-revoke", "login-link", "user-add", "user-set", "user-remove", "batch-cancel",
-            "variable-set-add", "variable-set-remove", "rerun", "rerun-runs", "trial"}  # fmt: skip
+            "variable-set-add", "variable-set-remove", "cause-note", "rerun", "rerun-runs", "trial"}  # fmt: skip
 """Verbs that the command line asks for through the door which notes; see the tests of that door."""
 OF_PROGRAMS = {"emit-many", "submit-all", "hook", "batch-add", "stop-launcher", "work-pause", "work-resume"}
 """Verbs that no command does under their own name."""
@@ -58,7 +58,7 @@ REFUSED = [
     ["register", "bad name"], ["emit", "bad name"], ["read", "--all"], ["disk", "--clean"],
     ["mute", "0000"], ["unmute", "0000"], ["alerts", "test"], ["banner", "--clear"],
     ["missed", "none", "--submit"],
-    ["assign", "0000", "--owner", "ann"], ["resolve", "0000"], ["answer", "99", "check", "yes"],
+    ["note", "99", "seen"], ["assign", "0000", "--owner", "ann"], ["resolve", "0000"], ["answer", "99", "check", "yes"],
     ["cancel-key", "e", "k"], ["republish", "none"],
 ]  # fmt: skip
 VERB_OF = {"instance": "delete-instance", "disk": "clean", "alerts": "alerts-test", "missed": "submit-missed"}

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.feature("P27", "M101")
 COMMAND_OF = {
     "system-log": "logs", "task": "tasks", "disk-preview": "disk", "clean": "disk", "emit-many": "emit",
     "lock": "locks", "token-add": "token", "token-list": "token", "token-revoke": "token", "login-link": "login",
-    "batch": "batches", "alerts-test": "alerts", "submit-missed": "missed",
+    "batch": "batches", "cause-note": "note", "alerts-test": "alerts", "submit-missed": "missed",
     "batch-cancel": "batches", "stop-launcher": "stop",
     "variables-preview": "variables", "variables-script": "variables", "variable-sets": "variables",
     "variable-set-add": "variables", "variable-set-remove": "variables", "rerun-runs": "rerun",
