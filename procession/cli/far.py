@@ -230,12 +230,13 @@ def _disk(client: Client, values: Values) -> None:
 def _scope(client: Client, values: Values, verb: str) -> None:
     from procession.cli.settings import scope_of  # noqa: PLC0415
 
-    scope = scope_of(values["task"], values["group"], values["everything"], values["source"])
+    scope = scope_of(values["task"], values["group"], values["everything"], values["source"], values["queue"])
     given: dict[str, Any] = {"reason": values["reason"], "mode": values.get("mode")}
     given |= {
         "task": scope.task,
         "group": scope.group,
         "source": scope.source,
+        "queue": scope.queue,
         "everything": values["everything"] or None,
     }
     found = client.call(verb, {name: value for name, value in given.items() if value is not None})

@@ -20,34 +20,40 @@ from procession.units import size
 
 group_option = click.option("--group", help="All tasks of this group.")
 source_option = click.option("--source", help="All data of this source, as an instrument; see: procession sources")
+queue_option = click.option("--queue", help="All steps of this queue; see: procession queues")
 all_option = click.option("--all", "everything", is_flag=True, help="The whole project.")
 
 
-def scope_of(task: str | None, group: str | None, everything: bool, source: str | None = None) -> Scope:
-    """Exactly one of the four."""
-    if sum((task is not None, group is not None, source is not None, everything)) != 1:
-        raise click.UsageError("name one: a task, --group GROUP, --source SOURCE, or --all for the whole project")
-    return Scope(task, group, source)
+def scope_of(
+    task: str | None, group: str | None, everything: bool, source: str | None = None, queue: str | None = None
+) -> Scope:
+    """Exactly one of the five."""
+    if sum((task is not None, group is not None, source is not None, queue is not None, everything)) != 1:
+        raise click.UsageError(
+            "name one: a task, --group GROUP, --source SOURCE, --queue QUEUE, or --all for the whole project"
+        )
+    return Scope(task, group, source, queue)
 
 
 @click.command("pause")
 @click.argument("task", required=False)
 @group_option
 @source_option
+@queue_option
 @all_option
 @click.option("--drain", "mode", flag_value="drain", help="What has begun goes on; nothing new begins.")
 @click.option("--skip", "mode", flag_value="skip", help="What comes meanwhile is born skipped.")
 @reason_option
 @json_option
 def pause_command(
-    task: str | None, group: str | None, source: str | None, everything: bool, mode: str | None, reason: str | None,
-    as_json: bool,
+    task: str | None, group: str | None, source: str | None, queue: str | None, everything: bool, mode: str | None,
+    reason: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Let a task, a group or everything start nothing. What runs goes on to the end of its step.
+    """Let a task, a group, a queue or everything start nothing. What runs goes on to the end of its step.
 
     Of a source nothing new begins, and what has begun goes on.
     """
-    scope = scope_of(task, group, everything, source)
+    scope = scope_of(task, group, everything, source, queue)
     with opened() as project:
         row = settings.pause(project, scope, mode or "stop", asked(reason))
     held = Held(row.name, None, row.value, row)
@@ -58,14 +64,16 @@ def pause_command(
 @click.argument("task", required=False)
 @group_option
 @source_option
+@queue_option
 @all_option
 @reason_option
 @json_option
 def resume_command(
-    task: str | None, group: str | None, source: str | None, everything: bool, reason: str | None, as_json: bool
-) -> None:
+    task: str | None, group: str | None, source: str | None, queue: str | None, everything: bool, reason: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Let it start again, also where failures in a row had suspended it."""
-    scope = scope_of(task, group, everything, source)
+    scope = scope_of(task, group, everything, source, queue)
     with opened() as project:
         settings.resume(project, scope, asked(reason))
     held = Held(scope.row, None, None, None)

@@ -368,10 +368,13 @@ def room_pause(choice: Choice, processing: Processing) -> Obstacle | None:
     """What keeps the first of its task from starting keeps it as well, where it is the same for all of them."""
     for candidate in choice.found:
         obstacle = choice.obstacles.get((candidate.processing_id, candidate.ordinal))
-        same = candidate.task == processing.task and (obstacle is not None and obstacle.code in _FOR_ALL)
-        if obstacle and (
-            same or (obstacle.shared and candidate.kept is not None and candidate.kept == processing.wants)
-        ):
+        if obstacle is None:
+            continue
+        of_task = candidate.task == processing.task
+        alike = candidate.kept == processing.wants
+        same = of_task and obstacle.code in _FOR_ALL and not obstacle.shared
+        nothing = of_task and not candidate.begun and candidate.kept is None
+        if same or (obstacle.shared and alike and (candidate.kept is not None or nothing)):
             return obstacle
     return None
 

@@ -16,6 +16,7 @@ from procession.errors import NotFound
 from procession.flow.room import queues_at_once, standing_of
 from procession.model import wants
 from procession.model.limits import limit_of
+from procession.model.setting import Pause
 from procession.model.states import State
 from procession.model.wants import GENERAL
 from procession.project import Project
@@ -42,6 +43,8 @@ class Queue:
     """What the file says of that."""
     launchers: tuple[str, ...]
     """Names of those that serve it."""
+    pause: Pause | None = None
+    """What keeps its steps from starting, if a person said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def queues(project: Project) -> list[Queue]:
         Queue(
             name or GENERAL, each.waiting, None if each.since is None else moment(each.since), each.running,
             holds.get(name, 0) if name else None, said[name].at_once if name in said else None,
-            tuple(sorted(served.get(name, ()))),
+            tuple(sorted(served.get(name, ()))), now.pause_of_queue(name),
         )
         for name, each in sorted(found.items())
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from procession.errors import Invalid, NotFound, Refused
 from procession.model.event import check_text
 from procession.model.limits import limit_of
 from procession.model.setting import HOLD, MODES, Setting, read_value, split_launcher_row
+from procession.model.wants import GENERAL
 from procession.project import Project
 from procession.store import launchers, moves, settings, sources, tasks
 from procession.store.database import Tx
@@ -33,17 +34,21 @@ WHOLE = ("cpus", "memory", "gpus", "keep_free", "max_total")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is paused: a task, a group, a source, or (with none of them) the project."""
+    """What is paused: a task, a group, a source, a queue, or (with none of them) the project."""
 
     task: str | None = None
     group: str | None = None
     source: str | None = None
+    queue: str | None = None
+    """As people call it; the general one too."""
 
     @property
     def row(self) -> str:
         """Name of the setting."""
         if self.source:
             return f"pause:source:{self.source}"
+        if self.queue:
+            return f"pause:queue:{self.queue}"
         return f"pause:task:{self.task}" if self.task else f"pause:group:{self.group}" if self.group else "pause"
 
     @property
@@ -51,6 +56,8 @@ class Scope:
         """For people."""
         if self.source:
             return f"source {self.source}"
+        if self.queue:
+            return f"queue {self.queue}"
         return f"task {self.task}" if self.task else f"group {self.group}" if self.group else "the project"
 
 
@@ -60,6 +67,8 @@ def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
         raise Invalid(f"{mode!r} is no way to pause; there are {', '.join(MODES)}")
     if scope.source and mode != "skip":
         mode = HOLD
+    if scope.queue and mode == "skip":
+        raise Invalid("events wait in no queue, so none is skipped; pause the queue with stop or drain, or the task")
     with project.store.begin() as tx:
         _check_scope(project, tx, scope)
         settings.put(tx, scope.row, mode, who.by, project.now(), who.reason)
@@ -169,6 +178,8 @@ def _check_scope(project: Project, tx: Tx, scope: Scope) -> None:
     groups = sorted({*(t.group for t in tasks.current(tx).values()), *(plan.group for plan in watches)} - {""})
     if scope.source and scope.source not in (known := sources.names(tx, "source")):
         raise NotFound(_unknown("source", scope.source, known[:20]))
+    if scope.queue and scope.queue not in (served := [GENERAL, *_queues(project, tx)]):
+        raise NotFound(_unknown("queue", scope.queue, served))
     if scope.group and scope.group not in groups:
         raise NotFound(_unknown("group", scope.group, groups))
 

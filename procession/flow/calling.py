@@ -195,7 +195,7 @@ def _is_plain(definitions: Definitions, room: Room, definition_id: int) -> bool:
         and not (plan.labels or plan.uses or task.uses or task.source)
         and "" in room.capacity.queues
         and not room.settings.at_once(task.name, task.at_once)
-        and room.settings.pause(task.name, task.group) is None
+        and room.settings.pause_of_step(task.name, task.group, "") is None
     )
 
 

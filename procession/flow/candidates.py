@@ -192,12 +192,12 @@ class _Reading:
         return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
 
     def _candidate_begun(self, row: steps.Ready) -> Candidate:
-        task = self._definitions[row.definition_id]
+        task, wanted = self._definitions[row.definition_id], wants.read(row.wants)
         return Candidate(
             row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
-            row.definition_id, row.memory, wants.read(row.wants), (), row.wants, row.ready_at or 0, 0,
-            self._room.settings.pause(task.name, task.group), bool(task.step(row.ordinal).function),
-            task.step(row.ordinal).kind == "call", row.gpus,
+            row.definition_id, row.memory, wanted, (), row.wants, row.ready_at or 0, 0,
+            self._room.settings.pause_of_step(task.name, task.group, wanted.queue),
+            bool(task.step(row.ordinal).function), task.step(row.ordinal).kind == "call", row.gpus,
         )  # fmt: skip
 
     def _waiting(self, name: str, most: int, passing: Sequence[str]) -> list[Candidate]:
@@ -230,7 +230,7 @@ class _Reading:
         return rows
 
     def _read(self, name: str, n: int, passing: Sequence[str]) -> list[processings.Waiting]:
-        place, common = self._room.place, self._room.serves_common
+        place, common = self._room.place, self._room.begins_common
         paused = [] if self._owned is not None else self._paused
         return processings.waiting(
             self._tx, name, self._owned, n, passing, self._leaving, place, common=common, paused=paused
@@ -271,7 +271,6 @@ class _Reading:
                 self.passed[row.id] = passed
             if not ordinals:
                 self.empty[row.id] = None
-        pause = self._room.settings.pause(name, task.group)
         at_once = self._at_once(name, row.definition_id)
         found = []
         for ordinal in ordinals:
@@ -279,11 +278,12 @@ class _Reading:
             if standing is not None and standing.held_at is not None:
                 continue
             text = standing.wants if standing else (entry.steps or {}).get(ordinal)
-            plan = task.step(ordinal)
+            plan, wanted = task.step(ordinal), wants.read(text)
+            pause = self._room.settings.pause_of_step(name, task.group, wanted.queue)
             found.append(
                 Candidate(
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
-                    row.priority, row.definition_id, plan.memory, wants.read(text), entry.uses,
+                    row.priority, row.definition_id, plan.memory, wanted, entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
                     row.created_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call", plan.gpus,
                 )

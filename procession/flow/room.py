@@ -47,7 +47,14 @@ class Room:
     @property
     def serves_common(self) -> bool:
         """Are steps served that name no queue? Where they are not, none of those that want nothing is read."""
-        return self.for_people or "" in self.capacity.queues
+        pause = self.settings.pause_of_queue("")
+        stopped = pause is not None and pause.mode != "drain"
+        return self.for_people or ("" in self.capacity.queues and not stopped)
+
+    @property
+    def begins_common(self) -> bool:
+        """May processings begin with such steps?"""
+        return self.for_people or (self.serves_common and self.settings.pause_of_queue("") is None)
 
 
 def room_for(

@@ -316,7 +316,9 @@ def _forbidden(candidate: Candidate, capacity: Capacity, *, known: bool) -> Obst
     """What no end of another changes."""
     pause, wants = candidate.pause, candidate.wants
     if pause is not None and not (known and pause.mode == "drain"):
-        return Obstacle("paused", f"{pause.sentence}; to go on: {pause.resume}")
+        queue = pause.scope.removeprefix("queue ") if pause.scope.startswith("queue ") else ""
+        sentence = f"{pause.sentence}; to go on: {pause.resume}"
+        return Obstacle("paused", sentence, shared=bool(queue), name=queue)
     if capacity.outside and not candidate.claimable:
         return Obstacle("not_a_call", "it runs a command, which only a launcher starts")
     if wants.outside and not capacity.outside:

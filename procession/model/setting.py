@@ -1,10 +1,10 @@
 """Settings: what a person changes while it runs. They hold over the file until they are reset.
 
 A setting is a row by name: ``pause`` (the whole project), ``pause:task:scene``, ``pause:group:mission``,
-``pause:source:LRMECS``, ``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``), ``cpus``, ``memory``,
-``gpus``, ``keep_free``, ``max_total``, ``banner`` (what every page says), and of one launcher ``launcher:NAME:cpus``,
-``:workers``, ``:queues``, ``:mode`` and ``:stop``. A suspension after too many failures is a pause that Procession
-itself has set.
+``pause:source:LRMECS``, ``pause:queue:night``, ``at_once:scene``, ``limit:ftp``, ``queue:night`` (its ``at_once``),
+``cpus``, ``memory``, ``gpus``, ``keep_free``, ``max_total``, ``banner`` (what every page says), and of one launcher
+``launcher:NAME:cpus``, ``:workers``, ``:queues``, ``:mode`` and ``:stop``. A suspension after too many failures is a
+pause that Procession itself has set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from procession.errors import Invalid
-from procession.model.wants import queue_named
+from procession.model.wants import GENERAL, queue_named
 from procession.units import to_bytes
 
 MODES = ("stop", "drain", "skip")
@@ -57,7 +57,8 @@ class Pause:
     def resume(self) -> str:
         """The command that ends it."""
         what, _, name = self.scope.partition(" ")
-        named = {"task": name, "group": f"--group {name}", "source": f"--source {name}"}
+        named = {"task": name, "group": f"--group {name}", "source": f"--source {name}",
+                 "queue": f"--queue {name}"}  # fmt: skip
         return "procession resume " + named.get(what, "--all")
 
     @property
@@ -98,6 +99,17 @@ class Settings:
         """What holds or skips what is new of this source, if anything does."""
         row = None if source is None else self.rows.get(f"pause:source:{source}")
         return None if row is None else Pause(f"source {source}", str(row.value), row.by, row.reason, row.at)
+
+    def pause_of_queue(self, queue: str) -> Pause | None:
+        """What keeps the steps of this queue from starting, if anything does; the general one has an empty name."""
+        name = queue or GENERAL
+        row = self.rows.get(f"pause:queue:{name}")
+        return None if row is None else Pause(f"queue {name}", str(row.value), row.by, row.reason, row.at)
+
+    def pause_of_step(self, task: str, group: str, queue: str) -> Pause | None:
+        """What keeps a step of this task and queue from starting: the strictest, then the widest."""
+        found = [each for each in (self.pause(task, group), self.pause_of_queue(queue)) if each is not None]
+        return min(found, key=lambda pause: pause.mode == "drain", default=None)
 
     @property
     def paused_sources(self) -> tuple[str, ...]:

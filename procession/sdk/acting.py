@@ -128,21 +128,24 @@ class Acting(Asking):
     def pause(
         self, task: str | None = None, group: str | None = None, everything: bool = False,
         mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None, source: str | None = None,
+        queue: str | None = None,
     ) -> Json:  # fmt: skip
-        """Let a task, a group of tasks, a source or everything start nothing; what runs goes on to the end of its step.
+        """Let a task, a group, a source, a queue or everything start nothing; what runs goes on to the end of its step.
 
         `mode` ``drain``: what has begun goes on. ``skip``: what comes meanwhile is born skipped.
         """
         return self._ask(
-            "pause", task=task, group=group, everything=everything, mode=mode, reason=reason, source=source
+            "pause", task=task, group=group, everything=everything, mode=mode, reason=reason, source=source, queue=queue
         )
 
     def resume(
         self, task: str | None = None, group: str | None = None, everything: bool = False, reason: str | None = None,
-        source: str | None = None,
+        source: str | None = None, queue: str | None = None,
     ) -> Json:  # fmt: skip
         """Let it start again, also where failures in a row had suspended it."""
-        return self._ask("resume", task=task, group=group, everything=everything, reason=reason, source=source)
+        return self._ask(
+            "resume", task=task, group=group, everything=everything, reason=reason, source=source, queue=queue
+        )
 
     def set(self, name: str, value: str | float, reason: str | None = None) -> Json:
         """Change a value while it runs: ``at_once:TASK``, ``limit:NAME``, ``cpus``, ``memory`` (``"32 GB"``)."""

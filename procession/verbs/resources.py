@@ -15,12 +15,13 @@ from procession.verbs.verb import Caller, verb
 
 @verb("queues", "read", "GET /queues")
 def queues(project: Project, caller: Caller) -> Any:
-    """Every queue: how many wait and since when, how many run, and how many may."""
+    """Every queue: how many wait and since when, how many run, how many may, and who paused it."""
     return {
         "items": [
             {
                 "name": each.name, "waiting": each.waiting, "oldest": iso(each.oldest), "running": each.running,
                 "at_once": each.at_once, "file": each.file, "launchers": list(each.launchers),
+                "paused": None if each.pause is None else present.pause(each.pause),
             }
             for each in resources.queues(project)
         ]

@@ -24,29 +24,32 @@ def task(project: Project, caller: Caller, name: str) -> Any:
     return present.definition(tasks.get(project, name))
 
 
-def scope_of(task: str | None, group: str | None, everything: bool, source: str | None) -> Scope:
-    """Exactly one of the four is meant."""
-    if sum((task is not None, group is not None, source is not None, everything)) != 1:
-        raise Invalid("name one: a task, a group, a source, or everything for the whole project")
-    return Scope(task, group, source)
+def scope_of(
+    task: str | None, group: str | None, everything: bool, source: str | None, queue: str | None
+) -> Scope:  # fmt: skip
+    """Exactly one of the five is meant."""
+    if sum((task is not None, group is not None, source is not None, queue is not None, everything)) != 1:
+        raise Invalid("name one: a task, a group, a source, a queue, or everything for the whole project")
+    return Scope(task, group, source, queue)
 
 
 @verb("pause", "operate", "POST /pause")
 def pause(
     project: Project, caller: Caller, task: str | None = None, group: str | None = None, everything: bool = False,
     mode: Literal["stop", "drain", "skip"] = "stop", reason: str | None = None, source: str | None = None,
+    queue: str | None = None,
 ) -> Any:  # fmt: skip
-    """Let a task, a group or everything start nothing. What runs goes on to the end of its step."""
-    row = settings.pause(project, scope_of(task, group, everything, source), mode, caller.asked(reason))
+    """Let a task, a group, a queue or everything start nothing. What runs goes on to the end of its step."""
+    row = settings.pause(project, scope_of(task, group, everything, source, queue), mode, caller.asked(reason))
     return present.setting(Held(row.name, None, row.value, row))
 
 
 @verb("resume", "operate", "POST /resume")
 def resume(
     project: Project, caller: Caller, task: str | None = None, group: str | None = None, everything: bool = False,
-    reason: str | None = None, source: str | None = None,
+    reason: str | None = None, source: str | None = None, queue: str | None = None,
 ) -> Any:  # fmt: skip
     """Let it start again, also where failures in a row had suspended it."""
-    scope = scope_of(task, group, everything, source)
+    scope = scope_of(task, group, everything, source, queue)
     settings.resume(project, scope, caller.asked(reason))
     return present.setting(Held(scope.row, None, None, None))

@@ -33,7 +33,7 @@ DANGEROUS = frozenset(
      "user-remove", "stop-launcher"}
 )  # fmt: skip
 """Verbs whose button is red."""
-SUBJECTS = frozenset({"task", "group", "source", "everything"})
+SUBJECTS = frozenset({"task", "group", "source", "queue", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
 LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data"}
 
@@ -120,7 +120,9 @@ def heading(verb: Verb, given: dict[str, str]) -> str:
     """Verb and object: ``Retry 18231``."""
     if verb.name == "batch-add":
         return f"{given.get('verb', '').replace('-', ' ').capitalize()} many".strip()
-    of = next((given[name] for name in ("id", "task", "group", "source", "name", "key") if given.get(name)), "")
+    of = next(
+        (given[name] for name in ("id", "task", "group", "source", "queue", "name", "key") if given.get(name)), ""
+    )
     of = of or ("everything" if given.get("everything") else "")
     word = "drain" if verb.name == "pause" and given.get("mode") == "drain" else verb.name.replace("-", " ")
     return f"{word.capitalize()} {of}".strip()

@@ -14,7 +14,7 @@ Said = Callable[[Mapping[str, Any], Any], str]
 def _of(given: Mapping[str, Any]) -> str:
     if given.get("everything"):
         return "everything"
-    for name in ("task", "group", "source", "name"):
+    for name in ("task", "group", "source", "queue", "name"):
         if given.get(name):
             return str(given[name])
     return str(given.get("id", ""))

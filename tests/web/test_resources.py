@@ -85,6 +85,18 @@ def test_a_queue_says_what_waits_since_when_and_its_limit_is_changed_and_taken_b
     assert (night["waiting"], night["running"], night["at_once"], night["launchers"]) == (2, 0, 2, [])
 
 
+@pytest.mark.feature("M32", "P27")
+def test_a_queue_is_paused_with_a_reason_and_resumed_from_its_row(operator: Visitor) -> None:
+    seen = operator.get("hosts")
+    (link,) = [e["href"] for e in seen.page.all("a") if "ask/pause" in e["href"] and "night" in e["href"]]
+    asked = operator.get(link)
+    assert "Pause night" in asked.page.text
+    done = operator.send(asked, "do/pause", reason="backup till six")
+    assert "backup till six" in row(done.page, "night")
+    assert [e for e in done.page.all("form") if e["action"].endswith("do/resume")]
+    assert "Paused" not in row(operator.send(done, "do/resume").page, "night")
+
+
 @pytest.mark.feature("M107", "M28")
 def test_a_launcher_says_what_it_runs_and_is_drained_with_a_reason(served: Served, operator: Visitor) -> None:
     seen = operator.get("hosts")
