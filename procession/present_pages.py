@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.inbox import Detail, Standing
     from procession.commands.overviews import OfTask, Overview
     from procession.commands.searching import Completion
+    from procession.commands.shading import Shading
     from procession.commands.spans import OfStep, Spans
     from procession.model.event import Event
     from procession.model.grid import Grid
@@ -79,7 +80,7 @@ def task_of_overview(found: OfTask) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def grid(task: str, found: Grid) -> dict[str, Any]:
+def grid(task: str, found: Grid, shades: Shading | None = None) -> dict[str, Any]:
     """States of many processings, packed."""
     return {
         "task": task,
@@ -91,7 +92,20 @@ def grid(task: str, found: Grid) -> dict[str, Any]:
         ],
         "cells": found.base64,
         "complete": found.complete,
+        "colour": None if shades is None else shading(shades),
     }  # fmt: skip
+
+
+def shading(found: Shading) -> dict[str, Any]:
+    """What the cells of a grid show beside their states."""
+    return {
+        "by": found.by,
+        "levels": found.base64,
+        "values": list(found.values),
+        "low": found.low,
+        "high": found.high,
+        "names": list(found.names),
+    }
 
 
 def counted(found: Counted) -> dict[str, Any]:

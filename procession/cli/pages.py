@@ -13,7 +13,7 @@ from procession.cli.context import answer, json_option
 from procession.cli.door import asked
 from procession.cli.querying import Querying
 from procession.cli.table import clean, table
-from procession.model.grid import Mark, read_cell
+from procession.model.grid import LEVELS, Mark, read_cell
 from procession.units import duration
 
 query_argument = click.argument("words", metavar="[QUERY]", nargs=-1)
@@ -63,23 +63,45 @@ def _overview(found: Any) -> None:
 @click.option("--newest", type=click.IntRange(1, 5000), default=100, show_default=True, help="Of so many processings.")
 @click.option("--rows", default="steps", show_default=True, help="steps, day, hour or param.NAME.")
 @click.option("--columns", default="processings", show_default=True, help="With other rows: day, hour or param.NAME.")
+@click.option("--colour", default="state", show_default=True, help="state, duration, attempts, host or metric.NAME.")
 @json_option
-def grid_command(task: str, words: tuple[str, ...], newest: int, rows: str, columns: str, as_json: bool) -> None:
-    """The newest processings of a task as one picture, the oldest on the left."""
-    found = asked("grid", name=task, query=_text(words), newest=newest, rows=rows, columns=columns)
+def grid_command(
+    task: str, words: tuple[str, ...], newest: int, rows: str, columns: str, colour: str, as_json: bool
+) -> None:
+    """The newest processings of a task as one picture, the oldest on the left.
+
+    By a number each cell is a digit from 1 (least) to 7 (most).
+    """
+    found = asked("grid", name=task, query=_text(words), newest=newest, rows=rows, columns=columns, colour=colour)
     answer(as_json, lambda: found, lambda: _grid(found))
 
 
 def _grid(found: Any) -> None:
-    cells, height = base64.b64decode(found["cells"]), len(found["rows"])
+    cells, height, shades = base64.b64decode(found["cells"]), len(found["rows"]), found["colour"]
+    levels = base64.b64decode(shades["levels"]) if shades else bytes(len(cells))
     width = max((len(row) for row in found["rows"]), default=0)
     for n, row in enumerate(found["rows"]):
         marks = [read_cell(value)[0] for value in cells[n::height]]
         failed = Counter(marks)[Mark.FAILED]
-        click.echo(f"{clean(row):<{width}} {''.join(DRAWN[mark] for mark in marks)}{f'  ✖ {failed}' if failed else ''}")
+        drawn = "".join(
+            str(level) if level else DRAWN[mark] for mark, level in zip(marks, levels[n::height], strict=True)
+        )
+        click.echo(f"{clean(row):<{width}} {drawn}{f'  ✖ {failed}' if failed else ''}")
     columns = found["columns"]
     if columns:
         click.echo(f"{'':<{width}} {clean(columns[0]['title'])} … {clean(columns[-1]['title'])}")
+    if shades and shades["low"] is not None:
+        click.echo(f"{'':<{width}} {clean(_meaning(shades))}")
+
+
+def _meaning(shades: Any) -> str:
+    """What the digits mean."""
+    if shades["by"] == "host":
+        places = [min(n, LEVELS) for n in range(1, len(shades["names"]) + 1)]
+        return ", ".join(f"{n}: {name}" for n, name in zip(places, shades["names"], strict=True))
+    unit = " s" if shades["by"] == "duration" else ""
+    beside = "; 4 is the median of the step" if shades["by"] == "duration" else ""
+    return f"{shades['by'].removeprefix('metric.')} from {shades['low']:g}{unit} to {shades['high']:g}{unit}{beside}"
 
 
 @click.command("count", cls=Querying)

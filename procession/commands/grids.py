@@ -14,6 +14,7 @@ from dataclasses import replace
 from procession.clock import moment
 from procession.commands.events import unknown_task
 from procession.commands.searching import meant
+from procession.commands.shading import Shading, check_colour, shading
 from procession.errors import Invalid, NotFound
 from procession.model import grid as model
 from procession.model.event import PARAMETER
@@ -31,13 +32,16 @@ WIDEST = 500
 
 
 def grid(
-    project: Project, task: str, query: str = "", newest: int = MOST, rows: str = "steps", columns: str = "processings"
-) -> Grid:
+    project: Project, task: str, query: str = "", newest: int = MOST, rows: str = "steps", columns: str = "processings",
+    colour: str = "state",
+) -> tuple[Grid, Shading | None]:  # fmt: skip
     """The newest processings of a task. `rows`: ``steps``, or for a pivot ``day``, ``hour`` or ``param.NAME``; then
-    `columns` are one of these as well."""
+    `columns` are one of these as well. `colour`: see `shading`; of a pivot the cells have no shade."""
     across, down = _axis("columns", columns), _axis("rows", rows)
     if (down is None) != (rows == "steps") or (across is None) != (rows == "steps"):
         raise Invalid("a grid has steps over processings, or two of day, hour and param.NAME")
+    if check_colour(colour) != "state" and rows != "steps":
+        raise Invalid("a cell that stands for several processings has the colour of their worst state, and no other")
     with project.store.read() as tx:
         names = tasks.names(tx)
         if task not in names and not processings.known_task(tx, task):
@@ -46,10 +50,12 @@ def grid(
         ids, complete = search.newest(tx, asked, newest)
         heads = pages.heads(tx, ids)
         if down is None or across is None:
-            found = _of_steps(heads, pages.cells(tx, ids))
+            cells = pages.cells(tx, ids)
+            found = _of_steps(heads, cells)
+            shades = shading(tx, colour, [head.id for head in reversed(heads)], found.rows, cells)
         else:
-            found = _pivot(heads, down, across)
-    return replace(found, complete=complete)
+            found, shades = _pivot(heads, down, across), None
+    return replace(found, complete=complete), shades
 
 
 def _of_steps(heads: Sequence[Head], cells: Iterable[Cell]) -> Grid:

@@ -15,6 +15,10 @@ from enum import IntEnum
 from procession.model.states import PROCESSING, State
 
 MOST_COUNTED = 15
+LEVELS = 7
+"""Of the shades that a cell may have where a grid is coloured by a number."""
+_BESIDE = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
+"""Ratios to what is usual, between the shades: the fourth is as usual."""
 
 
 class Mark(IntEnum):
@@ -131,6 +135,20 @@ class Grid:
     def at(self, row: int, column: int) -> tuple[Mark, int]:
         """Mark and count of a cell."""
         return read_cell(self.cells[column * len(self.rows) + row])
+
+
+def between(value: float, low: float, high: float) -> int:
+    """The shade of a value among others, from 1 to `LEVELS`; the middle one where all are the same."""
+    if high <= low:
+        return (LEVELS + 1) // 2
+    share = min(1.0, max(0.0, value / (high - low) - low / (high - low)))
+    return 1 + min(LEVELS - 1, int(share * LEVELS))
+
+
+def beside(value: float, usual: float) -> int:
+    """The shade of a value beside what is usual."""
+    ratio = value / usual if usual > 0 else 1.0
+    return 1 + sum(ratio > each for each in _BESIDE)
 
 
 def pack(columns: Sequence[Sequence[int]]) -> bytes:

@@ -16,13 +16,15 @@ class Picturing(Asking):
         return self._ask("overview", days=days)
 
     def grid(
-        self, name: str, query: str = "", newest: int = 1000, rows: str = "steps", columns: str = "processings"
-    ) -> Json:
+        self, name: str, query: str = "", newest: int = 1000, rows: str = "steps", columns: str = "processings",
+        colour: str = "state",
+    ) -> Json:  # fmt: skip
         """The newest processings of a task as one picture; ``cells`` are bytes in base64, column after column.
 
         `rows`: ``steps``, or of a pivot ``day``, ``hour`` or ``param.NAME``; then `columns` are one of these, too.
+        `colour`: ``state``, ``duration``, ``attempts``, ``host`` or ``metric.NAME``; then ``colour`` has their numbers.
         """
-        return self._ask("grid", name=name, query=query, newest=newest, rows=rows, columns=columns)
+        return self._ask("grid", name=name, query=query, newest=newest, rows=rows, columns=columns, colour=colour)
 
     def count(self, query: str = "") -> Json:
         """How many processings a query means: ``n``, and whether that is ``exact`` or there are at least so many."""

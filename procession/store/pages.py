@@ -159,6 +159,23 @@ def launchers_of(tx: Tx, ids: Iterable[int]) -> list[tuple[int, int | None]]:
     return [(pid, launcher_id) for pid, launcher_id in tx.tuples(_LAUNCHERS_OF, ids=_list(ids))]
 
 
+class Last(NamedTuple):
+    """The last attempt of a step, as far as grids are coloured by it."""
+
+    processing_id: int
+    ordinal: int
+    launcher_id: int | None
+    worker: str | None
+    metrics: str | None
+    """JSON."""
+
+
+def lasts(tx: Tx, ids: Iterable[int]) -> dict[tuple[int, int], Last]:
+    """Processing and ordinal → the last attempt of each of their steps that has one."""
+    rows = map(Last._make, tx.tuples(_LASTS, ids=_list(ids)))
+    return {(row.processing_id, row.ordinal): row for row in rows}
+
+
 def _list(ids: Iterable[int]) -> str:
     return json.dumps(list(ids))
 
@@ -289,7 +306,15 @@ def _launchers_of(dialect: str) -> Executable:
     return select(step.c.processing_id, attempt.c.launcher_id).select_from(joined)
 
 
-_FACTS, _LAUNCHERS_OF = Statement(_facts), Statement(_launchers_of)
+def _lasts(dialect: str) -> Executable:
+    given = given_ids(dialect, "ids")
+    joined = given.join(step, step.c.processing_id == given.c.id).join(attempt, _same_attempt())
+    return select(
+        step.c.processing_id, step.c.ordinal, attempt.c.launcher_id, attempt.c.worker, attempt.c.metrics
+    ).select_from(joined)
+
+
+_FACTS, _LAUNCHERS_OF, _LASTS = Statement(_facts), Statement(_launchers_of), Statement(_lasts)
 
 
 def _sampled(dialect: str) -> Executable:

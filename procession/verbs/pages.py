@@ -33,12 +33,15 @@ def overview(project: Project, caller: Caller, days: int = 1) -> Any:
 @verb("grid", "read", "GET /tasks/{name}/grid")
 def grid(
     project: Project, caller: Caller, name: str, query: str = "", newest: int = 1000, rows: str = "steps",
-    columns: str = "processings",
+    columns: str = "processings", colour: str = "state",
 ) -> Any:  # fmt: skip
-    """The newest processings of a task as one picture: by steps, or by days and parameters."""
+    """The newest processings of a task as one picture: by steps, or by days and parameters.
+
+    `colour`: state, duration, attempts, host or metric.NAME, a number that its scripts report.
+    """
     most = grids.MOST if rows == "steps" else grids.MOST_IN_PIVOT
-    found = grids.grid(project, name, query, up_to("newest", newest, most), rows, columns)
-    return present_pages.grid(name, found)
+    found = grids.grid(project, name, query, up_to("newest", newest, most), rows, columns, colour)
+    return present_pages.grid(name, *found)
 
 
 @verb("count", "read", "GET /processings/count")

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from procession import present_pages
 from procession.clock import iso, moment
 from procession.commands import bulk
+from procession.commands.shading import shading
 from procession.errors import Invalid
 from procession.model import grid
 from procession.model.event import PARAMETER
@@ -47,29 +49,39 @@ DRAWN = {
 """The class by which each is drawn."""
 
 
-def of_steps(ask: Ask, task: str, text: str, newest: int) -> dict[str, Any]:
+def of_steps(ask: Ask, task: str, text: str, newest: int, colour: str = "state") -> dict[str, Any]:
     """What ``x-grid`` draws: the oldest first, steps in the order of the chain by their names."""
-    heads, cells = _found(ask, task, text, newest, with_cells=True)
-    places: dict[str, int] = {}
+    asked = bulk.read_text(ask.project, meant(text, task))
+    with ask.project.store.read() as tx:
+        ids, _ = search.newest(tx, asked, newest)
+        heads, cells = pages.heads(tx, ids), pages.cells(tx, ids)
+        steps = _steps(cells)
+        shades = shading(tx, colour, [head.id for head in reversed(heads)], steps, cells)
     by_id: dict[int, dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
-        places[cell.name] = max(cell.ordinal, places.get(cell.name, 0))
         by_id[cell.processing_id][cell.name] = cell
-    steps = sorted(places, key=lambda name: (places[name], name))
     packed = bytearray()
     for head in reversed(heads):
         packed += bytes(_byte(by_id[head.id].get(name), head) for name in steps)
     return {
         "steps": steps, "columns": [_column(head) for head in reversed(heads)],
         "states": base64.b64encode(packed).decode("ascii"), "medians": [_median(cells, name) for name in steps],
+        "colour": None if shades is None else present_pages.shading(shades),
     }  # fmt: skip
 
 
-def _found(ask: Ask, task: str, text: str, most: int, *, with_cells: bool) -> tuple[list[Head], list[Cell]]:
+def _steps(cells: Iterable[Cell]) -> list[str]:
+    """Names in the order of the chain."""
+    places: dict[str, int] = {}
+    for cell in cells:
+        places[cell.name] = max(cell.ordinal, places.get(cell.name, 0))
+    return sorted(places, key=lambda name: (places[name], name))
+
+
+def _found(ask: Ask, task: str, text: str, most: int) -> list[Head]:
     asked = bulk.read_text(ask.project, meant(text, task))
     with ask.project.store.read() as tx:
-        ids, _ = search.newest(tx, asked, most)
-        return pages.heads(tx, ids), pages.cells(tx, ids) if with_cells else []
+        return pages.heads(tx, search.newest(tx, asked, most)[0])
 
 
 def _byte(cell: Cell | None, head: Head) -> int:
@@ -131,7 +143,7 @@ class Pivot:
 def pivot(ask: Ask, task: str, text: str, by: str) -> Pivot:
     """The newest processings: rows by the hour of the day or a parameter (``param.tile``), columns by their days."""
     row_of = _axis(by)
-    heads, _ = _found(ask, task, text, MOST_IN_PIVOT, with_cells=False)
+    heads = _found(ask, task, text, MOST_IN_PIVOT)
     marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
     for head in heads:
         mark = grid.mark_of_processing(
@@ -171,5 +183,12 @@ def _text(value: object) -> str:
 
 def parameters(ask: Ask, task: str) -> list[str]:
     """Names of the parameters of the newest processings."""
-    heads, _ = _found(ask, task, "", 20, with_cells=False)
-    return sorted({name for head in heads for name in json.loads(head.params)})
+    return sorted({name for head in _found(ask, task, "", 20) for name in json.loads(head.params)})
+
+
+def numbers(ask: Ask, task: str) -> list[str]:
+    """Names of the numbers that the scripts of the newest processings have reported."""
+    asked = bulk.read_text(ask.project, meant("", task))
+    with ask.project.store.read() as tx:
+        lasts = pages.lasts(tx, search.newest(tx, asked, 20)[0])
+    return sorted({name for last in lasts.values() if last.metrics for name in json.loads(last.metrics)})

@@ -33,6 +33,7 @@ PAGES: list[tuple[str, dict[str, Any], int]] = [
     ("overview", {"days": 7}, 15),
     ("grid", S2, 8),
     ("grid", {**S2, "query": "state:failed after:-7d"}, 30),
+    ("grid", {**S2, "colour": "metric.cloud"}, 9),
     ("grid", {**S2, "rows": "param.tile", "columns": "day", "newest": 5000}, 8),
     ("list", {"limit": 100, "query": "state:failed"}, 10),
     ("list", {"limit": 100, "query": "task:s2-l2a state:failed after:-7d"}, 30),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from procession.commands.shading import COLOURS, METRIC, check_colour
 from procession.errors import Invalid, NotFound
 from procession.verbs.bounds import up_to
 from procession.web import filters, grids
@@ -27,21 +28,26 @@ def _newest(ask: Ask) -> int:
 def grid_json(ask: Ask) -> Piece:
     """What the island draws."""
     ask.verb("task", name=ask.values["task"])
-    return told(grids.of_steps(ask, ask.values["task"], typed(ask), _newest(ask)))
+    return told(
+        grids.of_steps(ask, ask.values["task"], typed(ask), _newest(ask), ask.query.get("colour") or COLOURS[0])
+    )
 
 
 def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The picture, and the newest rows of it as a table."""
-    by = ask.query.get("rows") or "steps"
+    by, colour = ask.query.get("rows") or "steps", ask.query.get("colour") or COLOURS[0]
+    named = [f"{METRIC}{name}" for name in grids.numbers(ask, task["name"])]
     found: dict[str, Any] = {
         **listing(ask, task["name"], ROWS), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None,
         "sizes": CHOICES,
         "rows_of": ["steps", "hour", *(f"param.{name}" for name in grids.parameters(ask, task["name"]))],
+        "colour": colour, "colours": [*COLOURS, *named, *({colour} - {*COLOURS, *named})],
         "table_view": ask.query.get("view") == "table",
     }  # fmt: skip
-    if by != "steps" and not found["error"]:
+    if not found["error"]:
         try:
-            found["pivot"] = grids.pivot(ask, task["name"], typed(ask), by)
+            check_colour(colour)
+            found["pivot"] = None if by == "steps" else grids.pivot(ask, task["name"], typed(ask), by)
         except (Invalid, NotFound) as error:
             found["error"] = str(error)
     found["failed_query"] = filters.replaced(found["whole"], "state", "state:failed")

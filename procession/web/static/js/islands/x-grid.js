@@ -3,6 +3,7 @@ import { fill } from "../select.js";
 import { duration, moment } from "../time.js";
 import { _, number } from "../words.js";
 import { cell, colours, HEAD, HIGH, STATES } from "./grid-paint.js";
+import { Shade } from "./grid-shade.js";
 
 const WORDS = () => [_("not there"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("skipped"), _("lost"), _("held"), _("asks a person")];
 const BAD = new Set([4, 10]);
@@ -48,6 +49,7 @@ class XGrid extends HTMLElement {
     /** @type {Column[]} */ this.columns = told.columns;
     /** @type {string[]} */ this.steps = told.steps;
     /** @type {(number | null)[]} */ this.medians = told.medians ?? [];
+    this.shade = told.colour ? new Shade(told.colour, this) : null;
     this.longest = Math.max(1, ...this.columns.map((column) => column.seconds ?? 0));
     if (first) this.build();
     if (stood && this.cursor) this.cursor.column = this.columns.findIndex((column) => column.id === stood);
@@ -83,7 +85,7 @@ class XGrid extends HTMLElement {
     this.told.className = "grid-told";
     this.told.setAttribute("role", "status");
     this.stage = stage;
-    this.replaceChildren(box, this.told);
+    this.replaceChildren(...(this.shade ? [this.shade.legend()] : []), box, this.told);
     this.colours = colours(this);
     this.sized = new ResizeObserver(() => this.draw());
     this.sized.observe(stage);
@@ -109,6 +111,7 @@ class XGrid extends HTMLElement {
     map.addEventListener("pointermove", (event) => event.buttons && pan(event));
     const again = () => {
       this.colours = colours(this);
+      this.shade?.again(this);
       this.draw();
     };
     document.addEventListener("prefer", again, { signal });
@@ -180,7 +183,11 @@ class XGrid extends HTMLElement {
       ctx.globalAlpha = BAD.has(worst) ? 1 : 0.6;
       ctx.fillRect(x, HEAD - 4 - bar, wide - 1, bar);
       ctx.globalAlpha = 1;
-      for (let step = 0; step < steps.length; step += 1) cell({ ctx, colours: of }, this.at(column, step).state, x, HEAD + step * HIGH, wide);
+      for (let step = 0; step < steps.length; step += 1) {
+        const { state } = this.at(column, step);
+        if (this.shade) this.shade.paint({ ctx, colours: of }, column * steps.length + step, state, x, HEAD + step * HIGH, wide);
+        else cell({ ctx, colours: of }, state, x, HEAD + step * HIGH, wide);
+      }
     }
     if (this.cursor.column >= 0) {
       ctx.strokeStyle = of.focus;
@@ -352,6 +359,8 @@ class XGrid extends HTMLElement {
     if (!this.told || !what) return;
     const { state, attempts } = this.at(column, step);
     const words = [`${what.id} ${what.title}`, `${this.steps[step]} ${WORDS()[state] ?? STATES[state]}${attempts > 1 ? `, ${_("attempt {n}", { n: attempts === 15 ? "15+" : attempts })}` : ""}`];
+    const shown = this.shade?.say(column * this.steps.length + step);
+    if (shown) words.push(shown);
     if (what.started) words.push(moment(new Date(what.started)));
     if (what.seconds !== null) words.push(duration(what.seconds));
     if (what.error && BAD.has(state)) words.push(what.error);
