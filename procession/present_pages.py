@@ -91,6 +91,8 @@ def grid(task: str, found: Grid, shades: Shading | None = None) -> dict[str, Any
             for c in found.columns
         ],
         "cells": found.base64,
+        "counts": [list(column) for column in found.counts],
+        "medians": list(found.medians),
         "complete": found.complete,
         "colour": None if shades is None else shading(shades),
     }  # fmt: skip

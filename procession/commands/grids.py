@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from statistics import median
 
-from procession.clock import moment
 from procession.commands.events import unknown_task
 from procession.commands.searching import meant
 from procession.commands.shading import Shading, check_colour, shading
 from procession.errors import Invalid, NotFound
 from procession.model import grid as model
-from procession.model.event import PARAMETER
+from procession.model import pivot
 from procession.model.grid import Column, Grid, Mark
+from procession.model.pivot import Axis, Place
+from procession.model.states import State
 from procession.project import Project
 from procession.store import pages, processings, search, tasks
+from procession.store.database import Tx
 from procession.store.pages import Cell, Head
 
 MOST = 1000
@@ -37,10 +40,10 @@ def grid(
 ) -> tuple[Grid, Shading | None]:  # fmt: skip
     """The newest processings of a task. `rows`: ``steps``, or for a pivot ``day``, ``hour`` or ``param.NAME``; then
     `columns` are one of these as well. `colour`: see `shading`; of a pivot the cells have no shade."""
-    across, down = _axis("columns", columns), _axis("rows", rows)
-    if (down is None) != (rows == "steps") or (across is None) != (rows == "steps"):
+    if (rows == "steps") != (columns == "processings"):
         raise Invalid("a grid has steps over processings, or two of day, hour and param.NAME")
-    if check_colour(colour) != "state" and rows != "steps":
+    axes = None if rows == "steps" else (pivot.axis("rows", rows), pivot.axis("columns", columns))
+    if check_colour(colour) != "state" and axes:
         raise Invalid("a cell that stands for several processings has the colour of their worst state, and no other")
     with project.store.read() as tx:
         names = tasks.names(tx)
@@ -49,29 +52,53 @@ def grid(
         asked = meant(project, query, tasks_=(task,))
         ids, complete = search.newest(tx, asked, newest)
         heads = pages.heads(tx, ids)
-        if down is None or across is None:
+        if axes:
+            found, shades = _pivot(tx, heads, *axes), None
+        else:
             cells = pages.cells(tx, ids)
             found = _of_steps(heads, cells)
-            shades = shading(tx, colour, [head.id for head in reversed(heads)], found.rows, cells)
-        else:
-            found, shades = _pivot(heads, down, across), None
-    return replace(found, complete=complete), shades
+            shades = shading(
+                tx, colour, [head.id for head in reversed(heads)], [row or "" for row in found.rows], cells
+            )
+    oldest = None if complete else min(ids, default=None)
+    return replace(found, complete=complete, oldest=oldest, query=asked.text), shades
+
+
+def parameters(project: Project, task: str) -> list[str]:
+    """Names of the parameters of the newest processings of a task."""
+    with project.store.read() as tx:
+        ids, _ = search.newest(tx, meant(project, "", tasks_=(task,)), 20)
+        return sorted({name for params in pages.parameters(tx, ids) for name in params})
+
+
+def numbers(project: Project, task: str) -> list[str]:
+    """Names of the numbers that the scripts of the newest processings of a task have reported."""
+    with project.store.read() as tx:
+        lasts = pages.lasts(tx, search.newest(tx, meant(project, "", tasks_=(task,)), 20)[0])
+    return sorted({name for last in lasts.values() if last.metrics for name in json.loads(last.metrics)})
+
+
+# ── steps over processings ─────────────────────────────────────────────────────────────────────────
 
 
 def _of_steps(heads: Sequence[Head], cells: Iterable[Cell]) -> Grid:
     """The oldest on the left; steps in the order of the chain, by their names, since definitions change."""
     by_id: dict[int, dict[str, Cell]] = defaultdict(dict)
     places: dict[str, int] = {}
+    took: dict[str, list[float]] = defaultdict(list)
     for cell in cells:
         by_id[cell.processing_id][cell.name] = cell
         places[cell.name] = max(cell.ordinal, places.get(cell.name, 0))
+        if cell.state == State.SUCCEEDED and cell.started_at and cell.finished_at:
+            took[cell.name].append((cell.finished_at - cell.started_at) / 1e6)
     names = sorted(places, key=lambda name: (places[name], name))
     columns, packed = [], []
     for head in reversed(heads):
         mine, over = by_id[head.id], model.is_over(head.state)
         columns.append(_column(head))
         packed.append([_of_cell(mine.get(name), head, over=over) for name in names])
-    return Grid(tuple(names), tuple(columns), model.pack(packed))
+    medians = tuple(round(median(took[name]), 3) if took[name] else None for name in names)
+    return Grid(tuple(names), tuple(columns), model.pack(packed), medians=medians)
 
 
 def _of_cell(cell: Cell | None, head: Head, *, over: bool) -> int:
@@ -99,38 +126,29 @@ def _column(head: Head) -> Column:
 
 # ── pivots ─────────────────────────────────────────────────────────────────────────────────────────
 
-Axis = Callable[[Head], str]
 
-
-def _axis(what: str, name: str) -> Axis | None:
-    """What puts a processing into a row or a column; None for steps and processings themselves."""
-    if name in ("steps", "processings"):
-        return None
-    if name == "day":
-        return lambda head: f"{moment(head.created_at):%Y-%m-%d}"
-    if name == "hour":
-        return lambda head: f"{moment(head.created_at):%H}"
-    if name.startswith("param.") and PARAMETER.fullmatch(name[6:]):
-        return lambda head: _text(json.loads(head.params).get(name[6:]))
-    raise Invalid(f"{name[:40]!r} is nothing that {what} can be; there are: day, hour, param.NAME")
-
-
-def _text(value: object) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _of_many(marks: Sequence[Mark]) -> int:
-    return model.cell(model.worst(marks), len(marks))
-
-
-def _pivot(heads: Sequence[Head], down: Axis, across: Axis) -> Grid:
-    marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
+def _pivot(tx: Tx, heads: Sequence[Head], down: Axis, across: Axis) -> Grid:
+    of_rows, of_columns = _places(tx, heads, down), _places(tx, heads, across)
+    marks: dict[tuple[Place, Place], list[Mark]] = defaultdict(list)
     for head in heads:
         mark = model.mark_of_processing(
             head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking
         )
-        marks[down(head), across(head)].append(mark)
-    rows = sorted({row for row, _ in marks})[-WIDEST:]
-    columns = sorted({column for _, column in marks})[-WIDEST:]
-    packed = [[_of_many(marks.get((row, column), ())) for row in rows] for column in columns]
-    return Grid(tuple(rows), tuple(Column(column) for column in columns), model.pack(packed))
+        marks[of_rows[head.id], of_columns[head.id]].append(mark)
+    rows, columns = _last({row for row, _ in marks}), _last({column for _, column in marks})
+    cells = [[marks.get((row, column), []) for row in rows] for column in columns]
+    return Grid(
+        tuple(rows), tuple(Column(column) for column in columns),
+        model.pack([[model.cell(model.worst(some), len(some)) for some in column] for column in cells]),
+        counts=tuple(tuple(map(len, column)) for column in cells),
+    )  # fmt: skip
+
+
+def _places(tx: Tx, heads: Sequence[Head], axis: Axis) -> dict[int, Place]:
+    values = pages.values(tx, [head.id for head in heads], axis.parameter) if axis.parameter else {}
+    return {head.id: axis.place(head.created_at, values.get(head.id)) for head in heads}
+
+
+def _last(places: Iterable[Place]) -> list[Place]:
+    """In their order, those without a value first; of more than `WIDEST` the last."""
+    return sorted(places, key=lambda place: (place is not None, place or ""))[-WIDEST:]

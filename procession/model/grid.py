@@ -106,7 +106,8 @@ def read_cell(value: int) -> tuple[Mark, int]:
 class Column:
     """What stands above a column."""
 
-    title: str
+    title: str | None
+    """None: of those that have no such parameter."""
     id: int | None = None
     """Of the processing that it is; None: it stands for several."""
     state: str = ""
@@ -120,12 +121,21 @@ class Column:
 class Grid:
     """The picture."""
 
-    rows: tuple[str, ...]
+    rows: tuple[str | None, ...]
+    """Steps, or values; None: of those that have no such parameter."""
     columns: tuple[Column, ...]
     cells: bytes
     """Column after column."""
     complete: bool = True
     """Is there nothing older that it does not show?"""
+    medians: tuple[float | None, ...] = ()
+    """Of each step the seconds that it takes."""
+    counts: tuple[tuple[int, ...], ...] = ()
+    """Of a pivot, column after column: of how many processings each cell is."""
+    oldest: int | None = None
+    """The lowest id that it shows, where it is not complete."""
+    query: str = ""
+    """What was asked for, as text that reads back as this one, whenever that is."""
 
     @property
     def base64(self) -> str:

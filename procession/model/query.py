@@ -16,7 +16,21 @@ from difflib import get_close_matches
 
 from procession.errors import Invalid
 from procession.model.event import PARAMETER, check_text
-from procession.model.term import FIELD, IDS, MARKS, STATES, Ids, Names, Since, States, Term, Versions, Words
+from procession.model.term import (
+    FIELD,
+    IDS,
+    MARKS,
+    STAR,
+    STATES,
+    Ids,
+    Names,
+    Since,
+    States,
+    Term,
+    Versions,
+    Words,
+    plain,
+)
 from procession.units import to_seconds
 
 MAX_LENGTH = 10_000
@@ -90,8 +104,8 @@ def _term(token: str, now: datetime) -> Term:
     found = FIELD.match(token)
     if not found:
         negated = len(token) > 1 and token[0] == "-"
-        plain = token[negated:]
-        return Ids(_ranges(plain), negated) if IDS.fullmatch(plain) else Words("", _one("a word", plain), negated)
+        bare = token[negated:]
+        return Ids(_ranges(bare), negated) if IDS.fullmatch(bare) else Words("", _one("a word", bare), negated)
     negated, field, raw = bool(found[1]), found[2], token[found.end() :]
     if field[:6].lower() == "param.":
         if not PARAMETER.fullmatch(field[6:]):
@@ -130,7 +144,7 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(("task", "step", "event", "group", "cause", "source", "experiment"), _read_names),
     **dict.fromkeys(("after", "before", "ended-after", "ended-before"), _read_since),
     "state": _read_states,
-    "key": lambda field, raw, negated, now: Names(field, (_one(field, raw),), negated),
+    "key": lambda field, raw, negated, now: Names(field, (_pattern(field, raw),), negated),
     "reason": lambda field, raw, negated, now: Words(field, _one(field, raw), negated),
     "id": lambda field, raw, negated, now: Ids(_ranges(raw), negated),
     "version": lambda field, raw, negated, now: Versions(
@@ -205,6 +219,11 @@ def _check_possible(terms: list[Term]) -> None:
 
 
 def _one(field: str, raw: str) -> str:
+    """The whole text of a term in which stars mean nothing."""
+    return plain(_pattern(field, raw))
+
+
+def _pattern(field: str, raw: str) -> str:
     """The whole text of a term, quotes taken off; commas are part of it."""
     text = "".join(_bare(piece) for piece in _PIECE.finditer(raw))
     if not text:
@@ -213,20 +232,26 @@ def _one(field: str, raw: str) -> str:
 
 
 def _many(field: str, raw: str) -> tuple[str, ...]:
-    """The texts of a list, growing, each once; commas inside quotes divide nothing."""
-    texts = [""]
+    """The texts of a list, growing, each once; commas inside quotes divide nothing. A parameter may be the empty text,
+    which is written as ``""``."""
+    texts, said = [""], [False]
     for piece in _PIECE.finditer(raw):
         if piece[2]:
             texts.append("")
+            said.append(False)
         else:
             texts[-1] += _bare(piece)
-    if not all(texts):
+            said[-1] = True
+    if not all(said if field[:6].lower() == "param." else texts):
         raise Invalid(f"{field}: needs a name, or names divided by commas, e.g. {field}:ONE or {field}:ONE,OTHER")
     return tuple(sorted(set(texts)))
 
 
 def _bare(piece: re.Match[str]) -> str:
-    return re.sub(r"""\\([\\'"])""", r"\1", piece[0][1:-1]) if piece[1] else piece[0]
+    """The text of a piece; in quotes a backslash takes the meaning of a quote, a backslash or a star."""
+    if not piece[1]:
+        return piece[0]
+    return re.sub(r"""\\([\\'"*])""", lambda found: STAR if found[1] == "*" else found[1], piece[0][1:-1])
 
 
 def _order(term: Term) -> tuple[int, bool, str]:

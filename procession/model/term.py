@@ -18,6 +18,8 @@ waiting for a person's answer."""
 STATES = (*PROCESSING.states, *MARKS)
 
 FIELD = re.compile(r"(-?)([A-Za-z][A-Za-z-]*|[Pp]aram\.[^:\s\"',]*):")
+STAR = "\0"
+"""In a pattern: a star that stands for itself. No text that a person writes has this character (`check_text`)."""
 IDS = re.compile(r"[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*")
 
 
@@ -35,7 +37,8 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """One of these names; ``*`` in them stands for any characters, also none. Capital letters count."""
+    """One of these names; ``*`` in them stands for any characters, also none, and `STAR` for a star. Capital letters
+    count."""
 
     field: str
     """``task``, ``step`` (where it stands: a step that is ready, running, failed or cancelled), ``event``, ``key``,
@@ -108,7 +111,17 @@ class Words:
 Term = Ids | Names | States | Versions | Since | Words
 
 
+def literally(text: str) -> str:
+    """The pattern that means this very text, stars and all."""
+    return text.replace("*", STAR)
+
+
+def plain(pattern: str) -> str:
+    """The text that a pattern without any ``*`` means."""
+    return pattern.replace(STAR, "*")
+
+
 def _quoted(text: str, *, always: bool = False) -> str:
-    if not always and not re.search(r"""[\s"',]""", text):
+    if text and not always and not re.search(r"""[\s"',\0]""", text):
         return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace(STAR, "\\*") + '"'

@@ -28,6 +28,8 @@ from sqlalchemy import (
     select,
 )
 
+from procession.model.term import STAR
+
 CLAIM_LOCK = 0x50524F43
 """Key of the installation-wide advisory lock under which PostgreSQL launchers claim, one after the other."""
 
@@ -122,10 +124,12 @@ def unindexed(dialect: str, column: Column[Any]) -> ColumnElement[Any]:
 
 
 def like(dialect: str, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Is a text such as this pattern, in which ``*`` stands for any characters? Capital letters count."""
+    """Is a text such as this pattern, in which ``*`` stands for any characters and `STAR` for a star? Capital letters
+    count."""
     if dialect == "sqlite":  # its LIKE does not tell capital letters apart
-        return column.op("GLOB", return_type=Boolean())(re.sub(r"[\[?]", r"[\g<0>]", pattern))
-    return column.like(_escaped(pattern).replace("*", "%"), escape="\\")
+        text = re.sub(r"[\[?]", r"[\g<0>]", pattern).replace(STAR, "[*]")
+        return column.op("GLOB", return_type=Boolean())(text)
+    return column.like(_escaped(pattern).replace("*", "%").replace(STAR, "*"), escape="\\")
 
 
 def contains(dialect: str, column: ColumnElement[Any], part: str) -> ColumnElement[bool]:

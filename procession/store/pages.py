@@ -13,7 +13,7 @@ from sqlalchemy.sql.base import Executable
 from procession.model.processing import Step
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import given_ids
+from procession.store.dialect import given_ids, json_value
 from procession.store.questions import OPEN
 from procession.store.steps import attempt_picture, step_picture
 
@@ -82,7 +82,6 @@ class Head(NamedTuple):
     created_at: int
     started_at: int | None
     finished_at: int | None
-    params: str
     asking: bool
     """A step of it asks a person."""
 
@@ -90,6 +89,20 @@ class Head(NamedTuple):
 def heads(tx: Tx, ids: Sequence[int]) -> list[Head]:
     """These processings, newest first."""
     return [Head._make(row) for row in tx.tuples(_HEADS, ids=json.dumps(list(ids)))]
+
+
+def parameters(tx: Tx, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The parameters of the events of these processings."""
+    return [json.loads(params) for _, params, _, _ in facts(tx, ids)]
+
+
+def values(tx: Tx, ids: Sequence[int], parameter: str) -> dict[int, str | None]:
+    """The value of this parameter of these processings, as queries compare it; None: they have none."""
+    given = given_ids(tx.dialect, "ids")
+    joined = given.join(schema.processing, p.id == given.c.id).join(event, event.c.id == p.event_id)
+    asked = select(p.id, json_value(tx.dialect, event.c.params, parameter)).select_from(joined)
+    found = tx.connection.execute(asked, {"ids": json.dumps(list(ids))})
+    return {row[0]: row[1] for row in found}
 
 
 class Cell(NamedTuple):
@@ -246,7 +259,6 @@ def _heads(dialect: str) -> Executable:
             p.created_at,
             p.started_at,
             p.finished_at,
-            event.c.params,
             and_(
                 p.state == "running", exists().where(attempt.c.processing_id == p.id, OPEN, attempt.c.answer.is_(None))
             ),

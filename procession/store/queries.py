@@ -15,7 +15,7 @@ from procession.clock import micros
 from procession.model.processing import Processing
 from procession.model.query import Query
 from procession.model.states import PROCESSING
-from procession.model.term import Ids, Names, Since, States, Term, Versions, Words
+from procession.model.term import Ids, Names, Since, States, Term, Versions, Words, plain
 from procession.store import schema
 from procession.store.causes import FAILED_NOW
 from procession.store.database import Tx
@@ -117,10 +117,10 @@ def _states(term: States) -> Condition:
 
 def _names(dialect: str, term: Names) -> Condition:
     def among(column: ColumnElement[Any]) -> Condition:
-        plain = [each for each in term.patterns if "*" not in each]
+        exact = [plain(each) for each in term.patterns if "*" not in each]
         found: list[Condition] = [like(dialect, column, each) for each in term.patterns if "*" in each]
-        if plain:
-            found.insert(0, column == plain[0] if len(plain) == 1 else column.in_(plain))
+        if exact:
+            found.insert(0, column == exact[0] if len(exact) == 1 else column.in_(exact))
         return or_(*found)
 
     match term.field:

@@ -1,37 +1,24 @@
-"""The grid of a task for the island ``x-grid``, and as a table of a parameter or a day against the days.
+"""The grid of a task for the island ``x-grid``, and as a table of a parameter or the hour against the days.
 
 *In:* an `Ask`, a task, a filter. *Out:* the JSON of ``js/README.md``; or rows of cells, each the worst of its
-processings. *Always:* so many of the newest, by a fixed number of queries; one who may see some tasks only has asked
-for one of them before.
+processings. *Always:* what `commands/grids.py` found, drawn; one who may see some tasks only has asked for one of them
+before.
 """
 
 from __future__ import annotations
 
 import base64
-import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from procession import present_pages
 from procession.clock import iso, moment
-from procession.commands import bulk
-from procession.commands.shading import shading
-from procession.errors import Invalid
-from procession.model import grid
-from procession.model.event import PARAMETER
-from procession.model.grid import Mark
-from procession.model.states import State
-from procession.store import pages, search
-from procession.store.pages import Cell, Head
-from procession.web.listing import meant
+from procession.commands import grids
+from procession.model.grid import Column, Mark, read_cell
+from procession.model.pivot import Place, query_of
 from procession.web.page import Ask
 
-MOST = 1_000
-"""Columns that are processings."""
-MOST_IN_PIVOT = 5_000
+MOST = grids.MOST
 ROWS, COLUMNS = 60, 31
 """Of a pivot; of more the last."""
 STATES = {
@@ -47,76 +34,30 @@ DRAWN = {
     Mark.ASKING: "asking",
 }  # fmt: skip
 """The class by which each is drawn."""
+_NUMBERS = {int(mark): number for mark, number in STATES.items()}
+_BYTES = bytes(byte & 0xF0 | _NUMBERS.get(byte & 15, 0) for byte in range(256))
+"""A cell → the same as the island numbers it."""
 
 
 def of_steps(ask: Ask, task: str, text: str, newest: int, colour: str = "state") -> dict[str, Any]:
     """What ``x-grid`` draws: the oldest first, steps in the order of the chain by their names."""
-    asked = bulk.read_text(ask.project, meant(text, task))
-    with ask.project.store.read() as tx:
-        ids, _ = search.newest(tx, asked, newest)
-        heads, cells = pages.heads(tx, ids), pages.cells(tx, ids)
-        steps = _steps(cells)
-        shades = shading(tx, colour, [head.id for head in reversed(heads)], steps, cells)
-    by_id: dict[int, dict[str, Cell]] = defaultdict(dict)
-    for cell in cells:
-        by_id[cell.processing_id][cell.name] = cell
-    packed = bytearray()
-    for head in reversed(heads):
-        packed += bytes(_byte(by_id[head.id].get(name), head) for name in steps)
+    found, shades = grids.grid(ask.project, task, text, newest, colour=colour)
     return {
-        "steps": steps, "columns": [_column(head) for head in reversed(heads)],
-        "states": base64.b64encode(packed).decode("ascii"), "medians": [_median(cells, name) for name in steps],
+        "steps": list(found.rows), "columns": [_column(each) for each in found.columns],
+        "states": base64.b64encode(found.cells.translate(_BYTES)).decode("ascii"), "medians": list(found.medians),
         "colour": None if shades is None else present_pages.shading(shades),
     }  # fmt: skip
 
 
-def _steps(cells: Iterable[Cell]) -> list[str]:
-    """Names in the order of the chain."""
-    places: dict[str, int] = {}
-    for cell in cells:
-        places[cell.name] = max(cell.ordinal, places.get(cell.name, 0))
-    return sorted(places, key=lambda name: (places[name], name))
-
-
-def _found(ask: Ask, task: str, text: str, most: int) -> list[Head]:
-    asked = bulk.read_text(ask.project, meant(text, task))
-    with ask.project.store.read() as tx:
-        return pages.heads(tx, search.newest(tx, asked, most)[0])
-
-
-def _byte(cell: Cell | None, head: Head) -> int:
-    if cell is None:
-        return 0
-    mark = grid.mark_of_step(
-        cell.state, cell.attempt, due=cell.due_at is not None,
-        held=head.held_at is not None or cell.held_at is not None, over=grid.is_over(head.state),
-        lost=cell.outcome == "lost",
-        asking=cell.asking,
-    )  # fmt: skip
-    return min(cell.attempt, grid.MOST_COUNTED) << 4 | STATES[mark]
-
-
-def _column(head: Head) -> dict[str, Any]:
-    done = head.started_at is not None and head.finished_at is not None
+def _column(found: Column) -> dict[str, Any]:
     return {
-        "id": head.id, "title": head.title,
-        "started": None if head.started_at is None else iso(moment(head.started_at)),
-        "seconds": round(((head.finished_at or 0) - (head.started_at or 0)) / 1e6, 3) if done else None,
+        "id": found.id, "title": found.title,
+        "started": None if found.started_at is None else iso(moment(found.started_at)),
+        "seconds": None if found.seconds is None else round(found.seconds, 3),
     }  # fmt: skip
 
 
-def _median(cells: Iterable[Cell], name: str) -> float | None:
-    took = [
-        (cell.finished_at - cell.started_at) / 1e6
-        for cell in cells
-        if cell.name == name and cell.state == State.SUCCEEDED and cell.started_at and cell.finished_at
-    ]
-    return round(median(took), 3) if took else None
-
-
 # ── a parameter or the hour, against the days ──────────────────────────────────────────────────────
-
-Axis = Callable[[Head], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,68 +68,44 @@ class Cross:
     """How it is drawn; empty: there is none."""
     n: int
     query: str
-    """What means these processings."""
+    """What means these processings, and no others; empty where no query can."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pivot:
     """A table of worst states."""
 
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
+    rows: tuple[Place, ...]
+    columns: tuple[Place, ...]
     cells: tuple[tuple[Cross, ...], ...]
     """Row after row."""
 
 
 def pivot(ask: Ask, task: str, text: str, by: str) -> Pivot:
     """The newest processings: rows by the hour of the day or a parameter (``param.tile``), columns by their days."""
-    row_of = _axis(by)
-    heads = _found(ask, task, text, MOST_IN_PIVOT)
-    marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
-    for head in heads:
-        mark = grid.mark_of_processing(
-            head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking
-        )
-        marks[row_of(head), _day(head)].append(mark)
-    rows = sorted({row for row, _ in marks})[-ROWS:]
-    columns = sorted({column for _, column in marks})[-COLUMNS:]
-    whole = meant(text, task)
+    found, _ = grids.grid(ask.project, task, text, grids.MOST_IN_PIVOT, by, "day")
+    rows = range(len(found.rows))[-ROWS:]
+    columns = range(len(found.columns))[-COLUMNS:]
+
+    def cross(row: int, column: int) -> Cross:
+        n = found.counts[column][row]
+        if not n:
+            return Cross("", 0, "")
+        place = {by: found.rows[row], "day": found.columns[column].title}
+        kind = DRAWN[read_cell(found.cells[column * len(found.rows) + row])[0]]
+        return Cross(kind, n, query_of(found.query, place, found.oldest))
+
     return Pivot(
-        tuple(rows), tuple(columns),
-        tuple(tuple(_cross(whole, by, row, day, marks.get((row, day), ())) for day in columns) for row in rows),
+        tuple(found.rows[row] for row in rows), tuple(found.columns[column].title for column in columns),
+        tuple(tuple(cross(row, column) for column in columns) for row in rows),
     )  # fmt: skip
-
-
-def _cross(whole: str, by: str, row: str, day: str, marks: Sequence[Mark]) -> Cross:
-    term = f' {by}:"{row}"'.replace("\\", "\\\\") if by.startswith("param.") and row and '"' not in row else ""
-    query = f"{whole} after:{day} before:{day}T23:59:59.999999Z{term}"
-    return Cross(DRAWN[grid.worst(marks)] if marks else "", len(marks), query)
-
-
-def _axis(by: str) -> Axis:
-    if by == "hour":
-        return lambda head: f"{moment(head.created_at):%H}"
-    if by.startswith("param.") and PARAMETER.fullmatch(by[6:]):
-        return lambda head: _text(json.loads(head.params).get(by[6:]))
-    raise Invalid(f"{by[:40]!r} is nothing that rows can be; there are: steps, hour, param.NAME")
-
-
-def _day(head: Head) -> str:
-    return f"{moment(head.created_at):%Y-%m-%d}"
-
-
-def _text(value: object) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def parameters(ask: Ask, task: str) -> list[str]:
     """Names of the parameters of the newest processings."""
-    return sorted({name for head in _found(ask, task, "", 20) for name in json.loads(head.params)})
+    return grids.parameters(ask.project, task)
 
 
 def numbers(ask: Ask, task: str) -> list[str]:
     """Names of the numbers that the scripts of the newest processings have reported."""
-    asked = bulk.read_text(ask.project, meant("", task))
-    with ask.project.store.read() as tx:
-        lasts = pages.lasts(tx, search.newest(tx, asked, 20)[0])
-    return sorted({name for last in lasts.values() if last.metrics for name in json.loads(last.metrics)})
+    return grids.numbers(ask.project, task)

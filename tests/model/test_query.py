@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from procession.errors import Invalid
 from procession.model.query import FIELDS, MAX_ID, MAX_LENGTH, Query, parse
-from procession.model.term import STATES, Ids, Names, Since, States, Term, Versions, Words
+from procession.model.term import STAR, STATES, Ids, Names, Since, States, Term, Versions, Words
 
 pytestmark = pytest.mark.feature("P14")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,6 +34,10 @@ def at(text: str) -> datetime:
         ("group:mission", Names("group", ("mission",))),
         ("key:LC08_*", Names("key", ("LC08_*",))),
         ("key:a,b", Names("key", ("a,b",))),
+        (r'key:"a\*b*"', Names("key", (f"a{STAR}b*",))),
+        (r"key:a\*b", Names("key", (r"a\*b",))),
+        (r'param.sat:"a\\*",""', Names("param.sat", ("", r"a\*"))),
+        (r'reason:"a\*b"', Words("reason", "a*b")),
         ("key:a:b", Names("key", ("a:b",))),
         ("param.sat:L8,L9", Names("param.sat", ("L8", "L9"))),
         ('param.a.b:"x,y"', Names("param.a.b", ("x,y",))),
@@ -171,14 +175,16 @@ texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
 ) | st.sampled_from(["17", "-x", "task:a", "a,b", 'say "x"', "it's", "\\", "a b", "*", "-", "\\'", '\\"'])
 negated = st.booleans()
+stars = st.sampled_from([STAR, f"a{STAR}b", f"{STAR}*", f"\\{STAR}", f'"{STAR}'])
 lists = st.lists(texts, min_size=1, max_size=3, unique=True).map(sorted).map(tuple)
+patterns = st.lists(texts | stars, min_size=1, max_size=3, unique=True).map(sorted).map(tuple)
 fields = st.sampled_from(["task", "step", "event", "group", "param.sat", "param.a-b.c"])
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC))
 ranges = st.lists(st.integers(1, 10**6), min_size=1, max_size=4, unique=True).map(
     lambda numbers: tuple((n * 10, n * 10 + n % 5) for n in sorted(numbers))
 )
 any_term = (
-    st.builds(Names, fields, lists, negated)
+    st.builds(Names, fields, patterns, negated)
     | st.builds(Names, st.just("key"), texts.map(lambda text: (text,)), negated)
     | st.builds(States, st.frozensets(st.sampled_from(STATES), min_size=1), negated)
     | st.builds(Ids, ranges, negated)

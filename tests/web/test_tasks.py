@@ -68,6 +68,7 @@ def test_every_task_is_in_one_line_by_its_group(served: Served, admin: Visitor, 
 
 
 def test_the_head_of_a_task_leads_to_its_tabs(served: Served, admin: Visitor, some: dict[str, int]) -> None:
+    assert admin.get("t/scene").status == 200
     there = [name for name in ORDER if name in TABS]
     assert {"grid", "list", "settings", "code"} <= set(there)
     for name in there:
@@ -112,6 +113,10 @@ def test_a_grid_by_a_parameter_shows_the_worst_state_and_leads_to_the_rows(
     assert set(by) >= {"state-failed", "state-ok"}
     rows = admin.ask("GET", urljoin(seen.url, by["state-failed"]["href"]))
     assert [int(box["value"]) for box in rows.page.all("input", name="id")] == [some["bad"]]
+    hours = admin.get("t/scene?tab=grid&rows=hour")
+    links = [urljoin(hours.url, a["href"]) for a in hours.page.all("a") if a["class"].startswith("cell")]
+    shown = [int(box["value"]) for link in links for box in admin.ask("GET", link).page.all("input", name="id")]
+    assert sorted(shown) == sorted(some.values()), "each in the cell of its hour, and in no other"
     assert admin.get("t/scene?tab=grid&rows=param.<script>").page.one("p", id="query-e").text
     assert admin.get("t/scene?tab=grid&newest=1e9").status in (400, 422)
     assert admin.get("t/scene?tab=grid&view=table").page.all("table", id="list"), "the same as a table"
