@@ -18,6 +18,7 @@ from procession.model.term import MARKS
 if TYPE_CHECKING:  # what a command does not use it does not load
     from collections.abc import Mapping, Sequence
 
+    from procession.commands.batches import Foreseen
     from procession.commands.books import Account, Books
     from procession.commands.bridges import Bridge
     from procession.commands.bulk import Answer
@@ -416,6 +417,19 @@ def answers(found: Sequence[Answer], *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "done": [answered(one) for one in found if one.done],
         "refused": [answered(one) for one in found if not one.done],
+    }
+
+
+def foreseen(found: Foreseen) -> dict[str, Any]:
+    """What a batch would do."""
+    return {
+        "dry_run": True,
+        "total": found.count.n,
+        "exact": found.count.exact,
+        "states": dict(found.states),
+        "until": found.until,
+        "done": [{"id": each.id} for each in found.judged if each.refused is None],
+        "refused": [{"id": each.id, "text": each.refused} for each in found.judged if each.refused is not None],
     }
 
 

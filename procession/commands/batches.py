@@ -1,108 +1,220 @@
 """Batches: one verb over all that a query finds, done by the launcher in small pieces (P14).
 
-*In:* a verb, a query, the verb's other arguments. *Out:* a row in `batch`, which says how far it is; or, of a dry run,
-what would become of the first. *Always:* only what was there when it was asked for; each is done or refused by itself;
-a batch that is cancelled leaves what it has done.
+*In:* a verb, a query, the verb's other arguments. *Out:* a row in `batch`, which says how far it is; or what would
+become of them, which is only looked at. *Always:* only what was there when it was asked for; a piece goes on from the
+last id and looks at so many rows at most; each is done or refused by itself; a cancelled batch leaves what it has done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from procession.clock import moment
 from procession.commands import bulk, deletions, holds, processings, restarts, steps
 from procession.commands.asked import Asked
-from procession.commands.bulk import Act, Answer
-from procession.errors import Invalid, NotFound, Refused, StoreError
+from procession.commands.bulk import Act
+from procession.errors import Invalid, NotFound, ProcessionError, Refused, StoreError
 from procession.model import query
+from procession.model.processing import Processing
+from procession.model.query import Query
+from procession.model.term import Ids
 from procession.project import Project
 from procession.store import batches as store
-from procession.store import queries
+from procession.store import pages, search
+from procession.store import processings as rows
 from procession.store.batches import Batch
 from procession.store.database import Tx
+from procession.store.search import Counted
 
 PIECE = 200
 """At most so many in one turn."""
 MOST_PROBLEMS = 500
 """Refusals that are remembered."""
-TRIED = 1_000
-"""Of a dry run: so many are tried."""
+JUDGED = 200
+"""Of a preview: so many are looked at one by one."""
 
 
-def _at_step(act: Callable[..., Any], arguments: Mapping[str, Any]) -> Act:
-    step = arguments.get("step")
+Judge = Callable[[Project, Tx, Processing], object]
+"""Raises what the verb would raise; only looks."""
+
+
+def _at_step(act: Callable[..., Any], given: Mapping[str, Any]) -> Act:
+    step = given.get("step")
     return lambda project, tx, pid, who: act(project, tx, pid, who, step)
 
 
-def _accept(step: str | None, note: str) -> Act:
+def _accept(given: Mapping[str, Any]) -> Act:
+    step, note = given.get("step"), given.get("note", "")
     return lambda project, tx, pid, who: steps.accept_one(project, tx, pid, who, step, note)
 
 
-VERBS: dict[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], Act]]] = {
-    "retry": (frozenset({"step"}), partial(_at_step, processings.retry_one)),
-    "hold": (frozenset({"step"}), partial(_at_step, holds.hold_one)),
-    "release": (frozenset({"step"}), partial(_at_step, holds.release_one)),
-    "cancel": (frozenset(), lambda _: processings.cancel_one),
-    "run-now": (frozenset(), lambda _: holds.run_one_now),
-    "restart": (
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a verb does to one, and what says whether it would."""
+
+    arguments: frozenset[str]
+    act: Callable[[Mapping[str, Any]], Act]
+    judge: Callable[[Mapping[str, Any]], Judge]
+
+
+_STEP: frozenset[str] = frozenset({"step"})
+VERBS: dict[str, Doing] = {
+    "retry": Doing(
+        _STEP,
+        partial(_at_step, processings.retry_one),
+        lambda given: lambda project, _, found: processings.check_retry(project, found, given.get("step")),
+    ),
+    "hold": Doing(
+        _STEP,
+        partial(_at_step, holds.hold_one),
+        lambda given: lambda _, __, found: holds.check_hold(found, given.get("step")),
+    ),
+    "release": Doing(
+        _STEP,
+        partial(_at_step, holds.release_one),
+        lambda given: lambda _, __, found: holds.check_release(found, given.get("step")),
+    ),
+    "cancel": Doing(
+        frozenset(),
+        lambda _: processings.cancel_one,
+        lambda _: lambda _, __, found: processings.check_cancel(found.id, found.state),
+    ),
+    "run-now": Doing(
+        frozenset(),
+        lambda _: holds.run_one_now,
+        lambda _: lambda _, __, found: holds.check_run_now(found),
+    ),
+    "restart": Doing(
         frozenset(),
         lambda _: lambda project, tx, pid, who: restarts.restart_anew(project, tx, pid, who, restarts.Anew()),
+        lambda _: restarts.check_anew,
     ),
-    "accept": (frozenset({"step", "note"}), lambda given: _accept(given.get("step"), given.get("note", ""))),
-    "delete": (frozenset(), lambda _: partial(deletions.delete_one, children=False, again=False)),
+    "accept": Doing(
+        frozenset({"step", "note"}),
+        _accept,
+        lambda given: lambda project, _, found: steps.check_accept(project, found, given.get("step")),
+    ),
+    "delete": Doing(
+        frozenset(),
+        lambda _: partial(deletions.delete_one, children=False, again=False),
+        lambda _: deletions.check_delete,
+    ),
 }
-"""Verb → its other arguments, and what does it to one."""
+"""Verb → what it does to one."""
 
 
-def act_of(verb: str, arguments: Mapping[str, Any]) -> Act:
-    """What this verb does to one; Invalid for a verb or an argument that there is not."""
+def doing(verb: str, arguments: Mapping[str, Any]) -> Doing:
+    """What this verb does; Invalid for a verb or an argument that there is not."""
     if verb not in VERBS:
         raise Invalid(f"{verb[:40]!r} cannot be done to many; these can: {', '.join(VERBS)}")
-    names, make = VERBS[verb]
-    if unknown := sorted(arguments.keys() - names):
+    found = VERBS[verb]
+    if unknown := sorted(arguments.keys() - found.arguments):
         raise Invalid(f"{verb} of many has no argument {unknown[0][:40]!r}")
     if not all(isinstance(value, str) for value in arguments.values()):
         raise Invalid("a step is named by its name or number, as text, and a note is a text")
-    return make(arguments)
+    return found
+
+
+# ── before it is confirmed ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a batch would do."""
+
+    count: Counted
+    """How many are meant."""
+    states: Mapping[str, int]
+    """State → how many of those that were counted."""
+    until: int
+    """No processing with a higher id is meant."""
+    judged: tuple[Judged, ...]
+    """What would become of the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What would become of one."""
+
+    id: int
+    refused: str | None
+    """Why not, if so."""
+
+
+def foresee(project: Project, verb: str, text: str, arguments: Mapping[str, Any]) -> Foreseen:
+    """How many are meant, in which states; and what would become of the newest `JUDGED`, by the rules of the verb.
+    Nothing is written, nothing is locked, and it costs the same however many they are."""
+    judge = doing(verb, arguments).judge(arguments)
+    asked = _asked(project, text)
+    with project.store.read() as tx:
+        until = search.newest_id(tx)
+        count, states = search.by_state(tx, asked)
+        ids, _ = search.newest(tx, asked, JUDGED)
+        of_steps = pages.steps_of(tx, ids)
+        found = [replace(each, steps=of_steps[each.id]) for each in rows.find_all(tx, ids)]
+        return Foreseen(count, states, until, tuple(_judged(project, tx, judge, each) for each in found))
+
+
+def _judged(project: Project, tx: Tx, judge: Judge, found: Processing) -> Judged:
+    try:
+        judge(project, tx, found)
+    except StoreError:
+        raise
+    except ProcessionError as error:
+        return Judged(found.id, str(error))
+    return Judged(found.id, None)
+
+
+# ── asking for it ──────────────────────────────────────────────────────────────────────────────────
 
 
 def begin(
-    project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str, expect: int | None = None
-) -> Batch:
-    """Ask for a batch; the launcher does it. Refused where nothing says which processings are meant, or where they are
-    not as many as one expects."""
-    act_of(verb, arguments)
+    project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str, expect: int | None = None,
+    until: int | None = None,
+) -> Batch:  # fmt: skip
+    """Ask for a batch; the launcher does it. It means those up to the highest id of now (or `until`), whatever comes
+    later. Refused where nothing says which processings are meant, or where they are not as many as one expects."""
+    doing(verb, arguments)
+    made_at = project.now()
     asked = _asked(project, text)
+    with project.store.read() as tx:
+        newest = search.newest_id(tx)
+        last = newest if until is None else min(until, newest)
+        counted = search.count(tx, _up_to(asked, last))
+        if expect is not None and expect != counted.n:
+            more = "" if counted.exact else " or more"
+            raise Refused(f"expect: this query means {counted.n}{more} processings now, not {expect}; look again")
+        total = counted.n if counted.exact else _total(tx, asked, last)
     with project.store.begin() as tx:
-        ids = queries.ids(tx, asked)
-        if expect is not None and expect != len(ids):
-            raise Refused(f"expect: this query means {len(ids)} processings now, not {expect}; look again, then say so")
         batch_id = store.add(
-            tx, verb=verb, query=text, asked=arguments, by=by, at=project.now(), until_id=max(ids, default=0),
-            total=len(ids),
+            tx, verb=verb, query=text, asked=arguments, by=by, at=made_at, until_id=last, total=total
         )  # fmt: skip
         tx.after(project.wake)
         return _there(tx, batch_id)
 
 
-def _asked(project: Project, text: str) -> query.Query:
+def _up_to(asked: Query, last: int) -> Query:
+    return Query((*asked.terms, Ids(((last + 1, search.NEWEST),), negated=True)))
+
+
+def _total(tx: Tx, asked: Query, last: int) -> int:
+    """All of them, window after window: it takes as long as there are many."""
+    total, after, over = 0, 0, False
+    while not over:
+        found, after, over = search.onwards(tx, asked, after, last, search.LOOKED)
+        total += len(found)
+    return total
+
+
+def _asked(project: Project, text: str) -> Query:
     """The query; Refused where it says nothing."""
     asked = bulk.read_text(project, text)
     if asked.everything:
         raise Refused("nothing says which processings are meant; write a query, such as task:scene state:failed")
     return asked
-
-
-def tried(project: Project, verb: str, text: str, arguments: Mapping[str, Any], by: str) -> tuple[int, list[Answer]]:
-    """What would become of the first `TRIED`; and how many are meant. Nothing is changed."""
-    act = act_of(verb, arguments)
-    asked = _asked(project, text)
-    with project.store.read() as tx:
-        ids = queries.ids(tx, asked)
-    return len(ids), list(bulk.each(project, ids[:TRIED], act, Asked(by), dry_run=True))
 
 
 def get(project: Project, batch_id: int) -> Batch:
@@ -135,9 +247,9 @@ def _there(tx: Tx, batch_id: int) -> Batch:
 
 def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
     """Do the next piece of it in the open transaction."""
-    act, who = act_of(batch.verb, batch.asked), Asked(batch.by, f"batch {batch.id}")
+    act, who = doing(batch.verb, batch.asked).act(batch.asked), Asked(batch.by, f"batch {batch.id}")
     asked = query.parse(batch.query, moment(batch.made_at))
-    ids = queries.ids(tx, asked, after=batch.cursor, until=batch.until_id, limit=PIECE)
+    ids, cursor, over = search.onwards(tx, asked, batch.cursor, batch.until_id, PIECE)
     done, refused, problems = batch.done, batch.refused, list(batch.problems)
     for pid in ids:
         try:
@@ -149,10 +261,9 @@ def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
         except Exception as error:
             refused += 1
             problems.append((pid, str(error)[:300]))
-    ended = project.now() if len(ids) < PIECE else None
     new = replace(
-        batch, cursor=ids[-1] if ids else batch.cursor, done=done, refused=refused,
-        problems=tuple(problems[:MOST_PROBLEMS]), finished_at=ended,
+        batch, cursor=cursor, done=done, refused=refused, problems=tuple(problems[:MOST_PROBLEMS]),
+        finished_at=project.now() if over else None,
     )  # fmt: skip
     store.advance(tx, new)
     return new

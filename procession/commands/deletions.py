@@ -82,6 +82,13 @@ def _delete_versions(project: Project, tx: Tx, processing_id: int, who: Asked, v
 def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:
     standing_of(tx, processing_id)
     processing = look(tx, processing_id)
+    check_delete(project, tx, processing)
+    return processing
+
+
+def check_delete(project: Project, tx: Tx, processing: Processing) -> None:
+    """Refused where it cannot be deleted; only looks."""
+    processing_id = processing.id
     if processing.state not in PROCESSING.terminal:
         raise Refused(f"processing {processing_id} cannot be deleted: it is {processing.state}; cancel it first")
     if processing.pinned_at is not None:
@@ -93,7 +100,6 @@ def _deletable(project: Project, tx: Tx, processing_id: int) -> Processing:
             f"processing {processing_id} cannot be deleted: processing {user} runs its scripts as they were kept; "
             "delete that one first"
         )
-    return processing
 
 
 def _descendants(project: Project, tx: Tx, top: Processing) -> list[Processing]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from procession.commands.asked import Asked, Done
 from procession.commands.processings import find_step, keep_held, look, standing_of
 from procession.errors import Refused
-from procession.model.processing import Processing
+from procession.model.processing import Processing, Step
 from procession.model.states import PROCESSING, STEP
 from procession.project import Project
 from procession.store import moves, wishes
@@ -20,64 +20,89 @@ from procession.store.moves import Moving
 
 def hold_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str | None = None) -> Done:
     """Let nothing more of it start until it is released, or, with a step, let that step not start."""
-    now, processing = project.now(), _alive(tx, processing_id, "held")
-    if step_name is None:
-        if processing.held_at is not None:
-            raise Refused(f"processing {processing_id} is held already")
+    now, processing = project.now(), _locked(tx, processing_id)
+    step = check_hold(processing, step_name)
+    if step is None:
         wishes.hold(tx, processing_id, now)
         moves.note(tx, "processing", "hold", [Moving(processing_id, now, why=who.reason)], who.by)
         return Done(processing_id, f"processing {processing_id} is held; nothing more of it starts")
-    step = find_step(processing, step_name)
-    if step.held_at is not None:
-        raise Refused(f"step {step.name} of processing {processing_id} is held already")
-    if step.state in STEP.terminal:
-        raise Refused(
-            f"step {step.name} of processing {processing_id} cannot be held: it has ended, it is {step.state}"
-        )
     wishes.hold_step(tx, processing_id, step.ordinal, now)
     moves.note(tx, "step", "hold", [Moving(processing_id, now, step.ordinal, why=who.reason)], who.by)
     keep_held(tx, processing_id)
     return Done(processing_id, f"step {step.name} of processing {processing_id} is held")
 
 
+def check_hold(processing: Processing, step_name: str | None = None) -> Step | None:
+    """The step that is held, None for the whole; Refused where it cannot be. Only looks, as every ``check_…``."""
+    _refuse_ended(processing, "held")
+    if step_name is None:
+        if processing.held_at is not None:
+            raise Refused(f"processing {processing.id} is held already")
+        return None
+    step = find_step(processing, step_name)
+    if step.held_at is not None:
+        raise Refused(f"step {step.name} of processing {processing.id} is held already")
+    if step.state in STEP.terminal:
+        raise Refused(
+            f"step {step.name} of processing {processing.id} cannot be held: it has ended, it is {step.state}"
+        )
+    return step
+
+
 def release_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_name: str | None = None) -> Done:
     """Let it, or one step of it, go on."""
-    now, processing = project.now(), _alive(tx, processing_id, "released")
+    now, processing = project.now(), _locked(tx, processing_id)
+    held = check_release(processing, step_name)
     tx.after(project.wake)
-    if step_name is not None:
-        step = find_step(processing, step_name)
-        if step.held_at is None:
-            raise Refused(f"step {step.name} of processing {processing_id} is not held")
+    for step in held:
         wishes.hold_step(tx, processing_id, step.ordinal, None)
+    if step_name is not None:
+        (step,) = held
         if processing.held_at == step.held_at:  # held with the step
             wishes.hold(tx, processing_id, None)
             keep_held(tx, processing_id)
         moves.note(tx, "step", "release", [Moving(processing_id, now, step.ordinal, why=who.reason)], who.by)
         return Done(processing_id, f"step {step.name} of processing {processing_id} is released")
-    held = [step for step in processing.steps if step.held_at is not None]
-    if processing.held_at is None and not held:
-        raise Refused(f"processing {processing_id} is not held")
     wishes.hold(tx, processing_id, None)
-    for step in held:
-        wishes.hold_step(tx, processing_id, step.ordinal, None)
     moves.note(tx, "processing", "release", [Moving(processing_id, now, why=who.reason)], who.by)
     return Done(processing_id, f"processing {processing_id} is released")
 
 
+def check_release(processing: Processing, step_name: str | None = None) -> list[Step]:
+    """The steps that are released; Refused where nothing is held."""
+    _refuse_ended(processing, "released")
+    if step_name is None:
+        held = [step for step in processing.steps if step.held_at is not None]
+        if processing.held_at is None and not held:
+            raise Refused(f"processing {processing.id} is not held")
+        return held
+    step = find_step(processing, step_name)
+    if step.held_at is None:
+        raise Refused(f"step {step.name} of processing {processing.id} is not held")
+    return [step]
+
+
 def run_one_now(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
     """Wait for no moment: neither for the one before which it shall not begin, nor for that of the next try."""
-    now, processing = project.now(), _alive(tx, processing_id, "hurried")
-    due = [step.name for step in processing.steps if step.due_at is not None]
-    if processing.due_at is None and not due:
-        raise Refused(f"processing {processing_id} waits for no moment; see: procession why {processing_id}")
+    check_run_now(_locked(tx, processing_id))
     wishes.forget_due(tx, processing_id)
-    moves.note(tx, "processing", "run-now", [Moving(processing_id, now, why=who.reason)], who.by)
+    moves.note(tx, "processing", "run-now", [Moving(processing_id, project.now(), why=who.reason)], who.by)
     tx.after(project.wake)
     return Done(processing_id, f"processing {processing_id} starts as soon as there is room for it")
 
 
-def _alive(tx: Tx, processing_id: int, what: str) -> Processing:
-    """The processing, locked; Refused where it has ended."""
-    if (state := standing_of(tx, processing_id).state) in PROCESSING.terminal:
-        raise Refused(f"processing {processing_id} cannot be {what}: it has ended, it is {state}")
+def check_run_now(processing: Processing) -> None:
+    """Refused where it waits for no moment."""
+    _refuse_ended(processing, "hurried")
+    if processing.due_at is None and all(step.due_at is None for step in processing.steps):
+        raise Refused(f"processing {processing.id} waits for no moment; see: procession why {processing.id}")
+
+
+def _locked(tx: Tx, processing_id: int) -> Processing:
+    standing_of(tx, processing_id)
     return look(tx, processing_id)
+
+
+def _refuse_ended(processing: Processing, what: str) -> None:
+    if processing.state in PROCESSING.terminal:
+        raise Refused(f"processing {processing.id} cannot be {what}: it has ended, it is {processing.state}")

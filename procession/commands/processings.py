@@ -101,11 +101,15 @@ def cancel(project: Project, processing_id: int, reason: str | None = None, who:
 
 def cancel_one(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
     """As `cancel`, in the open transaction; Refused where it is too late."""
-    standing = standing_of(tx, processing_id)
-    if standing.state in PROCESSING.terminal:
-        raise Refused(f"processing {processing_id} has already ended: it is {standing.state}")
+    check_cancel(processing_id, standing_of(tx, processing_id).state)
     try_cancel(project, tx, processing_id, who)
     return Done(processing_id, f"processing {processing_id}: its cancel is accepted")
+
+
+def check_cancel(processing_id: int, state: State) -> None:
+    """Refused where it is too late to cancel; only looks, as every ``check_…``."""
+    if state in PROCESSING.terminal:
+        raise Refused(f"processing {processing_id} has already ended: it is {state}")
 
 
 def try_cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Cancelled:
@@ -165,10 +169,7 @@ def retry_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_nam
     now = project.now()
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
-    step = find_step(processing, step_name)
-    if not PROCESSING.allows("retry", standing.state) or not STEP.allows("retry", step.state):
-        raise Refused(cannot("be tried again", processing, step))
-    refuse_unfit(project, processing, {s.ordinal for s in processing.steps if s.state is not State.SUCCEEDED})
+    step = check_retry(project, processing, step_name)
     reopen(tx, processing, now, who)
     moves.processings(tx, "retry", [Moving(processing_id, now, why=who.reason)], who.by)
     uncount(tx, processing, now)
@@ -177,6 +178,15 @@ def retry_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_nam
     changed = tasks.now_of(tx, processing.task) not in (None, standing.definition_id)
     hint = f"; its task has changed since, with the new one: procession restart {processing_id}" if changed else ""
     return Done(processing_id, f"step {step.name} of processing {processing_id} gets another attempt{hint}")
+
+
+def check_retry(project: Project, processing: Processing, step_name: str | None = None) -> Step:
+    """The step that gets another attempt; Refused where it cannot be. Only looks."""
+    step = find_step(processing, step_name)
+    if not PROCESSING.allows("retry", processing.state) or not STEP.allows("retry", step.state):
+        raise Refused(cannot("be tried again", processing, step))
+    refuse_unfit(project, processing, {s.ordinal for s in processing.steps if s.state is not State.SUCCEEDED})
+    return step
 
 
 def check_files(processing: Processing) -> None:

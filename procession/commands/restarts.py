@@ -76,12 +76,7 @@ def restart_anew(project: Project, tx: Tx, processing_id: int, who: Asked, how: 
     """Bear a new version of an ended processing."""
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
-    _refuse_alive(processing)
-    if processing.replaced_by is not None:
-        raise Refused(
-            f"processing {processing_id} was replaced by processing {processing.replaced_by}, a newer version; "
-            "restart that one"
-        )
+    _refuse_old(processing)
     new_id = bear_again(project, tx, processing, standing, who, how or Anew())
     now = project.now()
     uncount(tx, processing, now)
@@ -93,16 +88,27 @@ def restart_anew(project: Project, tx: Tx, processing_id: int, who: Asked, how: 
     )
 
 
+def check_anew(project: Project, tx: Tx, processing: Processing) -> None:
+    """Refused or Invalid where no new version of it can be born; only looks."""
+    _refuse_old(processing)
+    _, task = _in_force(tx, processing)
+    _fit(project, tx, processing, task, processing.values)
+
+
+def _refuse_old(processing: Processing) -> None:
+    _refuse_alive(processing)
+    if processing.replaced_by is not None:
+        raise Refused(
+            f"processing {processing.id} was replaced by processing {processing.replaced_by}, a newer version; "
+            "restart that one"
+        )
+
+
 def bear_again(project: Project, tx: Tx, processing: Processing, standing: Standing, who: Asked, how: Anew) -> int:
     """Bear the next version; Refused or Invalid where it cannot be."""
     definition_id, task = _definition(tx, processing, standing, how)
-    set_now = settings.all_of(tx)
-    pauses = (set_now.pause(task.name, task.group), set_now.pause_of_source(processing.source))
-    if pause := next((each for each in pauses if each is not None and each.mode == "skip"), None):
-        raise Refused(f"{pause.sentence}, and what is born meanwhile is skipped; resume first")
     values = _values(tx, processing, task, how, who)
-    alone = events.alone(tx, processing.event_id)
-    check_parameters(project, task, processing.params, processing.key, project.now(), alone, values)
+    alone = _fit(project, tx, processing, task, values)
     recorded = processing if how.recorded_of is None else look(tx, how.recorded_of)
     if how.recorded:
         _check_kept(project, tx, recorded)
@@ -116,6 +122,17 @@ def bear_again(project: Project, tx: Tx, processing: Processing, standing: Stand
     )  # fmt: skip
     (new_id,) = bear(project, tx, [born], who.by)
     return new_id
+
+
+def _fit(project: Project, tx: Tx, processing: Processing, task: Task, values: Chosen) -> str | None:
+    """Refused or Invalid where a new version would be skipped, or misses something; else what it must be alone with."""
+    set_now = settings.all_of(tx)
+    pauses = (set_now.pause(task.name, task.group), set_now.pause_of_source(processing.source))
+    if pause := next((each for each in pauses if each is not None and each.mode == "skip"), None):
+        raise Refused(f"{pause.sentence}, and what is born meanwhile is skipped; resume first")
+    alone = events.alone(tx, processing.event_id)
+    check_parameters(project, task, processing.params, processing.key, project.now(), alone, values)
+    return alone
 
 
 def _values(tx: Tx, processing: Processing, task: Task, how: Anew, who: Asked) -> Chosen:
@@ -132,6 +149,10 @@ def _definition(tx: Tx, processing: Processing, standing: Standing, how: Anew) -
     if how.recorded:
         old = standing if how.recorded_of is None else standing_of(tx, how.recorded_of)
         return old.definition_id, tasks.get(tx, old.definition_id)
+    return _in_force(tx, processing)
+
+
+def _in_force(tx: Tx, processing: Processing) -> tuple[int, Task]:
     found = next((pair for pair in tasks.current(tx).items() if pair[1].name == processing.task), None)
     if found is None:
         raise Refused(

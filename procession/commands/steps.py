@@ -62,16 +62,7 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     now, by = project.now(), who.by
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
-    step = find_step(processing, step_name)
-    if not PROCESSING.allows("resume", standing.state) or not STEP.allows("accept", step.state):
-        raise Refused(cannot("be accepted", processing, step))
-    check_files(processing)
-    if processing.replaced_by is not None:
-        raise Refused(
-            f"processing {processing_id} was replaced by processing {processing.replaced_by}; its result is of no use"
-        )
-    executed = project.var.attempt(processing_id, step.ordinal, step.name, step.executed or step.attempt)
-    left = _left(executed, processing, step)
+    step, executed, left = check_accept(project, processing, step_name)
     moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
     steps.accept(tx, _attempt(processing, step, note or None, by, now))
     rows = [
@@ -93,6 +84,22 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
     tx.after(project.wake)
     return step
+
+
+def check_accept(
+    project: Project, processing: Processing, step_name: str | None = None
+) -> tuple[Step, Path, contract.Left]:
+    """The step that is accepted, its directory and what lies there; Refused where it cannot be. Only looks."""
+    step = find_step(processing, step_name)
+    if not PROCESSING.allows("resume", processing.state) or not STEP.allows("accept", step.state):
+        raise Refused(cannot("be accepted", processing, step))
+    check_files(processing)
+    if processing.replaced_by is not None:
+        raise Refused(
+            f"processing {processing.id} was replaced by processing {processing.replaced_by}; its result is of no use"
+        )
+    executed = project.var.attempt(processing.id, step.ordinal, step.name, step.executed or step.attempt)
+    return step, executed, _left(executed, processing, step)
 
 
 def _attempt(processing: Processing, step: Step, note: str | None, by: str, now: int) -> dict[str, Any]:

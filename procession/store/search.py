@@ -88,6 +88,39 @@ def count(tx: Tx, query: Query) -> Counted:
     return Counted(min(found, MOST_COUNTED), window.whole and found <= MOST_COUNTED)
 
 
+def by_state(tx: Tx, query: Query) -> tuple[Counted, dict[str, int]]:
+    """How many are meant, up to `MOST_COUNTED`; and of these, state → how many."""
+    window = _below(tx, query, NEWEST, MOST_COUNTED + 1)
+    inner = (
+        _some(query).add_columns(p.state).where(*_within(tx, query, window)).limit(MOST_COUNTED + 1).subquery("found")
+    )
+    found = tx.connection.execute(select(inner.c.state, func.count()).group_by(inner.c.state))
+    states = {state: int(n) for state, n in found}
+    n = sum(states.values())
+    return Counted(min(n, MOST_COUNTED), window.whole and n <= MOST_COUNTED), states
+
+
+def onwards(tx: Tx, query: Query, after: int, until: int, limit: int) -> tuple[list[int], int, bool]:
+    """The next that are meant by their ids, after one and up to one: at most so many; the id after which to go on; and
+    is there nothing more? One call looks at `LOOKED` rows at most, in the order of ids, so it may find few or none."""
+    term, looked = _in_order(query), LOOKED_DEEP if needs_event(query) else LOOKED
+    bounds: list[Any] = [p.id > literal(after), p.id <= literal(until)]
+    candidates = select(p.id).where(*bounds, *([] if term is None else [of_term(tx.dialect, term)]))
+    n, last = tx.connection.execute(_bounds(candidates.order_by(p.id).limit(looked), func.max)).one()
+    if not n:
+        return [], until, True
+    window: list[Any] = [p.id > literal(after), p.id <= literal(int(last)), *conditions(tx, query)]
+    found = list(tx.connection.execute(_some(query).where(*window).order_by(p.id).limit(limit)).scalars())
+    if len(found) == limit:
+        return found, found[-1], False
+    return found, int(last), n < looked
+
+
+def newest_id(tx: Tx) -> int:
+    """The highest id of a processing."""
+    return int(tx.run(_LAST["processing"]).scalar_one()) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """A processing among all that a query means, newest first."""
@@ -185,6 +218,13 @@ def _best(query: Query) -> Any:
         (rank, place) for place, term in enumerate(query.terms) if (rank := _rank(term)) is not None
     )  # fmt: skip
     return query.terms[ranked[0][1]] if ranked else None
+
+
+def _in_order(query: Query) -> Any:
+    """The term whose index leaves least, of those whose index has one value, and so the order of ids."""
+    term = _best(query)
+    single = isinstance(term, Names) and len(term.patterns) == 1
+    return term if single or (isinstance(term, States) and len(term.states) == 1) else None
 
 
 def _rank(term: Any) -> int | None:

@@ -18,16 +18,17 @@ MOST = 500
 @verb("batch-add", "operate", "POST /batches", status=202)
 def batch_add(
     project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
-    dry_run: bool = False, expect: int | None = None,
+    dry_run: bool = False, expect: int | None = None, until: int | None = None,
 ) -> Any:  # fmt: skip
     """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, accept, delete.
 
-    `expect`: how many one expects to be meant; nothing is done where there are more or fewer.
+    `expect`: how many one expects to be meant (10000: so many or more); nothing is done where there are more or fewer.
+    `until`: none with a higher id is meant. `dry_run`: say how many are meant, and what would become of the newest.
     """
     if dry_run:
-        total, answers = commands.tried(project, verb, query, arguments or {}, caller.by)
-        return {"total": total, **present.answers(answers, dry_run=True)}
-    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by, expect))
+        return present.foreseen(commands.foresee(project, verb, query, arguments or {}))
+    last = None if until is None else identity("until", until)
+    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by, expect, last))
 
 
 @verb("batches", "read", "GET /batches")

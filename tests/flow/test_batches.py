@@ -21,8 +21,8 @@ def test_a_batch_reaches_everything_that_was_there_in_pieces(tmp_path: Path, mon
     d = Driven(tmp_path, TOML, cpus=1)
     try:
         born = [d.born() for _ in range(8)]
-        total, tried = batches.tried(d.project, "hold", "task:a", {}, "eva")
-        assert (total, [each.error for each in tried]) == (8, [None] * 8)
+        seen = batches.foresee(d.project, "hold", "task:a", {})
+        assert (seen.count.n, [each.refused for each in seen.judged]) == (8, [None] * 8)
         made = batches.begin(d.project, "hold", "task:a", {}, "eva")
         later = d.born()
         d.turn()

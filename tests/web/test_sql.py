@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from procession import verbs
+from procession.model import query
 from procession.project import Project
-from procession.store import causes
+from procession.store import causes, queries, search
 from procession.verbs import Caller
-from tests.web.big import SMALL, big, opened
+from tests.web.big import AT, SMALL, big, opened
 from tests.web.watching import watching
 
 pytestmark = pytest.mark.feature("M118", "N8")
@@ -61,6 +62,10 @@ PAGES: list[tuple[str, dict[str, Any], int]] = [
     ("show", {"id": 17}, 20),
     ("status", {}, 15),
     ("tasks", {}, 8),
+    ("batch-add", {"verb": "retry", "query": "state:failed", "dry_run": True}, 20),
+    ("batch-add", {"verb": "delete", "query": "task:s2-l2a param.tile:36UUA", "dry_run": True}, 240),
+    ("batch-add", {"verb": "restart", "query": "after:-30d", "dry_run": True}, 1100),
+    ("batch-add", {"verb": "hold", "query": "state:waiting", "dry_run": True}, 20),
 ]
 """Verb, arguments, and how many queries it may take."""
 
@@ -73,6 +78,25 @@ def test_what_a_page_asks_is_bounded(project: Project, name: str, arguments: dic
     assert len(watched.queries) <= queries, "\n".join(watched.queries)
     assert watched.steps <= MOST_STEPS
     assert watched.unbounded(project) == []
+
+
+@pytest.mark.feature("P14")
+@pytest.mark.parametrize(
+    "text",
+    ["state:failed", "state:failed,cancelled", "state:waiting", "task:s2-l2a", "task:s2-l2a,wx-fit state:succeeded",
+     "param.tile:36UUA state:failed", "nosuchword", "cause:*", "after:-2d -state:succeeded", "id:7,90,70000-90000"],
+)  # fmt: skip
+def test_a_piece_of_a_batch_costs_its_own_size_wherever_it_stands(project: Project, text: str) -> None:
+    with project.store.read() as tx:
+        asked, last = query.parse(text, AT), search.newest_id(tx)
+        wanted = queries.ids(tx, asked)
+    for after in (0, last // 3, last - 300):
+        with watching(project) as watched, project.store.read() as tx:
+            ids, cursor, over = search.onwards(tx, asked, after, last, 200)
+        assert watched.steps <= MOST_STEPS // 2
+        assert watched.unbounded(project) == []
+        assert ids == [each for each in wanted if after < each <= cursor]
+        assert over is (not [each for each in wanted if each > cursor]) or cursor < last
 
 
 def test_reading_all_processings_would_be_seen(project: Project) -> None:

@@ -1,0 +1,89 @@
+"""What a batch would do is only looked at, by the rules of the act itself; on both databases."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from procession import verbs
+from procession.commands import batches, bulk
+from procession.commands.asked import Asked
+from procession.errors import Refused
+from procession.verbs import Caller
+from tests.commands.test_bulk import TOML, zoo
+from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
+from tests.flow.driven import Driven
+from tests.store.making import dump
+
+pytestmark = pytest.mark.feature("P14")
+Drive = Callable[..., Driven]
+GIVEN: Mapping[str, Mapping[str, str]] = {
+    "accept": {"note": "as it is"},
+    "hold": {"step": "1"},
+    "release": {"step": "1"},
+}
+
+
+@pytest.fixture
+def d(drive: Drive) -> Driven:  # noqa: F811
+    return drive(TOML, cpus=400)
+
+
+def test_what_is_foreseen_of_each_is_what_becomes_of_it(d: Driven) -> None:
+    found = zoo(d)
+    ids = sorted(found.values())
+    text = f"id:{','.join(map(str, ids))}"
+    for verb in batches.VERBS:
+        for given in ({}, GIVEN.get(verb, {})):
+            before = dump(d.project.store)
+            seen = batches.foresee(d.project, verb, text, given)
+            act = batches.doing(verb, given).act(given)
+            tried = bulk.each(d.project, ids, act, Asked("me"), dry_run=True)
+            foreseen = {each.id: each.refused for each in seen.judged}
+            assert foreseen == {each.id: None if each.done else each.text for each in tried}, verb
+            assert set(foreseen.values()) != {None}
+            assert dump(d.project.store) == before
+            assert sum(seen.states.values()) == seen.count.n == len(ids)
+
+
+def test_to_look_waits_for_no_writer_and_leaves_no_line(d: Driven) -> None:
+    pid = d.born("e")
+    asked = {"verb": "hold", "query": f"id:{pid}", "dry_run": True}
+    before = dump(d.project.store)
+    with d.project.store.begin():  # on SQLite nobody else writes meanwhile
+        seen = verbs.call(d.project, Caller("ann", "http"), "batch-add", asked)
+    assert (seen["total"], seen["exact"], seen["states"], seen["until"]) == (1, True, {"waiting": 1}, pid)
+    assert seen["done"] == [{"id": pid}] and dump(d.project.store) == before
+
+
+def test_what_came_after_it_was_shown_is_left_out_and_does_not_stand_in_its_way(d: Driven) -> None:
+    shown = [d.born("e") for _ in range(3)]
+    seen = batches.foresee(d.project, "hold", "task:t", {})
+    later = d.born("e")
+    with pytest.raises(Refused, match="means 4 processings now, not 3"):
+        batches.begin(d.project, "hold", "task:t", {}, "ann", expect=3)
+    made = batches.begin(d.project, "hold", "task:t", {}, "ann", expect=3, until=seen.until)
+    assert (made.total, made.until_id) == (3, shown[-1])
+    d.turn(3)
+    ended = batches.get(d.project, made.id)
+    assert (ended.done, ended.refused, ended.finished_at is not None) == (3, 0, True)
+    held = [row.id for row in d.rows("SELECT id FROM processing WHERE held_at IS NOT NULL ORDER BY id")]
+    assert held == shown and later not in held
+
+
+def test_few_among_many_are_found_piece_by_piece_and_a_restart_goes_on(
+    d: Driven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procession.store.search.LOOKED", 5)
+    monkeypatch.setattr("procession.store.search.LOOKED_DEEP", 5)
+    monkeypatch.setattr(batches, "PIECE", 2)
+    pids = [d.born("e", n=number % 4) for number in range(24)]
+    made = batches.begin(d.project, "hold", "param.n:3", {}, "ann")
+    d.turn(2)
+    assert 0 < batches.get(d.project, made.id).done < 6
+    d.crash()
+    d.launch()
+    d.turn(12)
+    ended = batches.get(d.project, made.id)
+    assert (ended.total, ended.done, ended.refused, ended.finished_at is not None) == (6, 6, 0, True)
+    held = [row.id for row in d.rows("SELECT id FROM processing WHERE held_at IS NOT NULL ORDER BY id")]
+    assert held == pids[3::4]
