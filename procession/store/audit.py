@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, delete, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
@@ -59,7 +59,7 @@ class Answered:
 
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write lines of the audit; each has every column of the table but its id."""
-    tx.write(_ADD, [dict.fromkeys(_ROW) | row for row in rows])
+    tx.write(_ADD, rows)
 
 
 def page(
@@ -113,7 +113,7 @@ def _take(dialect: str) -> Executable:
     return upsert(dialect)(_a).values(values).on_conflict_do_nothing(index_elements=["caller", "key"])
 
 
-_ADD = Statement(lambda dialect: insert(_t).from_select(list(_ROW), Given(dialect, _ROW).select()))
+_ADD = Statement(lambda dialect: Given(dialect, _ROW).into(dialect, _t))
 _SAME = (_a.c.caller == _param("caller"), _a.c.key == _param("key"))
 _FIND = Statement(lambda _: select(_a).where(*_SAME))
 _TAKE = Statement(_take)

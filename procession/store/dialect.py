@@ -106,6 +106,13 @@ class Given:
         chosen = select(*(self[name] for name in self._types))
         return chosen if self._rows is None else chosen.select_from(self._rows)
 
+    def into(self, dialect: str, table: Table) -> Insert:
+        """The INSERT of these rows, which knows ``ON CONFLICT``."""
+        made = upsert(dialect)(table)
+        if self._rows is None:  # VALUES are quicker there than a SELECT
+            return made.values({name: self[name] for name in self._types}).inline()
+        return made.from_select(list(self._types), self.select())
+
 
 def upsert(dialect: str) -> Callable[[Table], Insert]:
     """The INSERT of this database that knows ``ON CONFLICT``."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, literal_column, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
@@ -14,7 +14,7 @@ from procession.clock import moment
 from procession.model.event import Event
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows, upsert
+from procession.store.dialect import Given, given_rows
 
 event, event_key = schema.event, schema.event_key
 
@@ -101,13 +101,11 @@ def picture(row: Row[Any]) -> Event:
 
 
 def _add(dialect: str) -> Executable:
-    return insert(event).from_select(list(_EVENT), Given(dialect, _EVENT).select())
+    return Given(dialect, _EVENT).into(dialect, event)
 
 
 def _take(dialect: str) -> Executable:
-    given = Given(dialect, _KEY)
-    rows = given.select().where(given["name"].is_not(None))  # SQLite needs a WHERE before ON CONFLICT
-    return upsert(dialect)(event_key).from_select(list(_KEY), rows).on_conflict_do_nothing()
+    return Given(dialect, _KEY).into(dialect, event_key).on_conflict_do_nothing()
 
 
 def _known(dialect: str) -> Executable:

@@ -203,7 +203,7 @@ _MOVES = {(m.noun, move.verb): _statement(m, move) for m in MACHINES.values() fo
 
 
 _LINE = {c.name: BigInteger() if c.name == "processing_id" else c.type for c in schema.journal.c if c.name != "id"}
-_NOTE = Statement(lambda dialect: insert(schema.journal).from_select(list(_LINE), Given(dialect, _LINE).select()))
+_NOTE = Statement(lambda dialect: Given(dialect, _LINE).into(dialect, schema.journal))
 
 
 # ── calls by the thousand ──────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -346,11 +345,11 @@ def picture(row: Row[Any]) -> Processing:
 
 
 def _add(dialect: str) -> Executable:
-    return insert(processing).from_select(list(_NEW), Given(dialect, _NEW).select())
+    return Given(dialect, _NEW).into(dialect, processing)
 
 
 def _add_steps(dialect: str) -> Executable:
-    return insert(step).from_select(list(_NEW_STEP), Given(dialect, _NEW_STEP).select())
+    return Given(dialect, _NEW_STEP).into(dialect, step)
 
 
 def _standing(dialect: str) -> Executable:

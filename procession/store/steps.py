@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -355,7 +354,7 @@ def _same(given: Any, table: Any, *names: str) -> Any:
 
 
 def _insert(table: Any, types: Mapping[str, Any]) -> Statement:
-    return Statement(lambda dialect: insert(table).from_select(list(types), Given(dialect, types).select()))
+    return Statement(lambda dialect: Given(dialect, types).into(dialect, table))
 
 
 def _live(given: Given) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_texts, unindexed, upsert
+from procession.store.dialect import Given, given_texts, unindexed
 
 HOUR = 3_600_000_000
 """Microseconds."""
@@ -132,9 +132,7 @@ def totals(tx: Tx, noun: str) -> dict[str, dict[str, int]]:
 
 
 def _add(dialect: str) -> Executable:
-    given = Given(dialect, _ROW)
-    rows = given.select().where(given["name"].is_not(None))  # SQLite needs a WHERE before ON CONFLICT
-    put = upsert(dialect)(_t).from_select(list(_ROW), rows)
+    put = Given(dialect, _ROW).into(dialect, _t)
     return put.on_conflict_do_update(
         index_elements=["noun", "name", "what", "hour"],
         set_={"n": _t.c.n + put.excluded.n, "seconds": _t.c.seconds + put.excluded.seconds},
