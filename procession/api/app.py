@@ -95,7 +95,10 @@ class App:
             log.exception("the HTTP API failed at %s %s", request.method, request.path)
             answer = _refused(UNKNOWN)
         self._tell(request, answer.status)
-        await _send(send, receive, answer, head=request.method == "HEAD")
+        head = request.method == "HEAD"
+        usual = answer.stream is None and not answer.headers and answer.mime == "application/json" and not head
+        if not (usual and request.short and request.short.answer(answer.status, answer.body)):
+            await _send(send, receive, answer, head=head)
 
     def _tell(self, request: Request, status: int) -> None:
         """What is refused for who asks stands in the log, without its query string, and not without end."""

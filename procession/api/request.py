@@ -29,6 +29,9 @@ BODY_SECONDS = 30.0
 """Within so long a body is there; who sends slower is told so and hung up on."""
 MAX_QUERY = 100
 """Parameters of a query string."""
+SHORT = "procession.short"
+"""In the state of a request: the way of our protocol for what is there in one piece (`protocol.Short`)."""
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 SECRET_NAMES = frozenset({"token", "access_token", "authorization", "api_key", "password", "code"})
 
 
@@ -40,6 +43,16 @@ class Stream(Protocol):
 
     def end(self) -> None:
         """Nobody reads any more."""
+
+
+class Short(Protocol):
+    """What our protocol offers for small requests (`protocol.Short`)."""
+
+    def body(self) -> bytes | None:
+        """The body, if all of it is there."""
+
+    def answer(self, status: int, body: bytes) -> bool:
+        """Send a usual answer; False where it must go the long way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +69,13 @@ class Answer:
 
 def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
     """An answer in JSON."""
-    return Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), headers=headers)
+    return Answer(status, _compact(value).encode(), headers=headers)
 
 
 class Request:
     """One request; its head is there, its body is read when somebody wants it."""
 
-    __slots__ = ("_receive", "client", "headers", "method", "path", "query", "repeated", "scope")
+    __slots__ = ("_receive", "client", "headers", "method", "path", "query", "repeated", "scope", "short")
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.scope = scope
@@ -79,6 +92,7 @@ class Request:
             if len(found) > 1:
                 self.repeated.add(name)
         self.client: str = (scope.get("client") or ("", 0))[0]
+        self.short: Short | None = scope.get("state", {}).get(SHORT)
 
     def moved(self, path: str) -> Request:
         """The same request at another path: without the prefix that a proxy has kept."""
@@ -133,6 +147,9 @@ class Request:
         announced = self.header(b"content-length")
         if announced is not None and int(announced) > limit:
             raise Problem(413, "Invalid", f"the body is longer than {limit} bytes; send less at once")
+        found = None if self.short is None else self.short.body()
+        if found is not None:  # no longer than announced, for chunks are not read
+            return found
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await self._read(limit)
