@@ -7,6 +7,7 @@ skipped, so that it stays visible and can be submitted again. The values of its 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +31,7 @@ from procession.store import moves, processings, settings, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
+from procession.workdir import Var
 
 
 @dataclass(slots=True)
@@ -95,8 +97,8 @@ def bear(project: Project, tx: Tx, born: Sequence[Newborn], by: str) -> list[int
     for state in (State.SKIPPED, State.CANCELLED):
         ended = [Moving(pid, now, reason=reason) for pid, (end, reason) in ends.items() if end is state]
         moves.note(tx, "processing", "submit", ended, by, str(state))
-    counts = [Count("task", each.task.name, "matched") for each in born if each.version == 1]
-    tallies.add(tx, now, counts)
+    first = Counter(each.task.name for each in born if each.version == 1)
+    tallies.add(tx, now, [Count("task", name, "matched", n) for name, n in first.items()])
     over = [Ended(e.id, e.definition_id, e.task.name, *ends[e.id], e.callback) for e in born if e.id in ends]
     note_ends(project, tx, over, {each.definition_id: each.task for each in born}, now)
     tx.after(project.wake)
@@ -185,11 +187,7 @@ def _given(project: Project, born: Newborn, now: int) -> Mapping[str, Any]:
 def _wants(project: Project, born: Newborn, now: int) -> tuple[Uses, dict[int, str | None]]:
     """What the processing takes, and by ordinal what each step takes beside; Invalid where a name comes out unfit."""
     task = born.task
-    if (
-        not task.uses
-        and born.alone is None
-        and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in task.steps)
-    ):
+    if task.wants_nothing and born.alone is None:
         return (), dict.fromkeys((plan.ordinal for plan in task.steps), None)
     given = _given(project, born, now)
     values = _values(born)
@@ -221,6 +219,12 @@ def _asked_at_birth(command: Command) -> Command:
     return Command(words, (), command.shell, command.allow_dash)
 
 
+@lru_cache(maxsize=16)
+def _nowhere(var: Var) -> str:
+    """The working directory of what is not born yet."""
+    return str(var.files(0))
+
+
 def check_parameters(
     project: Project, task: Task, params: Mapping[str, Any], key: str | None, now: int, alone: str | None = None,
     asked: Chosen | None = None,
@@ -229,7 +233,7 @@ def check_parameters(
 
     `asked`: what a person wants its variables to be.
     """
-    given = project.given(0, str(project.var.files(0)), moment(now).date().isoformat(), key)
+    given = project.given(0, _nowhere(project.var), moment(now).date().isoformat(), key)
     try:
         check_brought(task, params)
     except Invalid as error:
@@ -252,7 +256,8 @@ def check_parameters(
         sources.origin(task, params, given)
     except Invalid as error:
         raise Invalid(f"task {task.name}: {error}") from None
-    check_wants(project, task, params, key, now, alone, asked)
+    if alone is not None or not task.wants_nothing:
+        check_wants(project, task, params, key, now, alone, asked)
 
 
 def check_wants(

@@ -7,8 +7,10 @@ task needs and the event does not bring refuses the event before anything is wri
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 
@@ -148,7 +150,8 @@ def submit_all(
     if only is None:
         pieces = [(b.event_id, b.event) for b in fresh if b.cancelled is None]  # what is cancelled completes no set
         sets.collect(project, tx, pieces, partial(submit_one, project, tx))
-    return [_answer(birth, made, known, now) for birth in births]
+    at = moment(now)
+    return [_answer(birth, made, known, at) for birth in births]
 
 
 def submit_one(project: Project, tx: Tx, event: NewEvent) -> int:
@@ -326,13 +329,15 @@ def _count_known(tx: Tx, births: list[_Birth], now: int) -> None:
 
 def _counts(births: Sequence[_Birth]) -> list[Count]:
     """What has come, for the books: received = events + repeats (+ what was refused, which is counted where it is)."""
-    counts = [Count("event", b.event.name, "received") for b in births]
-    return counts + [Count("event", b.event.name, "events" if b.known is None else "repeats") for b in births]
+    names = Counter(b.event.name for b in births)
+    kinds = Counter((b.event.name, "events" if b.known is None else "repeats") for b in births)
+    received = [Count("event", name, "received", n) for name, n in names.items()]
+    return received + [Count("event", name, what, n) for (name, what), n in kinds.items()]
 
 
-def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]], now: int) -> Submitted:
+def _answer(birth: _Birth, made: dict[int, list[int]], known: dict[int, list[int]], at: datetime) -> Submitted:
     if birth.known is None:
-        new, at = birth.event, moment(now)
+        new = birth.event
         stored = Event(birth.event_id, new.name, new.key, new.title, new.params, new.source, at, 0, 0, at)
         return Submitted(birth.event_id, False, False, tuple(made.get(birth.event_id, ())), stored)
     event_id, payload = birth.known

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from procession.errors import Invalid
@@ -33,6 +34,8 @@ MAX_DEPTH = 32
 MAX_DEPTH_OF_EVENTS = 32
 """So many events may lead to each other, one emitted by the processing of the other: a loop ends there (B39)."""
 MAX_KEY = 1_024
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 MAX_TITLE = 1_024
 
 
@@ -84,7 +87,7 @@ class NewEvent:
 
     def params_json(self) -> str:
         """The parameters as canonical JSON: equal parameters, equal text."""
-        return json.dumps(self.params, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _canonical(self.params)
 
 
 def ranked(priority: int, *, backfill: bool) -> int:
@@ -131,7 +134,8 @@ def check_text(what: str, text: str) -> None:
     if "\0" in text:
         raise Invalid(f"{what} contains a NUL character, which no command line and no database can carry; remove it")
     try:
-        text.encode()
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:
         raise Invalid(f"{what} is not valid Unicode text (it contains half a character); correct it") from None
 
@@ -144,22 +148,29 @@ def check_params(params: Mapping[str, Any]) -> None:
         )
     variables: dict[str, str] = {}
     for name, value in params.items():
-        if not PARAMETER.fullmatch(name) or NEVER.fullmatch(name):
-            raise Invalid(
-                f"{name[:60]!r} cannot be the name of a parameter: start with a letter or _, go on with letters, "
-                "digits, _ . - and do not use names such as PATH or LD_PRELOAD that change how programs start"
-            )
-        if (other := variables.setdefault(variable(name), name)) != name:
-            raise Invalid(f"the parameters {other!r} and {name!r} would both be ${variable(name)}; rename one")
+        place = _place(name)
+        if (other := variables.setdefault(place, name)) != name:
+            raise Invalid(f"the parameters {other!r} and {name!r} would both be ${place}; rename one")
         _check_value(name, value, 1)
     try:
-        size = len(json.dumps(params, allow_nan=False, ensure_ascii=False).encode())
+        size = len(_plain(params).encode())
     except ValueError:
         raise Invalid("a parameter is infinite or not a number; JSON has no such value") from None
     if size > MAX_TEXT:
         raise Invalid(
             f"the parameters are {size} bytes of JSON; at most {MAX_TEXT}: put them into a file and pass its path"
         )
+
+
+@lru_cache(maxsize=1024)
+def _place(name: str) -> str:
+    """The environment variable of a parameter; Invalid where it cannot be the name of one."""
+    if not PARAMETER.fullmatch(name) or NEVER.fullmatch(name):
+        raise Invalid(
+            f"{name[:60]!r} cannot be the name of a parameter: start with a letter or _, go on with letters, "
+            "digits, _ . - and do not use names such as PATH or LD_PRELOAD that change how programs start"
+        )
+    return variable(name)
 
 
 def variable(name: str) -> str:
@@ -172,6 +183,9 @@ def _check_value(name: str, value: Any, depth: int) -> None:
         raise Invalid(f"parameter {name!r} is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         check_text(f"parameter {name!r}", value)
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Invalid(f"parameter {name!r} is a whole number of more than 64 bits; pass it as text")
     elif isinstance(value, Mapping):
         for inner, item in value.items():
             check_text(f"a name inside parameter {name!r}", str(inner))
@@ -179,8 +193,6 @@ def _check_value(name: str, value: Any, depth: int) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _check_value(name, item, depth + 1)
-    elif isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        raise Invalid(f"parameter {name!r} is a whole number of more than 64 bits; pass it as text")
 
 
 def read_moment(what: str, text: str, now: datetime) -> datetime:

@@ -263,6 +263,11 @@ class Task:
         """Ordinal → condition of the steps that have one."""
         return {step.ordinal: condition.parse(step.when) for step in self.steps if step.when}
 
+    @cached_property
+    def wants_nothing(self) -> bool:
+        """Does it take nothing but a place among those that run: no limits, no queue, no labels?"""
+        return not self.uses and not any(plan.uses or plan.labels or plan.queue or plan.outside for plan in self.steps)
+
     @property
     def queue(self) -> str:
         """The queue in which its processings wait: that of its first step."""

@@ -13,6 +13,7 @@ from procession.errors import Invalid
 from procession.model.event import MAX_DEPTH
 
 LARGEST = 2**63 - 1
+_NESTED = (dict, list, tuple, Mapping)
 
 
 def identity(name: str, value: int) -> int:
@@ -34,21 +35,24 @@ def fits(value: Any) -> None:
     stack = [(value, 0)]
     while stack:
         item, depth = stack.pop()
+        if item is None:
+            continue
         if isinstance(item, str):
             _check_text(item)
-        elif isinstance(item, Mapping | list | tuple):
+        elif isinstance(item, int):
+            if not -(2**63) <= item <= LARGEST:
+                raise Invalid("a whole number has more than 64 bits; send it as text")
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                raise Invalid("a number is too large, or is none")
+        elif isinstance(item, _NESTED):
             if depth >= MAX_DEPTH:
                 raise Invalid(f"what is given is nested deeper than {MAX_DEPTH} levels")
             if isinstance(item, Mapping):
                 for name in item:
                     _check_text(name)
                 item = item.values()
-            stack.extend((each, depth + 1) for each in item)
-        elif isinstance(item, float):
-            if not math.isfinite(item):
-                raise Invalid("a number is too large, or is none")
-        elif isinstance(item, int) and not -(2**63) <= item <= LARGEST:
-            raise Invalid("a whole number has more than 64 bits; send it as text")
+            stack += [(each, depth + 1) for each in item]
 
 
 def _check_text(text: object) -> None:

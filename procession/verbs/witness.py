@@ -29,6 +29,7 @@ HIDDEN = frozenset({"password", "secret", "token_secret"})
 """Arguments whose values nobody reads again."""
 _HALF = re.compile("[\ud800-\udfff]")
 """Half a character: a byte of an argument that was no UTF-8. Nobody could be shown it again."""
+_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
 LONGEST = 4_000
 """Characters of the arguments that are kept."""
 
@@ -146,7 +147,7 @@ def quietly(line: Line, error: Exception) -> None:
 def told(arguments: Mapping[str, Any]) -> str:
     """Arguments as the audit keeps them: without secrets, and not without end."""
     shown = {name: "***" if name in HIDDEN else value for name, value in arguments.items() if value is not None}
-    text = json.dumps(shown, ensure_ascii=False, default=str)
+    text = _text(shown)
     if not text.isascii():
         text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
     if len(text) > LONGEST:
