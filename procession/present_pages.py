@@ -203,6 +203,7 @@ def _picture(found: Picture) -> dict[str, Any]:
         "ordinal": found.ordinal,
         "attempt": found.attempt,
         "size": found.size,
+        "name": found.name,
     }
 
 

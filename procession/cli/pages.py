@@ -148,14 +148,14 @@ def _shift(found: Any) -> str:
 @click.option("--newest", type=click.IntRange(1, 200), default=60, show_default=True, help="Of so many processings.")
 @json_option
 def gallery_command(task: str, artifact: str | None, newest: int, as_json: bool) -> None:
-    """Which of the newest processings of a task have an artifact, named as STEP/NAME."""
+    """Which of the newest processings of a task have an artifact, named as STEP/NAME; * is what is their own."""
     found = asked("gallery", name=task, artifact=artifact, newest=newest)
     answer(as_json, lambda: found, lambda: _gallery(found))
 
 
 def _gallery(found: Any) -> None:
     click.echo(f"artifacts: {clean(', '.join(found['artifacts'])) or 'none'}")
-    facts.rows("id", "title", "state", "attempt", "size")({**found, "next": None})
+    facts.rows("id", "title", "state", "attempt", "size", "name")({**found, "next": None})
 
 
 @click.command("arrivals")

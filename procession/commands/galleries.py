@@ -1,11 +1,13 @@
 """Galleries: the same artifact of the newest processings of a task, side by side.
 
-In: a task, a query, the name of an artifact as ``step/name``. Out: for each processing whether it has it, where and how
-large. Always: nothing is read but directories; a name leads nowhere but below the artifacts of an attempt.
+In: a task, a query, the name of an artifact as ``step/name``, in which ``*`` stands for what is a processing's own
+(`model/likeness.py`). Out: for each processing whether it has it, where and how large.
+Always: nothing is read but directories; a name leads nowhere but below the artifacts of an attempt.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ from pathlib import PurePosixPath
 from procession.commands.searching import meant
 from procession.disk import folder
 from procession.errors import Invalid
+from procession.model import likeness
 from procession.model.grid import Mark, mark_of_processing
 from procession.project import Project
 from procession.store import pages, search
@@ -41,6 +44,8 @@ class Picture:
     attempt: int
     size: int | None
     """Bytes of the artifact; None: it is not there."""
+    name: str | None = None
+    """Of the file below the artifacts, where it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +89,28 @@ def _split(artifact: str) -> tuple[str, str]:
 
 
 def _names(project: Project, heads: Sequence[Head], cells: dict[int, list[Cell]]) -> list[str]:
-    """What the newest ones have left."""
-    found: dict[str, None] = {}
+    """What the newest ones have left, step by step: each once, however it is called in each."""
+    left: dict[str, list[list[str]]] = {}
     for head in heads[:LOOKED_AT]:
+        own = _own(head)
         for cell in cells[head.id]:
-            try:
-                with _opened(project, cell) as place, os.scandir(place) as entries:
-                    looked_at = islice(entries, MOST_FILES)
-                    some = sorted(entry.name for entry in looked_at if entry.is_file(follow_symlinks=False))
-            except OSError:
-                continue
-            found |= dict.fromkeys(f"{cell.name}/{name}" for name in some)
-    return list(found)[:MOST_NAMES]
+            if some := _files(project, cell):
+                left.setdefault(cell.name, []).append([likeness.pattern(name, own) for name in some])
+    return [f"{step}/{name}" for step, each in left.items() for name in likeness.alike(each)][:MOST_NAMES]
+
+
+def _own(head: Head) -> tuple[str, ...]:
+    return likeness.values_of(head.key, head.title, json.loads(head.params))
+
+
+def _files(project: Project, cell: Cell, pieces: Sequence[str] = ()) -> list[str]:
+    """The files that an attempt has left there; nothing where the directory cannot be read."""
+    try:
+        with _opened(project, cell, pieces) as place, os.scandir(place) as entries:
+            looked_at = islice(entries, MOST_FILES)
+            return sorted(entry.name for entry in looked_at if entry.is_file(follow_symlinks=False))
+    except (OSError, ValueError):
+        return []
 
 
 @contextmanager
@@ -115,10 +130,14 @@ def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | No
     cell = next((each for each in cells if each.name == step), None)
     if cell is None or name is None:
         return Picture(head, mark, None, 0, None)
+    *pieces, last = PurePosixPath(name).parts
+    if likeness.OWN in last:
+        last = likeness.chosen(_files(project, cell, pieces), _own(head), last) or last
     try:
-        *pieces, last = PurePosixPath(name).parts
         with _opened(project, cell, pieces) as place:
             found = os.stat(last, dir_fd=place, follow_symlinks=False)
     except (OSError, ValueError):
         return Picture(head, mark, cell.ordinal, cell.attempt, None)
-    return Picture(head, mark, cell.ordinal, cell.attempt, found.st_size if stat.S_ISREG(found.st_mode) else None)
+    if not stat.S_ISREG(found.st_mode):
+        return Picture(head, mark, cell.ordinal, cell.attempt, None)
+    return Picture(head, mark, cell.ordinal, cell.attempt, found.st_size, "/".join((*pieces, last)))

@@ -84,6 +84,8 @@ class Head(NamedTuple):
     finished_at: int | None
     asking: bool
     """A step of it asks a person."""
+    key: str | None
+    """Of its event."""
 
 
 def heads(tx: Tx, ids: Sequence[int]) -> list[Head]:
@@ -262,6 +264,7 @@ def _heads(dialect: str) -> Executable:
             and_(
                 p.state == "running", exists().where(attempt.c.processing_id == p.id, OPEN, attempt.c.answer.is_(None))
             ),
+            event.c.key,
         )
         .select_from(joined)
         .order_by(p.id.desc())

@@ -202,3 +202,25 @@ def test_what_a_script_sent_is_told_on_the_page_that_comes_next(served: Served, 
     sent = admin.ask("POST", "/do/emit", urlencode({**form, "event": "echo"}).encode(), HX_Request="true")
     assert (sent.status, sent.headers["hx-redirect"]) == (204, "../events")
     assert "echo was submitted" in admin.get("events").page.one("div", class_="toast").text
+
+
+@pytest.mark.feature("N10", "M107")
+def test_a_gallery_compares_files_that_carry_the_name_of_their_scene(served: Served, admin: Visitor) -> None:
+    made = []
+    for number, key in enumerate(("LC80-a", "LC80-b")):
+        pid = served.driven.born("echo", key=key)
+        served.driven.turn()
+        place = served.project.var.attempt(pid, 1, "one", 1) / "artifacts"
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (f"preview-{key}.png", f"at-{1700 + number}.png", "same.png"):
+            (place / name).write_bytes(b"png")
+        served.driven.end(pid)
+        made.append(pid)
+    told = served.ask("GET", f"/api/v1/tasks/radar/gallery?query=id:{made[0]}-{made[1]}").json
+    assert sorted(told["artifacts"]) == ["one/at-*.png", "one/preview-*.png", "one/same.png"]
+    told = served.ask("GET", "/api/v1/tasks/radar/gallery?artifact=one/preview-*.png&newest=2").json
+    assert [each["name"] for each in told["items"]] == ["preview-LC80-b.png", "preview-LC80-a.png"]
+    pictures = admin.get("t/radar?tab=gallery&artifact=one/at-*.png").page.all("img")
+    assert [one["src"].partition("artifacts/")[2] for one in pictures] == ["at-1701.png?thumb=1", "at-1700.png?thumb=1"]
+    exact = served.ask("GET", "/api/v1/tasks/radar/gallery?artifact=one/preview-LC80-a.png&newest=2").json
+    assert [each["name"] for each in exact["items"]] == [None, "preview-LC80-a.png"]

@@ -78,7 +78,7 @@ def _picture(each: dict[str, Any], artifact: str, number: float | None) -> dict[
     step, _, name = artifact.partition("/")
     path = None
     if each["size"] is not None and each["ordinal"] is not None:
-        path = (f"{each['ordinal']:02d}-{step}", str(each["attempt"]), "artifacts", *name.split("/"))
+        path = (f"{each['ordinal']:02d}-{step}", str(each["attempt"]), "artifacts", *(each["name"] or name).split("/"))
     kind = {"will_retry": "will-retry", "none": "waiting"}.get(each["mark"], each["mark"])
     return {**each, "path": path, "kind": kind, "number": None if number is None else f"{number:g}"}
 
