@@ -33,7 +33,7 @@ def environment() -> Environment:
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
-        "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name,
+        "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name, "tidy": words.tidy,
     }  # fmt: skip
     return made
 

@@ -91,7 +91,7 @@ def look(project: Project, groups: Groups) -> Standing:
     with project.store.read() as tx:
         theirs = {task.name for task in tasks.current(tx).values() if groups is None or task.group in groups}
         known = causes.news(tx, project.now(), MOST)
-        new = [each for each in known if groups is None or each.task in theirs]
+        new = [each for each in known if each.failed and (groups is None or each.task in theirs)]
         held = settings.all_of(tx)
         asked = sum(n for task, n in questions.count(tx).items() if groups is None or task in theirs)
         counters: dict[str, int | str] = {"tasks": len(theirs), "failures": len(new) if len(known) < MOST else "99+"}

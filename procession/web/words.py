@@ -91,6 +91,14 @@ def unasked(text: str) -> str:
     return text.partition("; answer with: ")[0]
 
 
+_NAMED = re.compile(r"[A-Za-z][\w-]*(?:<number>[\w-]*){2,}")
+
+
+def tidy(text: str) -> str:
+    """The text of a cause for people: what was a name made of letters and numbers is one name."""
+    return _NAMED.sub("<name>", text)
+
+
 def plain(value: object) -> str:
     """A value of an event in a line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

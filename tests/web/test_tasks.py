@@ -133,7 +133,7 @@ def test_what_is_set_stands_beside_what_the_file_says_until_it_is_reset(served: 
     assert done.page.form("do/set")["value"] == "7"
     assert "up to 7 at once" in done.page.text
     back = admin.send(done, "do/reset")
-    assert "the file holds" in back.page.one("tr", id="held-at_once-scene").text
+    assert "as the file says" in back.page.one("tr", id="held-at_once-scene").text
     wrong = admin.send(seen, "do/set", value="many")
     assert wrong.status >= 400 and "many" in wrong.html
 

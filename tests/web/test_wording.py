@@ -14,6 +14,7 @@ from procession.commands import questions, steps, tokens
 from procession.commands.asked import Asked
 from procession.verbs.meanings import meaning
 from procession.web.notices import SAID
+from procession.web.words import tidy
 from tests.api.served import Served
 from tests.web.visiting import Document, Seen, Visitor
 
@@ -224,3 +225,31 @@ def test_a_gallery_compares_files_that_carry_the_name_of_their_scene(served: Ser
     assert [one["src"].partition("artifacts/")[2] for one in pictures] == ["at-1701.png?thumb=1", "at-1700.png?thumb=1"]
     exact = served.ask("GET", "/api/v1/tasks/radar/gallery?artifact=one/preview-LC80-a.png&newest=2").json
     assert [each["name"] for each in exact["items"]] == [None, "preview-LC80-a.png"]
+
+
+def test_a_cause_and_the_settings_of_a_task_read_well(served: Served, admin: Visitor) -> None:
+    assert (
+        tidy("no manifest of LC<number>_L<number>TP_<number> at line <number>")
+        == "no manifest of <name> at line <number>"
+    )
+    assert tidy("took <number>s, port:<number>") == "took <number>s, port:<number>"
+    pid = served.driven.born("echo")
+    served.driven.turn()
+    served.driven.end(pid, 3)
+    cause = served.driven.step(pid).attempts[-1].cause
+    page = admin.get(f"failures/{cause}")
+    assert "the 1 " not in page.page.text and 'class="inline" href="../t/radar"' in page.html
+    admin.send(admin.get(f"ask/mute?signature={cause}&back=failures"), "do/mute")
+    for each in (
+        admin.get("failures", Accept="application/json")
+        and json.loads(served.ask("GET", "/api/v1/causes").body)["items"]
+    ):
+        served.ask("POST", f"/api/v1/causes/{each['signature']}/mute", {})
+    inbox = admin.get("failures").page.text
+    assert "No open cause." in inbox and "muted" in inbox and "Nothing has failed" not in inbox
+    settings = admin.get("t/scene?tab=settings")
+    memory = served.ask("GET", "/api/v1/settings").json["items"]
+    now = next(each["value"] for each in memory if each["name"] == "memory")
+    field = next(f for f in settings.page.all("input", name="value") if f["aria-label"] == "memory")
+    assert field["value"].endswith(" GB") and units.to_bytes(field["value"]) == now
+    assert int(field["size"]) >= len(field["value"]) and "1 processor" in settings.page.text

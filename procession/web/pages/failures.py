@@ -12,6 +12,7 @@ from typing import Any
 
 from procession.errors import Invalid, ProcessionError
 from procession.model.traceback import read_traceback
+from procession.web import words
 from procession.web.page import Ask, Gone, Shown, one, page
 from procession.web.report import report, soft_rule
 from procession.web.url import joined
@@ -117,13 +118,14 @@ def cause(ask: Ask) -> Shown:
     found = ask.verb("cause", signature=ask.values["signature"])
     newest = ask.verb("list", query=found["query"], limit=NEWEST)["items"]
     example = _example(ask, found["example"])
+    told = words.tidy(found["text"])
     values = {
         "cause": found, "newest": newest, "example": example, "common": [_fact(each) for each in found["in_common"]],
-        "report": report(found, example, [each["id"] for each in newest], ask.origin), "rule": soft_rule(found["text"]),
+        "report": report(found, example, [each["id"] for each in newest], ask.origin), "rule": soft_rule(told),
         "place": joined("failures", found["signature"]), "took": [_row(each, found["step"]) for each in newest],
     }  # fmt: skip
     return Shown(
-        "pages/failure.html", values, found["text"][:120], live="cause all", crumbs=(("Failures", "failures"),),
+        "pages/failure.html", values, told[:120], live="cause all", crumbs=(("Failures", "failures"),),
         command=f"procession cause {found['signature']}", data={**found, "newest": [each["id"] for each in newest]},
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from procession import units
 from procession.errors import Denied
-from procession.model.task import StepPlan, Task
+from procession.model.task import CALL, TIMETABLE, WATCH, StepPlan, Task
 from procession.web import standings
 from procession.web.page import Ask
 from procession.web.pages.task import TABS
@@ -26,10 +26,38 @@ def settings(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         held, told = {}, str(error)
     names = [name for name in dict.fromkeys(_names(plan)) if name in held]
     values = {
-        "rows": [held[name] for name in names], "shared": [held[name] for name in WHOLE if name in held],
+        "rows": [_held(held[name]) for name in names], "shared": [_held(held[name]) for name in WHOLE if name in held],
         "told": told, "facts": list(_facts(plan)), "plans": [_step(each) for each in plan.steps],
     }  # fmt: skip
     return "tabs/settings.html", values
+
+
+def _held(row: dict[str, Any]) -> dict[str, Any]:
+    """A setting as people write it: memory with its unit, no more digits than it has, what it is in words."""
+    kind, _, of = row["name"].partition(":")
+    said = {
+        "at_once": "Processings at once", "limit": f"Limit {of}", "queue": f"Steps at once in queue {of}",
+        "cpus": "Processors of all tasks", "memory": "Memory of all tasks", "gpus": "GPUs of all tasks",
+    }.get(kind, row["name"])  # fmt: skip
+    return {**row, "said": said, "typed": _typed(kind, row["value"]), "filed": _said(kind, row["file"]),
+            "now": _said(kind, row["value"])}  # fmt: skip
+
+
+def _typed(kind: str, value: Any) -> str:
+    """A value as one types it, so that it reads back as this one."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if kind == "memory":
+        return f"{value / 1e9:.12g} GB"
+    return f"{value:.12g}"
+
+
+def _said(kind: str, value: Any) -> str:
+    if value is None or (value == 0 and kind not in ("gpus", "memory")):
+        return "no limit"
+    if isinstance(value, str):
+        return value
+    return units.size(value) if kind == "memory" else f"{value:.12g}" if value else "none"
 
 
 def _names(plan: Task) -> Iterator[str]:
@@ -43,7 +71,7 @@ def _names(plan: Task) -> Iterator[str]:
 def _facts(plan: Task) -> Iterator[tuple[str, str]]:
     """What the file says of the task; what it leaves out is left out."""
     said: tuple[tuple[str, object], ...] = (
-        ("On", plan.on), ("Where", plan.where), ("Every", plan.every and units.duration(plan.every)),
+        ("Started by", _started(plan.on)), ("Where", plan.where), ("Every", plan.every and units.duration(plan.every)),
         ("Counted from the end", "yes" if plan.from_end else ""),
         ("Cron", plan.cron and f"{plan.cron} {plan.timezone}"),
         ("Missed runs", plan.catch_up if plan.periodic else ""), ("Group", plan.group), ("Priority", plan.priority),
@@ -59,8 +87,16 @@ def _facts(plan: Task) -> Iterator[tuple[str, str]]:
     return ((name, str(value)) for name, value in said if value)
 
 
+def _started(on: str) -> str:
+    return "a call by its name" if on.startswith(CALL) or not on else "" if on.startswith((TIMETABLE, WATCH)) else on
+
+
 def _uses(uses: Any) -> str:
     return ", ".join(f"{amount:g} {name}" for name, amount in uses)
+
+
+def _many(count: float, what: str) -> str:
+    return f"{count:g} {what}{'' if count == 1 else 's'}" if count else ""
 
 
 def _step(step: StepPlan) -> dict[str, Any]:
@@ -69,8 +105,8 @@ def _step(step: StepPlan) -> dict[str, Any]:
     return {
         "name": step.name, "kind": step.kind, "when": step.when or "",
         "takes": ", ".join(filter(None, (
-            f"{step.cpus:g} cpus" if step.cpus else "", units.size(step.memory) if step.memory else "",
-            f"{step.gpus} gpus" if step.gpus else "", _uses(step.uses), *step.labels,
+            _many(step.cpus, "processor"), units.size(step.memory) if step.memory else "",
+            _many(step.gpus, "GPU"), _uses(step.uses), *step.labels,
         ))),
         "timeout": units.duration(step.timeout) if step.timeout else "",
         "quiet": units.duration(caps.quiet) if caps.quiet else "",
@@ -78,9 +114,9 @@ def _step(step: StepPlan) -> dict[str, Any]:
             f"cpu {units.duration(caps.cpu)}" if caps.cpu else "", f"{caps.files} files" if caps.files else "",
             f"log {units.size(caps.log)}" if caps.log else "",
         ))),
-        "retries": f"{retry.attempts} of time-outs and losses" + (f" and {', '.join(retry.on)}" if retry.on else ""),
-        "soft": f"{retry.soft_attempts}: exit 75" + (f", {', '.join(soft)}" if soft else ""),
-        "delay": f"{units.duration(retry.delay)} × {retry.factor:g}, at most {units.duration(retry.max_delay)}",
+        "retries": f"{retry.attempts}, after a time-out or a loss" + "".join(f", {each}" for each in retry.on),
+        "soft": f"{retry.soft_attempts}, after exit 75" + (f", {', '.join(soft)}" if soft else ""),
+        "delay": f"{units.duration(retry.delay)}, then × {retry.factor:g}, at most {units.duration(retry.max_delay)}",
     }  # fmt: skip
 
 
