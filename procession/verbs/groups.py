@@ -32,10 +32,25 @@ USUAL_GROUP = ""
 """Of a task that names none."""
 
 
+def is_of_some(verb: Verb, arguments: Mapping[str, Any]) -> bool:
+    """Is a call about a task, an event, a processing or a cause, or does its answer tell whose each thing is? What is
+    about all of them at once is closed to who is limited to groups."""
+    path = verb.path
+    return (
+        path.startswith(("/processings/{id}", "/causes/{", "/tasks/{"))
+        or (path in ("/events", "/hooks/{event}") and "event" in arguments)
+        or verb.name in ("register", "unregister")
+        or arguments.get("task") is not None
+        or (path in LISTS and not verb.changes)
+    )
+
+
 def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, Any]) -> None:
     """Raise unless what this call is about is of these groups."""
     if groups is None:
         return
+    if not is_of_some(verb, arguments):
+        raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
     path = verb.path
     with project.store.read() as tx:
         theirs = _tasks(tx, groups)
@@ -57,8 +72,6 @@ def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, 
             task = arguments.get("task", arguments.get("name"))
             if task not in theirs:
                 raise NotFound(f"there is no task {str(task)[:60]!r}")
-        elif verb.changes or path not in LISTS:
-            raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
 
 
 def _check_event(tx: Tx, theirs: frozenset[str], arguments: Mapping[str, Any]) -> None:

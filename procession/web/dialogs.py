@@ -95,7 +95,8 @@ def _shown(
     own = f"ask/{verb.name}.html"
     named = heading(verb, given)
     values = {
-        "verb": verb.name, "scope": verb.scope, "heading": named, "help": _help(verb),
+        "verb": verb.name, "why_not": ask.why_not(verb.name, {**{each.name: each.value for each in fields}, **given}),
+        "heading": named, "help": _help(verb),
         "fields": fields, "wrongs": {name: problem if name == wrong else "" for name in verb.parameters},
         "given": given, "inner": {name: value for name, value in given.items() if "." in name},
         "problem": "" if wrong else problem, "back": inside(back),

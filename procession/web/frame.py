@@ -53,6 +53,15 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     ),
 )  # fmt: skip
 """Section → links: name, place, icon, counter."""
+NEEDS = {
+    "events": "events",
+    "hosts": "launchers",
+    "locks": "locks",
+    "disk": "disk",
+    "messages": "messages",
+    "audit": "audit",
+}
+"""Place → the verb without which there is nothing to see; what is not here is open to everybody who may look."""
 KEYS = {
     "": "o", "tasks": "t", "p": "p", "failures": "f", "questions": "q", "events": "e", "hosts": "h", "locks": "l",
     "disk": "d", "messages": "m", "settings": "s",
@@ -68,6 +77,9 @@ class Link:
 
     text: str
     href: str
+    """Empty: nobody with so few rights is let in."""
+    why_not: str
+    """What `Ask.why_not` says of it."""
     icon: str
     counter: str
     """Its name, by which the live stream sets it."""
@@ -129,9 +141,12 @@ def _live(ask: Ask, shown: Shown) -> str:
 def _link(ask: Ask, each: tuple[str, str, str, str], counters: dict[str, int | str]) -> Link:
     text, place, icon, counter = each
     current = ask.path.partition("/")[0] == place or (place == "tasks" and ask.path.startswith("t/"))
+    why = ask.why_not(NEEDS[place]) if place in NEEDS else ""
+    if why:
+        return Link(text, "", why, icon, "", "", False, current, "")
     count = str(counters.get(counter) or "")
     loud = counter == "failures" and bool(count)
-    return Link(text, ask.rel(place), icon, counter, count, loud, current, KEYS.get(place, ""))
+    return Link(text, ask.rel(place), "", icon, counter, count, loud, current, KEYS.get(place, ""))
 
 
 def copies(ask: Ask, shown: Shown) -> tuple[tuple[str, str], ...]:

@@ -23,11 +23,13 @@ from procession.errors import Denied, Invalid, NotFound
 from procession.project import Project
 from procession.verbs import Caller
 from procession.verbs.bounds import LARGEST
+from procession.verbs.groups import is_of_some
 from procession.verbs.shape import read_text
 from procession.web import url
 from procession.web.preferences import Preferences
 from procession.web.sending import Sent
 
+NOTHING: Mapping[str, Any] = {}
 NOBODY = Caller("nobody", "http", frozenset())
 """Who asks without having logged in."""
 
@@ -81,6 +83,14 @@ class Ask:
     def may(self, scope: str) -> bool:
         """May the caller do what needs this scope?"""
         return scope in self.caller.scopes
+
+    def why_not(self, verb: str, given: Mapping[str, Any] = NOTHING) -> str:
+        """Why the caller may not ask for this: the scope that is missing, or ``groups`` where it concerns more than
+        their groups of tasks. Empty where nothing is known against it."""
+        found = verbs.load()[verb]
+        if found.scope not in self.caller.scopes:
+            return found.scope
+        return "" if self.caller.groups is None or is_of_some(found, given) else "groups"
 
     def need(self, scope: str) -> None:
         """Denied without this scope."""

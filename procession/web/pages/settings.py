@@ -14,9 +14,9 @@ TABS = (
     ("tokens", "Tokens", "tokens", "token-list"),
     ("users", "Users", "users", "user-list"),
     ("notifications", "Notifications", "notifications", "deliveries"),
-    ("retention", "Retention", "retention", "disk"),
+    ("retention", "Retention", "retention", ""),
     ("bridges", "Bridges", "bridges", "bridges"),
-    ("health", "Health", "health", "health"),
+    ("health", "Health", "health", "about"),
 )
 """Name, word, place below ``settings``, and the verb without which there is nothing to see."""
 SCOPES = (
@@ -32,7 +32,7 @@ ROLES = (
 def shown(ask: Ask, name: str, title: str, values: dict[str, Any], live: str = "setting", data: Any = None) -> Shown:
     """One of the pages of settings, with the tabs to the others."""
     tabs = [
-        (word, f"settings/{place}".rstrip("/"), each == name, not verb or ask.may(verbs.load()[verb].scope))
+        (word, f"settings/{place}".rstrip("/"), each == name, ask.why_not(verb) if verb else "")
         for each, word, place, verb in TABS
     ]
     return Shown(
