@@ -8,14 +8,15 @@ from playwright.sync_api import Page
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 """Rules of which a theme decides."""
-RUN = """(options) => axe.run(document, options).then((found) =>
+RUN = """([within, options]) => axe.run(within || document, options).then((found) =>
   found.violations.flatMap((each) => each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 160)}`)))"""
 
 
-def axe(page: Page, rules: list[str] | None = None) -> list[str]:
-    """What axe finds, in short, by all rules or these. It is loaded once for each page, and asks for nothing itself."""
+def axe(page: Page, rules: list[str] | None = None, within: str = "") -> list[str]:
+    """What axe finds, in short: by all rules or these, on the whole page or within a selector. It is loaded once for
+    each page, and asks for nothing itself."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_FILE_PATH.read_text("utf-8"))
     only = {"type": "tag", "values": TAGS} if rules is None else {"type": "rule", "values": rules}
     options = {"runOnly": only, "resultTypes": ["violations"], "preload": False}
-    return list(page.evaluate(RUN, options))
+    return list(page.evaluate(RUN, [within, options]))
