@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -173,3 +174,56 @@ def test_the_grid_is_one_canvas_and_the_keys_tell_what_the_cells_are(site: Stati
     page.keyboard.press("n")
     page.keyboard.press("Enter")
     page.wait_for_url("**/p/1990/s/step4#error")
+
+
+WHEEL = """async () => {
+  const grid = document.querySelector('x-grid'), stage = grid.querySelector('.grid-canvas');
+  const now = { paints: 0, strokes: 0, reads: 0 }, frames = [];
+  const counted = (on, name, what) => {
+    const before = on[name];
+    on[name] = function (...given) { now[what] += 1; return before.apply(this, given); };
+  };
+  counted(grid.constructor.prototype, 'paint', 'paints');
+  const brush = CanvasRenderingContext2D.prototype;
+  for (const name of ['fillRect', 'strokeRect', 'fill', 'stroke']) counted(brush, name, 'strokes');
+  counted(Element.prototype, 'getBoundingClientRect', 'reads');
+  counted(window, 'getComputedStyle', 'reads');
+  const looks = [[Element, 'clientWidth'], [Element, 'scrollWidth'], [HTMLElement, 'offsetWidth']];
+  for (const [{ prototype: on }, name] of looks) {
+    const { get } = Object.getOwnPropertyDescriptor(on, name);
+    Object.defineProperty(on, name, { configurable: true, get() { now.reads += 1; return get.call(this); } });
+  }
+  for (let at = 0; at < 60; at += 1) {
+    for (let each = 0; each < 4; each += 1) {
+      const turned = { deltaY: at < 30 ? -40 : 40, ctrlKey: at % 3 === 0, clientX: 600, cancelable: true };
+      stage.dispatchEvent(new WheelEvent('wheel', turned));
+    }
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    frames.push({ ...now, seen: Math.ceil(grid.width / grid.wide) + 2 });
+    Object.assign(now, { paints: 0, strokes: 0, reads: 0 });
+  }
+  return frames;
+}"""
+
+
+@pytest.mark.check(6)
+def test_a_frame_of_pan_and_zoom_paints_once_only_what_is_seen_and_asks_for_no_layout(
+    site: StaticSite, pages: Pages
+) -> None:
+    """How long a frame takes is measured by `bench/pages.py`; this is what makes it short on any machine."""
+    columns, steps = 1000, 8
+    states = bytes((at * 7 % 12) | 1 << 4 for at in range(columns * steps))
+    data = json.dumps(grid(columns, steps, states)).encode()
+    site.routes["grid.json"] = lambda _query: (200, "application/json", data)
+    island(site, "grid", '<x-grid data-src="grid.json" data-open="p/{id}/s/{step}"></x-grid>')
+    page = pages()
+    page.goto(f"{site.url}grid")
+    expect(page.locator(".grid-canvas canvas")).to_have_attribute("width", re.compile("[1-9]"))
+    page.wait_for_function("document.querySelector('x-grid').due === 0")
+    frames = page.evaluate(WHEEL)
+    assert {each["paints"] for each in frames} <= {0, 1}
+    assert sum(each["paints"] for each in frames) > 20, "it moved"
+    assert max(each["reads"] for each in frames) == 0
+    failed = columns + 2  # the small map: one mark for each column that failed, and the window
+    assert [each for each in frames if each["strokes"] > each["seen"] * (2 + 5 * steps) + failed] == []
+    assert min(each["strokes"] for each in frames if each["paints"]) < columns * steps / 2, "not all of it is painted"

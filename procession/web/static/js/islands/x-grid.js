@@ -87,7 +87,8 @@ class XGrid extends HTMLElement {
     this.stage = stage;
     this.replaceChildren(...(this.shade ? [this.shade.legend()] : []), box, this.told);
     this.colours = colours(this);
-    this.sized = new ResizeObserver(() => this.draw());
+    this.measure();
+    this.sized = new ResizeObserver(() => this.measure());
     this.sized.observe(stage);
     this.listen(stage, map);
   }
@@ -127,9 +128,17 @@ class XGrid extends HTMLElement {
     }, { signal });
   }
 
+  /** Look how wide it is, when that has changed: what pans and paints asks for no layout. */
+  measure() {
+    this.width = this.stage.clientWidth;
+    this.from = this.stage.getBoundingClientRect().left;
+    this.mapWide = this.small?.parentElement?.clientWidth ?? 0;
+    this.draw();
+  }
+
   /** How far it can be panned. */
   get most() {
-    return Math.max(0, (this.columns?.length ?? 0) * (this.wide ?? 0) - (this.stage?.clientWidth ?? 0));
+    return Math.max(0, (this.columns?.length ?? 0) * (this.wide ?? 0) - (this.width ?? 0));
   }
 
   /** The state and the attempts of a cell. @param {number} column @param {number} step */
@@ -142,7 +151,7 @@ class XGrid extends HTMLElement {
     if (this.due) return;
     this.due = requestAnimationFrame(() => {
       this.due = 0;
-      if (this.stage?.clientWidth) this.paint();
+      if (this.width) this.paint();
     });
   }
 
@@ -162,8 +171,7 @@ class XGrid extends HTMLElement {
   }
 
   paint() {
-    const { wide, steps, colours: of } = /** @type {Required<this>} */ (this);
-    const width = this.stage.clientWidth;
+    const { wide, width, steps, colours: of } = /** @type {Required<this>} */ (this);
     const high = HEAD + steps.length * HIGH + 6;
     this.left = Math.max(0, Math.min(this.most, this.left));
     const ctx = this.ready(this.canvas, width, high);
@@ -200,14 +208,13 @@ class XGrid extends HTMLElement {
 
   paintMap() {
     const of = this.colours ?? {};
-    const box = /** @type {HTMLElement} */ (this.small?.parentElement);
-    const wide = box.clientWidth;
+    const wide = this.mapWide ?? 0;
     const ctx = this.ready(/** @type {HTMLCanvasElement} */ (this.small), wide, 22);
     const share = wide / Math.max(1, this.columns.length);
     ctx.fillStyle = of["fail-cell"];
     for (let column = 0; column < this.columns.length; column += 1) if (BAD.has(this.worst(column))) ctx.fillRect(column * share, 5, Math.max(1.5, share), 12);
     ctx.strokeStyle = of.ink;
-    const shown = Math.min(1, this.stage.clientWidth / Math.max(1, this.columns.length * this.wide));
+    const shown = Math.min(1, (this.width ?? 0) / Math.max(1, this.columns.length * this.wide));
     ctx.strokeRect((this.left / Math.max(1, this.columns.length * this.wide)) * wide + 0.5, 1.5, Math.max(6, shown * wide - 1), 19);
   }
 
@@ -235,7 +242,7 @@ class XGrid extends HTMLElement {
     const by = (event.deltaX || event.deltaY) * (event.deltaMode ? 18 : 1);
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
-      const x = event.clientX - this.stage.getBoundingClientRect().left;
+      const x = event.clientX - (this.from ?? 0);
       const under = (this.left + x) / this.wide;
       this.wide = Math.max(NARROW, Math.min(WIDE, this.wide * (by > 0 ? 0.87 : 1.15)));
       this.left = under * this.wide - x;
@@ -340,7 +347,7 @@ class XGrid extends HTMLElement {
       this.tellChosen();
     }
     const x = this.cursor.column * this.wide;
-    if (x < this.left || x + this.wide > this.left + this.stage.clientWidth) this.left = x - this.stage.clientWidth / 2;
+    if (x < this.left || x + this.wide > this.left + (this.width ?? 0)) this.left = x - (this.width ?? 0) / 2;
     this.draw();
     this.say(this.cursor);
   }
