@@ -156,6 +156,11 @@ class Request:
         except TimeoutError:
             raise Problem(408, "Invalid", f"the body was not there within {BODY_SECONDS:g} s; send it faster") from None
 
+    async def until_gone(self) -> None:
+        """Wait until whoever asked hangs up."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _read(self, limit: int) -> bytes:
         found = bytearray()
         while True:

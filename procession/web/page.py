@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
@@ -59,6 +60,8 @@ class Ask:
     """What every form of this session carries."""
     since: int = 0
     """The newest entry of the journal when the page was begun: its live stream goes on from there."""
+    left: threading.Event = field(default_factory=threading.Event)
+    """Whoever asked has hung up; it is told to pages that are `lengthy`."""
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Verbs that were asked, in order: the first is what the foot of the page says."""
 
@@ -175,17 +178,21 @@ class Page:
     """None: it needs nobody who is known."""
     act: Act
     method: str = "GET"
+    lengthy: bool = False
+    """It may take seconds, and asks `Ask.left` whether anybody still waits for it."""
 
 
 PAGES: list[Page] = []
 """All of them; complete after `load`."""
 
 
-def page(path: str, *, scope: str | None = "read", method: str = "GET") -> Callable[[Made], Made]:
+def page(
+    path: str, *, scope: str | None = "read", method: str = "GET", lengthy: bool = False
+) -> Callable[[Made], Made]:
     """Make a function a page: ``@page("/p/{id}/s/{step}")``."""
 
     def made(act: Made) -> Made:
-        PAGES.append(Page(path, scope, act, method))
+        PAGES.append(Page(path, scope, act, method, lengthy))
         return act
 
     return made

@@ -7,6 +7,7 @@ nothing; pages are made in threads of the pool, so the loop never waits.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -124,7 +125,8 @@ class Site:
             self.check_form(request, ask.form)
         if page.scope is not None:
             ask.need(page.scope)
-        return await self.app.apart(lambda: self._made(ask, request, page))
+        made = self.app.apart(lambda: self._made(ask, request, page))
+        return await (_watched(ask, request, made) if page.lengthy else made)
 
     def _chosen(self, request: Request, place: Place) -> Page:
         wanted = "GET" if request.method == "HEAD" else request.method
@@ -236,6 +238,16 @@ class Site:
 def _part(ask: Ask, name: str) -> str:
     """The link to a part of this very page, as it was asked for."""
     return ask.rel(ask.path, **{**ask.query, "part": name})
+
+
+async def _watched(ask: Ask, request: Request, made: Awaitable[Answer]) -> Answer:
+    """The answer; the page learns when whoever asked hangs up."""
+    gone = asyncio.ensure_future(request.until_gone())
+    gone.add_done_callback(lambda done: None if done.cancelled() else ask.left.set())
+    try:
+        return await made
+    finally:
+        gone.cancel()
 
 
 def wants_json(request: Request) -> bool:

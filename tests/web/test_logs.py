@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from procession.web.logs.index import Indexes
 from procession.web.logs.lines import read
 from procession.web.logs.telling import kind, tells
 from tests.api.served import Served
+from tests.waiting import eventually
 from tests.web.visiting import Seen, Visitor
 
 pytestmark = pytest.mark.feature("M110", "P23")
@@ -189,6 +192,33 @@ def test_who_would_have_to_wait_for_searches_is_told_at_once(served: Served, adm
         busy = admin.get(f"log/{found}/one/1.json?search=solve", Accept="*/*")
         assert busy.status == 503 and "two searches are running" in json.loads(busy.body)["detail"]
     assert hits(admin, found, "search=solve")["count"] > 0
+
+
+def matchers() -> set[int]:
+    """The processes that try expressions for the server of this test."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"matcher.py" in (place / "cmdline").read_bytes():
+                found.add(int(place.name))
+    return found
+
+
+def test_a_search_ends_with_whoever_asked_for_it(
+    served: Served, admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process itself, by its number: a tab is closed, or a newer search takes the place of an older one."""
+    monkeypatch.setattr(searching, "SECONDS", 120.0)
+    found, _ = logged(served, "a" * 5_000 + "!\n")
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", served.port)) as viewer:
+            path = f"/log/{found}/one/1.json?search=(a%2B)%2B%24&regex=1"
+            head = f"GET {path} HTTP/1.1\r\nHost: {served.host}\r\nAuthorization: Bearer {served.admin}\r\n\r\n"
+            viewer.sendall(head.encode())
+            eventually(lambda: len(matchers()) == 1)
+        eventually(lambda: not matchers())
+    assert hits(admin, found, "search=a!&regex=1")["count"] == 1, "and its place is free"
 
 
 def test_what_a_capped_log_lost_is_said_and_never_shown_as_text(served: Served, admin: Visitor) -> None:

@@ -2,7 +2,7 @@
 
 *In:* an open log and what is sought. *Out:* the true number of such lines, the first of them, and what went wrong.
 *Always:* a text is found by one pass over the bytes; an expression is tried in a process of its own, which is ended
-when it takes too long (B28); two searches at a time, so that the pages stay quick.
+when it takes too long (B28) or when nobody waits for it any more; two searches at a time, so that the pages stay quick.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ LONGEST = 1_000
 """Characters of what is sought."""
 SECONDS = 8.0
 BUSY = "two searches are running; try again in a moment"
+LEFT = "nobody waits for it any more"
+LOOK = 0.1
+"""Seconds between two looks whether anybody does."""
 _GATHERED = 1 << 20
 _MATCHER = Path(__file__).with_name("matcher.py")
 _places = threading.BoundedSemaphore(2)
@@ -42,12 +45,18 @@ class Hits:
     error: str | None = None
 
 
-def search(descriptor: int, log: Path, sought: str, *, regex: bool, case: bool) -> Hits:
-    """Look through the whole log; Invalid for what cannot be sought, Problem where too many search at once."""
+def search(
+    descriptor: int, log: Path, sought: str, *, regex: bool, case: bool, left: threading.Event | None = None
+) -> Hits:
+    """Look through the whole log; Invalid for what cannot be sought, Problem where too many search at once.
+
+    `left`: whoever asked has gone, and the search ends.
+    """
     if not sought or len(sought) > LONGEST or "\n" in sought:
         raise Invalid(f"search is one line of 1 to {LONGEST} characters")
     with _place():
-        return _expression(descriptor, log, sought, case) if regex else _text(descriptor, log, sought, case)
+        look = _expression if regex else _text
+        return look(descriptor, log, sought, case, left or threading.Event())
 
 
 @contextmanager
@@ -60,7 +69,7 @@ def _place() -> Iterator[None]:
         _places.release()
 
 
-def _text(descriptor: int, log: Path, sought: str, case: bool) -> Hits:
+def _text(descriptor: int, log: Path, sought: str, case: bool, left: threading.Event) -> Hits:
     folded = sought if case else sought.lower()
     plain = case or sought.isascii()
     needle = folded.encode("utf-8", "replace")
@@ -76,6 +85,8 @@ def _text(descriptor: int, log: Path, sought: str, case: bool) -> Hits:
         line += text.count(b"\n", 0, len(text) - len(rest))
         if time.monotonic() > until:
             return found.hits(f"stopped after {SECONDS:g} s; not all of it was looked through")
+        if left.is_set():
+            return found.hits(LEFT)
     return found.hits(None)
 
 
@@ -129,16 +140,30 @@ def _gathered(descriptor: int, log: Path) -> Iterator[bytes]:
         yield bytes(gathered)
 
 
-def _expression(descriptor: int, log: Path, sought: str, case: bool) -> Hits:
+def _expression(descriptor: int, log: Path, sought: str, case: bool, left: threading.Event) -> Hits:
     asked = json.dumps({"pattern": sought, "case": case, "cut": cut_of(log), "most": MOST})
+    command = [sys.executable, "-I", "-S", str(_MATCHER), asked]
+    until = time.monotonic() + SECONDS
+    with subprocess.Popen(command, stdin=descriptor, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            while (answer := _answer(process)) is None:
+                if left.is_set():
+                    return Hits(0, [], LEFT)
+                if time.monotonic() > until:
+                    simpler = "make it simpler, or search a text"
+                    return Hits(0, [], f"this expression takes longer than {SECONDS:g} s here; {simpler}")
+        finally:
+            process.kill()
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(_MATCHER), asked], stdin=descriptor, capture_output=True, timeout=SECONDS,
-            check=False,
-        )  # fmt: skip
-        told = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return Hits(0, [], f"this expression takes longer than {SECONDS:g} s here; make it simpler, or search a text")
+        told = json.loads(answer)
     except ValueError:
         return Hits(0, [], f"this expression takes more than {size(1 << 30)} of memory; make it simpler")
     return Hits(told["count"], told["lines"], told["error"])
+
+
+def _answer(process: subprocess.Popen[bytes]) -> bytes | None:
+    """What the process has said, once it has ended."""
+    try:
+        return process.communicate(timeout=LOOK)[0]
+    except subprocess.TimeoutExpired:
+        return None

@@ -16,7 +16,7 @@ PLAIN = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
 
 
-@page("/log/{id}/{step}/{attempt}")
+@page("/log/{id}/{step}/{attempt}", lengthy=True)
 def log(ask: Ask) -> Shown | Piece | Sent:
     """The viewer, or what it asks for."""
     ending = ask.values["attempt"].partition(".")[2]
@@ -48,7 +48,7 @@ def _told(ask: Ask, *, framework: bool) -> Piece:
             if opened.file is None:
                 return told({"count": 0, "lines": [], "error": None})
             how = {"regex": ask.query.get("regex") == "1", "case": ask.query.get("case") == "1"}
-            hits = search(opened.file.fileno(), opened.path, sought, **how)
+            hits = search(opened.file.fileno(), opened.path, sought, **how, left=ask.left)
             return told({"count": hits.count, "lines": hits.lines, "error": hits.error})
         if "from" in ask.query:
             return Piece(reading.piece(opened, _number(ask, "from"), _number(ask, "count", reading.MOST_LINES)), NDJSON)
