@@ -827,7 +827,7 @@ def question(found: Open) -> dict[str, Any]:
     }
 
 
-def page(items: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
+def page(items: list[dict[str, Any]], following: int | str | None) -> dict[str, Any]:
     """A list: the items, and the cursor to go on from (null at the end)."""
     return {"items": items, "next": following}
 

@@ -174,7 +174,7 @@ def _list(client: Client, values: Values) -> None:
     words = [*values["words"]]
     words += [f'task:"{values["task"]}"'] if values["task"] else []
     words += [f"state:{values['state_name']}"] if values["state_name"] else []
-    found = client.list(bulk.text_of(words), values["limit"], values["before"])
+    found = client.list(bulk.text_of(words), values["limit"], values["before"], sort=values["sort"])
     _say(values, found, facts.rows("id", "task", "title", "state", "created_at"))
 
 

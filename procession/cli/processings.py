@@ -12,10 +12,12 @@ from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.querying import Querying, words_argument
 from procession.cli.table import age, bar, clean, plain, state, table
 from procession.clock import moment
-from procession.commands import bulk, changes, processings, reasons
+from procession.commands import bulk, changes, ordering, processings, reasons
 from procession.commands.changes import Comparison
+from procession.commands.ordering import ORDERS, Cursor, Order
 from procession.model.journal import Entry
 from procession.model.processing import Processing, Step
+from procession.model.query import MAX_ID, Query, whole
 from procession.model.states import State
 from procession.model.term import STATES
 from procession.project import Project
@@ -35,22 +37,25 @@ FIRST = 3
     "--state", "state_name", type=click.Choice([str(s) for s in STATES]), help="Only in this state, or with this mark."
 )
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
-@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@click.option("--sort", type=click.Choice(ORDERS), default="id", show_default=True, help="What comes first.")
+@click.option("--before", metavar="CURSOR", help="Go on there ('next' of the answer before: an id, unless sorted).")
 @json_option
 def list_command(
-    words: tuple[str, ...], task: str | None, state_name: str | None, limit: int, before: int | None, as_json: bool
-) -> None:
-    """Processings, newest first. A query says which: task:scene state:failed after:-1d"""
+    words: tuple[str, ...], task: str | None, state_name: str | None, limit: int, sort: Order, before: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Processings, newest first. A query says which: task:scene state:failed after:-1d
+
+    Sorted by `ended` what ended last is first, by `duration` what took longest: that within a range, as after:-7d.
+    """
     more = [f'task:"{task}"'] if task else []
     more += [f"state:{state_name}"] if state_name else []
     with opened() as project:
         query = bulk.read(project, [*words, *more])
         with project.store.read() as tx:
-            found = queries.find(tx, query, before=before, limit=limit + 1)
-            found, rest = found[:limit], found[limit:]
+            found, following = _found(tx, query, sort, before, limit)
             found = [replace(p, steps=steps.of(tx, p.id), outputs=o) for p, o in _with_outputs(tx, found)]
             whys = reasons.explain_all(project, tx, found) if as_json else {}
-        following = found[-1].id if rest else None
         answer(
             as_json,
             lambda: present.page([present.processing(p, project.var, whys[p.id]) for p in found], following),
@@ -58,12 +63,24 @@ def list_command(
         )
 
 
+def _found(
+    tx: Tx, query: Query, sort: Order, before: str | None, limit: int
+) -> tuple[list[Processing], Cursor | None]:  # fmt: skip
+    """Of ids the whole list is searched; in other orders a page may be short, though there is more."""
+    if sort != "id":
+        return ordering.page(tx, query, sort, before, limit)
+    if before is not None and not (before.isdecimal() and 1 <= whole(before) <= MAX_ID):
+        raise click.UsageError(f"--before is the id below which to go on, not {before[:40]!r}")
+    found = queries.find(tx, query, before=None if before is None else whole(before), limit=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
 def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dict[str, dict[str, object]]]]:
     outputs = steps.outputs(tx, [p.id for p in found])
     return [(p, outputs.get(p.id, {})) for p in found]
 
 
-def _table(found: list[Processing], following: int | None, now: datetime, *, chosen: bool) -> None:
+def _table(found: list[Processing], following: Cursor | None, now: datetime, *, chosen: bool) -> None:
     if not found:
         none = "no such processings" if chosen else "no processings yet"
         click.echo(none if chosen else f"{none}; submit an event with: procession emit EVENT name=value")

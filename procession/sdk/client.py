@@ -118,7 +118,7 @@ class Client(Looking, Picturing, Acting, Steering, Bridging, Instances, Adjustin
 
     def each(self, query: str = "", limit: int = 500) -> Iterator[Json]:
         """All processings that a query finds, newest first, page after page of `limit`."""
-        cursor: int | None = None
+        cursor: int | str | None = None
         while True:
             page = self.list(query, limit, cursor)
             yield from page["items"]

@@ -14,13 +14,21 @@ from procession.sdk.asking import Asking, Json
 class Looking(Asking):
     """What may be asked without changing anything."""
 
-    def list(self, query: str = "", limit: int = 20, cursor: int | None = None, why: bool = True) -> Json:
+    def list(
+        self,
+        query: str = "",
+        limit: int = 20,
+        cursor: int | str | None = None,
+        why: bool = True,
+        sort: Literal["id", "ended", "duration"] = "id",
+    ) -> Json:
         """Processings, newest first: ``items``, and in ``next`` the cursor of the next page (None at the end).
 
         `query` says which: ``task:scene state:failed after:-1d``; `limit` is at most 500. A page may be short, though
-        there is more. Without `why` it is quicker, and does not say why each is where it is.
+        there is more. Without `why` it is quicker, and does not say why each is where it is. `sort`
+        ``ended``: what ended last is first; ``duration``: what took longest, within a range of time as ``after:-7d``.
         """
-        return self._ask("list", query=query, limit=limit, cursor=cursor, why=why)
+        return self._ask("list", query=query, limit=limit, cursor=cursor, why=why, sort=sort)
 
     def show(self, id: int) -> Json:
         """Everything about one processing: steps, attempts, outputs, and what happened to it."""

@@ -67,7 +67,7 @@ def page(tx: Tx, query: Query, before: int | None, limit: int) -> tuple[list[Pro
     """Processings that are meant, newest first, and the id before which to go on. A page may be short of `limit`, and
     even empty, though there is more."""
     window = _below(tx, query, before or NEWEST)
-    asked = PICTURE.where(*_within(tx, query, window)).order_by(_number(tx, query).desc()).limit(limit + 1)
+    asked = PICTURE.where(*within(tx, query, window)).order_by(_number(tx, query).desc()).limit(limit + 1)
     found = [picture(row) for row in tx.connection.execute(asked)]
     if len(found) > limit:
         return found[:limit], found[limit - 1].id
@@ -157,6 +157,11 @@ def id_at(tx: Tx, table: str, at: int) -> int:
 
 
 # ── bounds ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def window(tx: Tx, query: Query) -> Window:
+    """Which ids one call looks at, from the newest on."""
+    return _below(tx, query, NEWEST)
 
 
 def _below(tx: Tx, query: Query, ceiling: int, looked: int | None = None) -> Window:
@@ -252,7 +257,8 @@ def _moments(tx: Tx, query: Query) -> tuple[int, int]:
 # ── asking ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _within(tx: Tx, query: Query, window: Window) -> list[Any]:
+def within(tx: Tx, query: Query, window: Window) -> list[Any]:
+    """What must hold of those that are meant, in a window."""
     number = _number(tx, query)
     bounds: list[Any] = [number >= literal(window.floor), number < literal(window.ceiling)]
     if _live(query):
@@ -267,12 +273,12 @@ def _some(query: Query) -> Select[Any]:
 
 def _ids(tx: Tx, query: Query, window: Window, limit: int, *, upwards: bool = False) -> list[int]:
     number = _number(tx, query)
-    asked = _some(query).where(*_within(tx, query, window)).order_by(number.asc() if upwards else number.desc())
+    asked = _some(query).where(*within(tx, query, window)).order_by(number.asc() if upwards else number.desc())
     return list(tx.connection.execute(asked.limit(limit)).scalars())
 
 
 def _count(tx: Tx, query: Query, window: Window) -> int:
-    inner = _some(query).where(*_within(tx, query, window)).limit(MOST_COUNTED + 1).subquery("found")
+    inner = _some(query).where(*within(tx, query, window)).limit(MOST_COUNTED + 1).subquery("found")
     return int(tx.connection.execute(select(func.count()).select_from(inner)).scalar_one())
 
 

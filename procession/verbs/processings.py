@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any, Literal
 
 from procession import present
-from procession.commands import bulk, changes, deletions, disk, holds, processings, reasons, restarts
+from procession.commands import bulk, changes, deletions, disk, holds, ordering, processings, reasons, restarts
 from procession.commands.bulk import Act
+from procession.commands.ordering import Order
 from procession.errors import Invalid
 from procession.project import Project
-from procession.store import journal, pages, search, steps
+from procession.store import journal, pages, steps
 from procession.store import processings as rows
 from procession.verbs.bounds import identity, up_to
 from procession.verbs.verb import Caller, verb
@@ -22,18 +23,19 @@ MOST = 500
 
 @verb("list", "read", "GET /processings")
 def list_(
-    project: Project, caller: Caller, query: str = "", limit: int = 20, cursor: int | None = None, why: bool = True
-) -> Any:
+    project: Project, caller: Caller, query: str = "", limit: int = 20, cursor: int | str | None = None,
+    why: bool = True, sort: Order = "id",
+) -> Any:  # fmt: skip
     """Processings, newest first. A query says which: task:scene state:failed after:-1d
 
+    `sort`: ``ended``: what ended last is first; ``duration``: what took longest, within a range of time as after:-7d.
     A page may be short, or empty, though there is more: so many rows are looked at for each, and `next` goes on.
     Without `why` it does not say why each is where it is, which costs more than all the rest.
     """
     limit = up_to("limit", limit, MOST)
-    before = None if cursor is None else identity("cursor", cursor)
     asked = bulk.read_text(project, query)
     with project.store.read() as tx:
-        found, following = search.page(tx, asked, before, limit)
+        found, following = ordering.page(tx, asked, sort, cursor, limit)
         ids = [p.id for p in found]
         outputs, chains = steps.outputs(tx, ids), pages.steps_of(tx, ids)
         found = [replace(p, steps=chains[p.id], outputs=outputs.get(p.id, {})) for p in found]

@@ -1,8 +1,8 @@
 """A list of processings behind a filter: its rows, how many they are, and what to do where there are none.
 
-*In:* an `Ask` with ``?query=…`` (or ``?q=…``) and ``&cursor=…``, perhaps a task that all must be of. *Out:* the values
-of ``macros/rows.html``. *Always:* so many rows by their keys and a count that stops at ten thousand, never an offset;
-a filter that cannot be read stays as it was typed, and what is wrong is said beside it.
+*In:* an `Ask` with ``?query=…`` (or ``?q=…``), ``&sort=…`` and ``&cursor=…``, perhaps a task of which all are. *Out:*
+the values of ``macros/rows.html``. *Always:* so many rows by their keys, a count that stops at ten thousand, and no
+offset; a filter that cannot be read stays as it was typed, and what is wrong is said beside it.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
     there = ask.verb("tasks")["items"]
     values: dict[str, Any] = {
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
+        "sort": sorted_by(ask),
         "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": filters.completions(text, sorted(each["name"] for each in there), (e["group"] for e in there)),
     }  # fmt: skip
     try:
-        items, values["next"] = _items(ask, values["whole"], most or ROWS)
+        items, values["next"] = _items(ask, values["whole"], most or ROWS, values["sort"])
         values["count"] = count(ask, values["whole"])
     except (Invalid, NotFound) as error:
         return {**values, "error": str(error)}
@@ -66,17 +67,22 @@ def data(values: dict[str, Any]) -> dict[str, Any]:
     """The same for programs."""
     counted: Counted | None = values["count"]
     return {
-        "query": values["query"], "problem": values["error"] or None, "next": values["next"],
+        "query": values["query"], "sort": values["sort"], "problem": values["error"] or None, "next": values["next"],
         "count": None if counted is None else {"n": counted.n, "exact": counted.exact},
         "items": [row["item"] for row in values["rows"]],
     }  # fmt: skip
 
 
-def _items(ask: Ask, text: str, most: int) -> tuple[list[dict[str, Any]], int | None]:
+def sorted_by(ask: Ask) -> str:
+    """The order as it stands in the address."""
+    return ask.query.get("sort") or "id"
+
+
+def _items(ask: Ask, text: str, most: int, sort: str) -> tuple[list[dict[str, Any]], int | str | None]:
     """A page of them, filled up where so few are found at once."""
     cursor, found = ask.argument("list", "cursor"), list[dict[str, Any]]()
     for _ in range(LOOKS):
-        got = ask.verb("list", query=text, limit=most - len(found), cursor=cursor)
+        got = ask.verb("list", query=text, limit=most - len(found), cursor=cursor, sort=sort)
         found += got["items"]
         cursor = got["next"]
         if cursor is None or len(found) >= most:

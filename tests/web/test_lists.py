@@ -184,3 +184,20 @@ def test_what_an_event_brings_stays_text(served: Served, admin: Visitor) -> None
     row = admin.get(asked(f"id:{which}")).page.one("tr", id=f"row-{which}")
     assert HOSTILE in row.text
     assert not admin.get(asked(f"id:{which}")).page.all("img")
+
+
+def test_the_order_stands_in_the_address_and_pages_go_on_in_it(served: Served, admin: Visitor) -> None:
+    ended = [served.driven.born("echo", order="x") for _ in range(3)]
+    served.driven.turn()
+    while left := served.driven.claimed():
+        for each in left:
+            served.driven.end(each)
+    last_first = sorted(ended, key=lambda pid: (served.driven.get(pid).finished_at, pid), reverse=True)
+    seen = admin.get(asked("param.order:x", sort="ended"))
+    assert ids(seen) == last_first
+    assert "Ended last" in [a.text for a in seen.page.all("a") if a["aria-current"] == "true"]
+    assert seen.page.form("p")["sort"] == "ended", "another filter keeps the order"
+    wrong = admin.get(asked("param.order:x", sort="duration"))
+    assert (wrong.status, "within a range of time" in wrong.page.one("p", id="query-e").text) == (400, True)
+    assert set(ids(admin.get(asked("param.order:x after:-1d", sort="duration")))) == set(ended)
+    assert admin.get(asked("", sort="nosuch")).status == 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procession.web import export, filters
-from procession.web.listing import data, listing, typed
+from procession.web.listing import data, listing, sorted_by, typed
 from procession.web.page import Ask, Gone, Piece, Shown, page
 from procession.web.url import joined
 
@@ -13,11 +13,12 @@ def processings(ask: Ask) -> Shown | Gone:
     """The list behind the filter that stands in the address."""
     if added := ask.query.get("add"):
         field = added.partition(":")[0]
-        return Gone(joined("p", query=filters.replaced(typed(ask), field, added)))
-    values = listing(ask)
+        return Gone(joined("p", query=filters.replaced(typed(ask), field, added), sort=ask.query.get("sort")))
+    values, order = listing(ask), sorted_by(ask)
+    command = f"procession list {typed(ask)}{'' if order == 'id' else f' --sort {order}'}"
     return Shown(
-        "pages/processings.html", {**values, "of_event": ""}, "Processings", live="all setting",
-        command=f"procession list {typed(ask)}".strip(), status=400 if values["error"] else 200, data=data(values),
+        "pages/processings.html", {**values, "of_event": ""}, "Processings", live="all setting", command=command,
+        status=400 if values["error"] else 200, data=data(values),
     )  # fmt: skip
 
 
