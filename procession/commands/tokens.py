@@ -29,7 +29,7 @@ from procession.model.caller import (
 )
 from procession.model.event import check_name, check_text
 from procession.project import Project
-from procession.store import tokens
+from procession.store import tokens, views
 from procession.store.database import Tx
 
 LINK_SECONDS = 300
@@ -213,6 +213,7 @@ def remove_account(project: Project, name: str) -> None:
         _account(tx, name)
         tokens.revoke_of(tx, name, project.now())
         tokens.remove_account(tx, name)
+        views.remove_of(tx, name)
 
 
 def accounts(project: Project) -> list[Account]:

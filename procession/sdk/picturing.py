@@ -5,6 +5,8 @@ The fields are in ``docs/reference/json.md``; errors are those of `looking`.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from procession.sdk.asking import Asking, Json
 
 
@@ -25,6 +27,18 @@ class Picturing(Asking):
         `colour`: ``state``, ``duration``, ``attempts``, ``host`` or ``metric.NAME``; then ``colour`` has their numbers.
         """
         return self._ask("grid", name=name, query=query, newest=newest, rows=rows, columns=columns, colour=colour)
+
+    def views(self) -> Json:
+        """The filters of processings that the caller has saved: ``items``, by name."""
+        return self._ask("views")
+
+    def save_view(self, name: str, query: str = "", sort: Literal["id", "ended", "duration"] = "id") -> Json:
+        """Keep a filter of processings under a name, for the caller; the same name again keeps another one."""
+        return self._ask("save-view", name=name, query=query, sort=sort)
+
+    def remove_view(self, name: str) -> Json:
+        """Forget a filter that the caller has saved."""
+        return self._ask("remove-view", name=name)
 
     def count(self, query: str = "") -> Json:
         """How many processings a query means: ``n``, and whether that is ``exact`` or there are at least so many."""

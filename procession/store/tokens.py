@@ -33,6 +33,12 @@ def find(tx: Tx, digest: str) -> tuple[Token, Account | None] | None:
     return token, None if token.account is None else find_account(tx, token.account)
 
 
+def maker_of_session(tx: Tx, key: str) -> str | None:
+    """Who made the link by which this session was opened; None for what is no session."""
+    row = tx.row(_MAKER, key=key)
+    return None if row is None else row.created_by
+
+
 def all_of(tx: Tx, kind: str) -> list[Token]:
     """Tokens of a kind, the newest first."""
     return [_token(row) for row in tx.rows(_ALL, kind=kind)]
@@ -141,6 +147,9 @@ _ALL = Statement(
     lambda _: select(_t).where(_t.c.kind == _param("kind")).order_by(_t.c.created_at.desc(), _t.c.key)
 )  # fmt: skip
 _STANDS: Any = literal_column("(token.revoked_at IS NULL)")
+_MAKER = Statement(
+    lambda _: select(_t.c.created_by).where(_t.c.key == _param("key"), _t.c.kind == literal_column("'session'"))
+)
 _REVOKE = Statement(
     lambda _: update(_t).values(revoked_at=_param("at", BigInteger)).where(_t.c.key == _param("key"), _STANDS)
 )

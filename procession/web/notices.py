@@ -74,6 +74,8 @@ SAID: dict[str, Said] = {
     "user-set": lambda given, _: f"{given['name']} is changed",
     "user-remove": lambda given, _: f"{given['name']} is forgotten, with all that let them in",
     "alerts-test": lambda _, now: _reached(now.get("items") or []),
+    "save-view": lambda given, _: f"View {given['name']} is saved",
+    "remove-view": lambda given, _: f"View {given['name']} is forgotten",
     "batch-add": lambda given, now: f"{given['verb']} over {now.get('total')} processings has begun",
     "banner": lambda given, _: "The banner stands on every page" if given.get("text") else "The banner is gone",
 }

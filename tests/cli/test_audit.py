@@ -45,7 +45,17 @@ def lines(d: Driven) -> list[tuple[str, str]]:
 OF_VERBS = {"token-add", "token-revoke", "login-link", "user-add", "user-set", "user-remove", "batch-cancel",
             "variable-set-add", "variable-set-remove", "cause-note", "rerun", "rerun-runs", "trial"}  # fmt: skip
 """Verbs that the command line asks for through the door which notes; see the tests of that door."""
-OF_PROGRAMS = {"emit-many", "submit-all", "hook", "batch-add", "stop-launcher", "work-pause", "work-resume"}
+OF_PROGRAMS = {
+    "save-view",
+    "remove-view",
+    "emit-many",
+    "submit-all",
+    "hook",
+    "batch-add",
+    "stop-launcher",
+    "work-pause",
+    "work-resume",
+}
 """Verbs that no command does under their own name."""
 REFUSED = [
     ["cancel", "99"], ["retry", "99"], ["restart", "99"], ["hold", "99"], ["release", "99"], ["run-now", "99"],

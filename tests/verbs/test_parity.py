@@ -39,7 +39,7 @@ PYTHON_ONLY = {"call", "close", "each", "log", "wait", "watch"}
 PROGRAMS_ONLY = {
     "register", "unregister", "submit", "instance", "result", "delete-instance", "claim", *OF_CLAIMED,
     "acquire", "release-lock", "health", "instances", "submit-all", "wait", "instance-journal", "instance-result",
-    "deliveries", "redeliver", "batch-add", "neighbours", "complete",
+    "deliveries", "redeliver", "batch-add", "neighbours", "complete", "views", "save-view", "remove-view",
 }  # fmt: skip
 """Verbs for programs; what they make is seen and acted on by the commands for processings, tasks and locks."""
 HTTP_ONLY = {"hook"}

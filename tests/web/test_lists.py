@@ -201,3 +201,16 @@ def test_the_order_stands_in_the_address_and_pages_go_on_in_it(served: Served, a
     assert (wrong.status, "within a range of time" in wrong.page.one("p", id="query-e").text) == (400, True)
     assert set(ids(admin.get(asked("param.order:x after:-1d", sort="duration")))) == set(ended)
     assert admin.get(asked("", sort="nosuch")).status == 400
+
+
+def test_a_filter_is_saved_under_a_name_offered_and_removed(served: Served, viewer: Visitor) -> None:
+    """Also by who may only look: it is their own."""
+    seen = viewer.get(asked("state:failed after:-1d", sort="ended"))
+    (link,) = [a["href"] for a in seen.page.all("a") if "ask/save-view" in a["href"]]
+    form = viewer.follow(viewer.ask("GET", urljoin(seen.url, link)))
+    assert viewer.send(form, "save-view", name="bad ones").status == 200
+    (view,) = [a for a in viewer.get("p").page.all("a") if a.text == "bad ones"]
+    assert view["title"] == "state:failed after:-1d" and "sort=ended" in view["href"]
+    assert "bad ones" not in Visitor(served).log_in("viewer").get("p").page.text
+    left = viewer.send(viewer.get("p"), "remove-view")
+    assert not [a for a in left.page.all("a") if a.text == "bad ones"]

@@ -14,10 +14,10 @@ def processings(ask: Ask) -> Shown | Gone:
     if added := ask.query.get("add"):
         field = added.partition(":")[0]
         return Gone(joined("p", query=filters.replaced(typed(ask), field, added), sort=ask.query.get("sort")))
-    values, order = listing(ask), sorted_by(ask)
+    values, order = {**listing(ask), "of_event": "", "views": ask.verb("views")["items"]}, sorted_by(ask)
     command = f"procession list {typed(ask)}{'' if order == 'id' else f' --sort {order}'}"
     return Shown(
-        "pages/processings.html", {**values, "of_event": ""}, "Processings", live="all setting", command=command,
+        "pages/processings.html", values, "Processings", live="all setting", command=command,
         status=400 if values["error"] else 200, data=data(values),
     )  # fmt: skip
 

@@ -1,0 +1,42 @@
+"""Verbs for views: filters of processings that whoever asks has given names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from procession.clock import iso, moment
+from procession.commands import views
+from procession.commands.ordering import Order
+from procession.errors import Denied
+from procession.project import Project
+from procession.store.views import View
+from procession.verbs.verb import Caller, verb
+
+
+@verb("views", "read", "GET /views")
+def views_(project: Project, caller: Caller) -> Any:
+    """The filters of processings that you have saved, by name."""
+    return {"items": [_view(each) for each in views.listed(project, _owner(project, caller))]}
+
+
+@verb("save-view", "read", "POST /views")
+def save_view(project: Project, caller: Caller, name: str, query: str = "", sort: Order = "id") -> Any:
+    """Keep a filter of processings under a name, for yourself; the same name again keeps another one."""
+    return _view(views.save(project, _owner(project, caller), name, query, sort))
+
+
+@verb("remove-view", "read", "DELETE /views/{name}")
+def remove_view(project: Project, caller: Caller, name: str) -> Any:
+    """Forget a filter that you have saved."""
+    views.remove(project, _owner(project, caller), name)
+    return {"name": name, "removed": True}
+
+
+def _owner(project: Project, caller: Caller) -> str:
+    if caller.attempt is not None:
+        raise Denied("views are for people; a script lists with a query")
+    return views.owner(project, caller.by, caller.token)
+
+
+def _view(found: View) -> dict[str, Any]:
+    return {"name": found.name, "query": found.query, "sort": found.sort, "at": iso(moment(found.at))}
