@@ -777,6 +777,7 @@ def disk(found: Picture) -> dict[str, Any]:
         "max_total": now.budget.max_total,
         "reserve": now.budget.reserve,
         "full": found.full,
+        "full_in": None if found.full_in is None else round(found.full_in),
         "used": found.used,
         "committed": now.committed,
         "expected": dict(now.expected),
@@ -896,7 +897,7 @@ def launcher(found: Launcher) -> dict[str, Any]:
         "state": found.state, "started_at": iso(found.started_at), "heard_at": iso(found.heard_at),
         "cpus": found.cpus, "used": found.used, "running": found.running, "gpus": found.gpus,
         "labels": list(found.labels), "queues": list(found.queues), "url": found.url,
-        "memory": found.memory, "used_memory": found.used_memory,
+        "memory": found.memory, "used_memory": found.used_memory, "version": found.version,
         "mode": None if found.mode is None else {
             "by": found.mode.by, "reason": found.mode.reason, "at": iso(moment(found.mode.at)),
         },

@@ -43,7 +43,11 @@ def overview(found: Overview) -> dict[str, Any]:
         "new_causes": [cause(each, found.at) for each in found.new_causes],
         "locks": found.locks,
         "hosts": found.hosts,
-        "disk": {"total": found.disk.total, "free": found.disk.free},
+        "disk": {
+            "total": found.disk.total,
+            "free": found.disk.free,
+            "full_in": None if found.full_in is None else round(found.full_in),
+        },
         "hours": [
             {"at": _at(hour), **{state: n.get(state, 0) for state in ENDS}} for hour, n in sorted(found.hours.items())
         ],

@@ -10,6 +10,7 @@
     ├── wake                              a FIFO: whoever changed something pokes the launcher here
     ├── launcher.log                      what Procession itself did
     ├── token                             the first token of the HTTP API
+    ├── disk.samples                      what was free of the disk, a line every hour of the last 30 days
     ├── secret                            of which the tokens of attempts are made
     ├── spool/<attempt key>               the record of each live attempt
     ├── spool.quarantine/                 records that could not be read, put aside
@@ -86,6 +87,11 @@ class Var:
     @property
     def log(self) -> Path:
         return self.root / "launcher.log"
+
+    @property
+    def samples(self) -> Path:
+        """What was free of the disk, hour by hour."""
+        return self.root / "disk.samples"
 
     @property
     def secret(self) -> Path:

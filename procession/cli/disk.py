@@ -11,7 +11,7 @@ from procession.commands import disk
 from procession.commands.disk import Going, Picture
 from procession.model.retention import Kept
 from procession.project import Project
-from procession.units import size
+from procession.units import duration, size
 
 ids_argument = click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
 
@@ -38,6 +38,8 @@ def disk_command(preview: bool, cleaning: bool, as_json: bool) -> None:
 def _tell(project: Project, found: Picture) -> None:
     now, budget = found.standing, found.standing.budget
     click.echo(f"free       {size(now.space.free)} of {size(now.space.total)}")
+    if found.full_in is not None:
+        click.echo(f"full in    {duration(found.full_in)} at the rate of the last day")
     rules = [f"keep_free {size(budget.keep_free)}"] if budget.keep_free is not None else []
     rules += [f"max_total {size(budget.max_total)}"] if budget.max_total is not None else []
     click.echo(f"budget     {', '.join([*rules, f'reserve {size(budget.reserve)}'])}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from procession import disk
+from procession import disk, filling
 from procession.errors import NotFound, Refused
 from procession.flow.budget import Standing, budget_of, full, standing
 from procession.flow.cleaning import AGE, aged_files, aged_logs, aged_rows, entered, first_to_go
@@ -52,6 +52,8 @@ class Picture:
     largest: tuple[Kept, ...]
     next: tuple[Kept, ...]
     """What goes first when space is short."""
+    full_in: float | None = None
+    """Seconds until nothing may be written any more, at today's rate; None: nobody can say."""
 
 
 def look(project: Project) -> Picture:
@@ -66,7 +68,15 @@ def look(project: Project) -> Picture:
             tuple(store.usage(tx, place)),
             tuple(store.largest(tx, SHOWN, place)),
             tuple(first_to_go(tx, project.settings, project.var, 1 << 62)[:SHOWN]),
+            full_in(project, tx, space),
         )
+
+
+def full_in(project: Project, tx: Tx, space: disk.Space) -> float | None:
+    """Seconds until no more is free than is kept free, at the rate of the last day; None where nobody can say."""
+    budget = budget_of(project.settings, settings.all_of(tx), space)
+    floor = max(budget.keep_free or 0, budget.reserve)
+    return filling.until_full(filling.samples(project.var.samples), project.now(), space, floor)
 
 
 def preview(project: Project) -> list[Going]:

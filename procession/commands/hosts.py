@@ -60,6 +60,8 @@ class Launcher:
     used_memory: int
     mode: Setting | None
     """Who drained it or put it into maintenance, and why."""
+    version: str | None = None
+    """Of Procession, as it serves."""
 
 
 def list_all(project: Project, *, stopped: bool = False) -> list[Launcher]:
@@ -81,7 +83,7 @@ def _picture(project: Project, tx: Tx, row: Any, silent: set[str]) -> Launcher:
         room.live.cpus if row.stopped_at is None else 0.0, len(steps.live_attempts(tx, [row.id])), row.gpus,
         tuple(sorted(room.capacity.labels)), tuple(sorted(name or "general" for name in room.capacity.queues)), row.url,
         room.capacity.memory, room.live.memory if row.stopped_at is None else 0,
-        room.settings.rows.get(launcher_row(row.name, "mode")),
+        room.settings.rows.get(launcher_row(row.name, "mode")), row.version,
     )  # fmt: skip
 
 

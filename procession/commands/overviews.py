@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from procession import disk
+from procession.commands.disk import full_in
 from procession.model.grid import Mark, mark_of_processing
 from procession.model.processing import Step
 from procession.model.setting import Pause
@@ -64,6 +65,8 @@ class Overview:
     hosts: int
     """That serve."""
     disk: disk.Space
+    full_in: float | None
+    """Seconds until it is full, at today's rate; None: nobody can say."""
 
 
 def overview(project: Project, days: int = 1, only: Collection[str] | None = None) -> Overview:
@@ -78,7 +81,8 @@ def overview(project: Project, days: int = 1, only: Collection[str] | None = Non
         new = [c for c in causes.news(tx, now, MOST_NEWS) if c.failed and (only is None or c.task in only)]
         held = len({hold.name for hold in locks.all_of(tx, now)[0]})
         serving = {row.host for row in launchers.not_stopped(tx) if row.kind == "up"}
-    return Overview(since, now, tuple(found), hours, tuple(new), held, len(serving), space)
+        filling = full_in(project, tx, disk.space(project.var.root / "work"))
+    return Overview(since, now, tuple(found), hours, tuple(new), held, len(serving), space, filling)
 
 
 def _tasks(tx: Tx, since: int, only: Collection[str] | None) -> list[OfTask]:

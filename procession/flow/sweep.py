@@ -8,8 +8,10 @@ Always: nothing is measured or deleted here, and at most one look is under way.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from procession import disk, filling
 from procession.flow.budget import limited
 from procession.flow.cleaning import Cleaner
 from procession.project import Project, poke
@@ -40,9 +42,10 @@ def sweep(project: Project, tx: Tx) -> datetime | None:
     _distrust_jumps(project, sweeper)
     if not sweeper.busy and (sweeper.asked or now >= sweeper.next_at or (sweeper.wanted and now >= sweeper.hurry_at)):
         aged = sweeper.asked or now >= sweeper.aged_at
-        cleaner = Cleaner(project.store, project.var, project.settings, sweeper, project.now())
+        now_wall = project.now()
+        cleaner = Cleaner(project.store, project.var, project.settings, sweeper, now_wall)
         wanted = sweeper.wanted
-        tx.after(lambda: sweeper.do(lambda: _look(cleaner, project.var, aged=aged, wanted=wanted)))
+        tx.after(lambda: sweeper.do(lambda: _look(cleaner, project.var, aged=aged, wanted=wanted, now=now_wall)))
         said = project.settings
         calm = LIMITED if said.keep_free is not None or said.max_total is not None else CALM
         sweeper.asked, sweeper.next_at, sweeper.hurry_at = False, now + calm, now + HURRY
@@ -71,8 +74,11 @@ def _distrust_jumps(project: Project, sweeper: Sweeper) -> None:
     sweeper.offset = offset
 
 
-def _look(cleaner: Cleaner, var: Var, *, aged: bool, wanted: int) -> None:
+def _look(cleaner: Cleaner, var: Var, *, aged: bool, wanted: int, now: int) -> None:
     """In the sweeper's thread: look, and let the claim look again if that changed anything for it."""
+    if aged:
+        with suppress(OSError):  # a disk that is full, or away, is told elsewhere
+            filling.note(var.samples, now, disk.space(var.root / "work"))
     if cleaner.look(aged=aged, wanted=wanted) and (wanted or limited(cleaner.standing().budget)):
         poke(var.wake, "wake")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from procession import __version__
 from procession.definitions import Definitions
 from procession.errors import Refused, StoreError
 from procession.executors.calls import Calls
@@ -88,6 +89,7 @@ def _post(project: Project, kind: str) -> Post:
             tx, name=name, kind=kind, host=host, place=place, pid=os.getpid(), boot=boot_id(), at=project.now(),
             cpus=said.cpus, memory=said.memory, labels=said.labels, queues=said.queues, gpus=said.gpus,
             var=str(project.var.root.absolute()), lost_after=said.lost_after if project.store.shared else None,
+            version=__version__,
         )  # fmt: skip
     fifo = project.var.wake if kind == "up" else project.var.foreground / f"{launcher_id}.wake"
     slots = max(1, round(said.cpus)) if kind == "up" else 1

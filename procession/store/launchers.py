@@ -31,14 +31,14 @@ _t = schema.launcher
 def add(
     tx: Tx, *, name: str, kind: str, host: str, place: str, pid: int, boot: str, at: int, cpus: float,
     memory: int | None = None, labels: Collection[str] = (), queues: Collection[str] = ("",), gpus: int = 0,
-    var: str | None = None, lost_after: float | None = None,
+    var: str | None = None, lost_after: float | None = None, version: str | None = None,
 ) -> int:  # fmt: skip
     """Write a launcher that starts now, with what it may use; return its id."""
     (launcher_id,) = tx.reserve_ids("launcher", 1)
     tx.run(
         _ADD, id=launcher_id, name=name, kind=kind, host=host, place=place, pid=pid, boot=boot, cpus=cpus, at=at,
         memory=memory, labels=json.dumps(sorted(labels)), queues=json.dumps(sorted(queues)),
-        gpus=gpus, var=var, lost_after=lost_after,
+        gpus=gpus, var=var, lost_after=lost_after, version=version,
     )  # fmt: skip
     return launcher_id
 
@@ -145,6 +145,7 @@ _ADD = Statement(
         gpus=_param("gpus", Integer),
         var=_param("var", Text),
         lost_after=_param("lost_after", Float),
+        version=_param("version", Text),
         started_at=_param("at"),
         beat_at=_param("at"),
     )

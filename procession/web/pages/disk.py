@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from procession import disk as measured
+from procession.commands import disk as commands
 from procession.flow.budget import budget_of, full
 from procession.store import processings, settings
 from procession.web.page import Ask, Shown, page
@@ -45,9 +46,10 @@ def budget(ask: Ask) -> dict[str, Any]:
     space = measured.space(project.var.root / "work")
     with project.store.read() as tx:
         said = budget_of(project.settings, settings.all_of(tx), space)
+        full_in = commands.full_in(project, tx, space)
     return {
         "total": space.total, "free": space.free, "keep_free": said.keep_free, "max_total": said.max_total,
-        "reserve": said.reserve, "full": full(project.var, project.settings),
+        "reserve": said.reserve, "full": full(project.var, project.settings), "full_in": full_in,
     }  # fmt: skip
 
 

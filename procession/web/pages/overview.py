@@ -31,6 +31,7 @@ def overview(ask: Ask) -> Shown:
         "problems_first": problems, "known": found,
         "totals": {what: sum(row[what] for row in rows) for what in ("waiting", "running", "asking", "ok", "failed")},
         "hours": seen.hours, "days": seen.days, "messages": _messages(ask, rows), "free": found["disk"]["free"],
+        "full_in": found["disk"]["full_in"],
     }  # fmt: skip
     return Shown("pages/overview.html", values, "Overview", live="all setting", command="procession status")
 
