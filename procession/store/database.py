@@ -11,13 +11,11 @@ import importlib
 import json
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
@@ -30,6 +28,7 @@ from sqlalchemy.pool import QueuePool
 from procession.errors import StaleState, StoreBusy, StoreError
 from procession.store import dialect as _dialect
 from procession.store import schema
+from procession.store.placed import Placed, placed
 from procession.store.turnstile import turnstile
 
 TRIES = 5
@@ -39,8 +38,6 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger("procession")
 
-_NAMED = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*)")
-"""A text in SQL, or a parameter by its name."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -58,7 +55,7 @@ class Statement:
     def __init__(self, build: Callable[[str], Executable]) -> None:
         self._build = build
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._by_place: tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] | None = None
+        self._by_place: Placed | None = None
 
     def compiled(self, engine: Engine) -> tuple[str, dict[str, Any]]:
         """The SQL of this statement for this engine, and the parameters that it brings itself."""
@@ -68,17 +65,10 @@ class Statement:
             made = self._compiled[name] = (str(compiled), dict(compiled.params))
         return made
 
-    def by_place(self, engine: Engine) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
-        """The SQL for SQLite with parameters by place, and what takes them out of a row: to bind them by their names
-        takes longer than many an insert."""
+    def by_place(self, engine: Engine) -> Placed:
+        """The same for SQLite, to write with; made at the first use."""
         if self._by_place is None:
-            sql, own = self.compiled(engine)
-            names = [found for found in _NAMED.findall(sql) if found]
-            sql = _NAMED.sub(lambda found: "?" if found[1] else found[0], sql)
-            if not own and len(names) > 1:
-                self._by_place = sql, itemgetter(*names)
-            else:
-                self._by_place = sql, lambda row: tuple([row[name] if name in row else own[name] for name in names])
+            self._by_place = placed(*self.compiled(engine))
         return self._by_place
 
 
@@ -139,14 +129,11 @@ class Tx:
         if self.dialect != "sqlite":
             sql, own = what.compiled(self._engine)
             return self.connection.exec_driver_sql(sql, {**own, "rows": _encode(list(rows))}).rowcount
-        sql, placed = what.by_place(self._engine)
         cursor = self.connection.connection.cursor()
         try:
-            cursor.executemany(sql, [placed(row) for row in rows])
-            touched: int = cursor.rowcount
+            return what.by_place(self._engine).write(cursor, rows)
         finally:
             cursor.close()
-        return touched
 
     def reserve_ids(self, table: str, n: int) -> range | list[int]:
         """Ids for `n` new rows of a table; never given twice, not even after rows were deleted."""

@@ -40,8 +40,8 @@ def take_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], t
 
 def known_keys(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], tuple[int, str]]:
     """(name, key) → (event id, payload hash) for those that are taken."""
-    found = tx.each(_KNOWN, rows).fetchall() if rows else ()
-    return {(row.name, row.key): (row.event_id, row.payload) for row in found}
+    found = tx.each_tuple(_KNOWN, rows) if rows else ()
+    return {(name, key): (event_id, payload) for name, key, event_id, payload in found}
 
 
 def count_repeats(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -111,7 +111,7 @@ def _take(dialect: str) -> Executable:
 def _known(dialect: str) -> Executable:
     given = given_rows(dialect, {"name": Text(), "key": Text()})
     same = and_(event_key.c.name == given.c.name, event_key.c.key == given.c.key)
-    return select(event_key).select_from(given.join(event_key, same))
+    return select(*(event_key.c[name] for name in _KEY)).select_from(given.join(event_key, same))
 
 
 def _repeat(dialect: str) -> Executable:

@@ -27,11 +27,11 @@ def _parsed(body: str) -> Task:
 def current(tx: Tx) -> dict[int, Task]:
     """Definition id → task, for every task that takes events now; one that cannot be read takes none."""
     found = {}
-    for row in tx.rows(_CURRENT):
+    for definition_id, body in tx.tuples(_CURRENT):
         try:
-            found[row.id] = _parsed(row.body)
+            found[definition_id] = _parsed(body)
         except (ValueError, TypeError, LookupError) as error:
-            log.error("definition %d cannot be read, its task takes no events: %s", row.id, error)
+            log.error("definition %d cannot be read, its task takes no events: %s", definition_id, error)
     return found
 
 

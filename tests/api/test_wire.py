@@ -1,5 +1,6 @@
 """What is no HTTP, or more than we take, is refused before anybody acts on it, and memory stays flat."""
 
+import json
 import socket
 import time
 from contextlib import suppress
@@ -151,3 +152,39 @@ def _answers(served: Served) -> bool:
     with suppress(ConnectionError):
         return served.ask("GET", "/live").status == 200
     return False
+
+
+@pytest.mark.feature("P8")
+def test_an_answer_is_the_same_whether_a_request_comes_in_one_piece_or_in_many(served: Served) -> None:
+    body = b'{"name": "scene-of-pieces"}'
+    head = f"POST /api/v1/hooks/scene HTTP/1.1\r\nHost: {served.host}\r\nAuthorization: Bearer {served.admin}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nProcession-Key: "
+    texts = [head.encode() + key + b"\r\n\r\n" + body for key in (b"k1", b"k2", b"k3")]
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(texts[0])
+        whole = _answers_of(connection, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for place in range(len(texts[1])):
+            connection.sendall(texts[1][place : place + 1])
+        pieces = _answers_of(connection, 1)
+        connection.sendall(
+            texts[2] + texts[2] + texts[2].replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: close\r\n")
+        )
+        three = _answers_of(connection, 3)
+        assert connection.recv(1) == b""  # as was asked
+    assert [names for names, _ in (*whole, *pieces)] == [three[0][0]] * 2
+    assert {b"content-security-policy", b"date", b"content-type", b"content-length"} <= set(three[0][0])
+    assert [(said["id"], said["duplicate"]) for _, said in (*whole, *pieces, *three)] == [
+        (1, False), (2, False), (3, False), (3, True), (3, True),
+    ]  # fmt: skip
+
+
+def _answers_of(connection: socket.socket, n: int) -> list[tuple[list[bytes], dict[str, object]]]:
+    """The names of the headers and the body of each answer."""
+    found = []
+    file = connection.makefile("rb")
+    for _ in range(n):
+        assert file.readline().startswith(b"HTTP/1.1 202 ")
+        head = dict(line.rstrip().lower().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
+        found.append((list(head), json.loads(file.read(int(head[b"content-length"])))))
+    return found

@@ -11,6 +11,7 @@ from procession.errors import StoreBusy, StoreError
 from procession.store import database, tallies
 from procession.store.database import Statement, Store, Tx, masked, sqlite_is_safe, sqlite_url
 from procession.store.dialect import given_rows
+from procession.store.placed import placed
 from procession.store.tallies import Count
 from tests.store.making import born, dump, event, launcher_on
 
@@ -315,3 +316,33 @@ def test_a_second_store_of_this_process_leaves_the_locks_of_the_first(tmp_path: 
         assert locks() >= held
     finally:
         first.close()
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 21])
+def test_a_set_of_any_size_is_written_whole_and_counted_exactly(store: Store, n: int) -> None:
+    from procession.store import events  # noqa: PLC0415
+
+    def keys(first: int) -> list[dict[str, object]]:
+        return [{"name": f"name {i:02d}", "key": HARD[i % len(HARD)], "event_id": i, "payload": "p"} for i in range(n)][
+            first:
+        ]
+
+    with store.begin() as tx:
+        assert events.take_keys(tx, keys(n // 2)) == {}
+    with store.begin() as tx:
+        known = events.take_keys(tx, [{**row, "event_id": 1000 + i} for i, row in enumerate(keys(0))])
+        assert sorted(found for found, _ in known.values()) == list(range(n // 2, n))
+        stored = events.known_keys(tx, keys(0))
+    mine = {(row["name"], row["key"]): row["event_id"] for row in keys(0)}
+    assert {where: found for where, (found, _) in stored.items()} == {
+        where: event_id if event_id >= n // 2 else 1000 + event_id  # type: ignore[operator]
+        for where, event_id in mine.items()
+    }
+
+
+def test_a_text_in_sql_is_no_parameter_wherever_a_colon_stands() -> None:
+    made = placed("INSERT INTO t (a, b, c) VALUES (:a, 'it''s :b', :c) ON CONFLICT DO NOTHING", {})
+    assert made.sql == "INSERT INTO t (a, b, c) VALUES (?, 'it''s :b', ?) ON CONFLICT DO NOTHING"
+    assert made.many is None
+    assert made.take({"c": 3, "a": 1, "x": 0}) == (1, 3)
+    assert placed("DELETE FROM t WHERE a = :a AND b = :own", {"own": 7}).take({"a": 1}) == (1, 7)
