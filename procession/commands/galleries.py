@@ -72,11 +72,13 @@ def gallery(
         cells: dict[int, list[Cell]] = {pid: [] for pid in ids}
         for cell in pages.cells(tx, ids):
             cells[cell.processing_id].append(cell)
-    names = _names(project, heads, cells)
+        params = {pid: json.loads(text) for pid, text, _, _ in pages.facts(tx, ids)}
+    own = {head.id: likeness.values_of(head.key, head.title, params[head.id]) for head in heads}
+    names = _names(project, heads, cells, own)
     if artifact is None:
         artifact = next(iter(names), None)
     step, name = (None, None) if artifact is None else _split(artifact)
-    pictures = tuple(_picture(project, head, cells[head.id], step, name) for head in heads)
+    pictures = tuple(_picture(project, head, cells[head.id], own[head.id], step, name) for head in heads)
     return Gallery(task, artifact, tuple(names), pictures, following)
 
 
@@ -88,19 +90,16 @@ def _split(artifact: str) -> tuple[str, str]:
     return step, name
 
 
-def _names(project: Project, heads: Sequence[Head], cells: dict[int, list[Cell]]) -> list[str]:
+def _names(
+    project: Project, heads: Sequence[Head], cells: dict[int, list[Cell]], own: dict[int, tuple[str, ...]]
+) -> list[str]:
     """What the newest ones have left, step by step: each once, however it is called in each."""
     left: dict[str, list[list[str]]] = {}
     for head in heads[:LOOKED_AT]:
-        own = _own(head)
         for cell in cells[head.id]:
             if some := _files(project, cell):
-                left.setdefault(cell.name, []).append([likeness.pattern(name, own) for name in some])
+                left.setdefault(cell.name, []).append([likeness.pattern(name, own[head.id]) for name in some])
     return [f"{step}/{name}" for step, each in left.items() for name in likeness.alike(each)][:MOST_NAMES]
-
-
-def _own(head: Head) -> tuple[str, ...]:
-    return likeness.values_of(head.key, head.title, json.loads(head.params))
 
 
 def _files(project: Project, cell: Cell, pieces: Sequence[str] = ()) -> list[str]:
@@ -125,14 +124,16 @@ def _opened(project: Project, cell: Cell, pieces: Sequence[str] = ()) -> Iterato
         os.close(place)
 
 
-def _picture(project: Project, head: Head, cells: Sequence[Cell], step: str | None, name: str | None) -> Picture:
+def _picture(
+    project: Project, head: Head, cells: Sequence[Cell], own: tuple[str, ...], step: str | None, name: str | None
+) -> Picture:
     mark = mark_of_processing(head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking)
     cell = next((each for each in cells if each.name == step), None)
     if cell is None or name is None:
         return Picture(head, mark, None, 0, None)
     *pieces, last = PurePosixPath(name).parts
     if likeness.OWN in last:
-        last = likeness.chosen(_files(project, cell, pieces), _own(head), last) or last
+        last = likeness.chosen(_files(project, cell, pieces), own, last) or last
     try:
         with _opened(project, cell, pieces) as place:
             found = os.stat(last, dir_fd=place, follow_symlinks=False)

@@ -92,7 +92,7 @@ def by_state(tx: Tx, query: Query) -> tuple[Counted, dict[str, int]]:
     """How many are meant, up to `MOST_COUNTED`; and of these, state → how many."""
     window = _below(tx, query, NEWEST, MOST_COUNTED + 1)
     inner = (
-        _some(query).add_columns(p.state).where(*_within(tx, query, window)).limit(MOST_COUNTED + 1).subquery("found")
+        _some(query).add_columns(p.state).where(*within(tx, query, window)).limit(MOST_COUNTED + 1).subquery("found")
     )
     found = tx.connection.execute(select(inner.c.state, func.count()).group_by(inner.c.state))
     states = {state: int(n) for state, n in found}
