@@ -25,7 +25,8 @@ from procession.web.page import Ask, Shown, one
 from procession.web.standings import kind
 from procession.web.url import inside
 
-TEMPLATES = Path(__file__).parent / "templates"
+OWN = frozenset(each.stem for each in (Path(__file__).parent / "templates" / "ask").glob("*.html"))
+"""Verbs that have a template of their own."""
 SHOWN_AS_PAGES = frozenset({401, 403, 404, 410, 500, 503})
 """Refusals that no other word in a field would mend."""
 DANGEROUS = frozenset(
@@ -92,7 +93,6 @@ def _shown(
         for name, parameter in verb.parameters.items()
         if name != "dry_run" and (name not in SUBJECTS or not chosen or name in chosen)
     ]  # fmt: skip
-    own = f"ask/{verb.name}.html"
     named = heading(verb, given)
     values = {
         "verb": verb.name, "why_not": ask.why_not(verb.name, {**{each.name: each.value for each in fields}, **given}),
@@ -105,7 +105,7 @@ def _shown(
     }  # fmt: skip
     values |= MORE[verb.name](ask, given) if verb.name in MORE else {}
     return Shown(
-        own if (TEMPLATES / own).exists() else "ask/dialog.html", values, named,
+        f"ask/{verb.name}.html" if verb.name in OWN else "ask/dialog.html", values, named,
         status=refused.status if refused else 200, data={"verb": verb.name, "problem": values["problem"] or None},
     )  # fmt: skip
 

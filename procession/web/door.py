@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procession.api.app import App
 from procession.api.login import Login
+from procession.api.problems import Problem
 from procession.api.request import Answer, Request
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Door:
         self._login = login
         self._site: Site | None = None
         self._loading = asyncio.Lock()
+        self._began = _installed()
         self._probe = app.pages["/live"]
         app.pages["/live"] = self._live
         app.beyond = self
@@ -43,6 +46,9 @@ class Door:
         return await (self if b"topics=" in request.query else self._probe)(request)
 
     def _load(self) -> Site:
+        if _installed() != self._began:
+            raise Problem(503, "Unavailable", "Procession was updated under this server, and its pages can be loaded "
+                          "no more; what runs goes on: restart the server")  # fmt: skip
         from procession.web.entering import Entering  # noqa: PLC0415  not before a page is asked for
         from procession.web.live import Live  # noqa: PLC0415
         from procession.web.site import Site  # noqa: PLC0415
@@ -51,3 +57,9 @@ class Door:
         Entering(site, self._login)
         Live(site)
         return site
+
+
+def _installed() -> tuple[int, int]:
+    """Which file the code of the pages lies in: another one as soon as another version was installed."""
+    found = Path(__file__).stat()
+    return found.st_ino, found.st_mtime_ns

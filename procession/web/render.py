@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from procession import units
 from procession.errors import NotFound
@@ -22,10 +22,15 @@ HERE = Path(__file__).parent
 DOMAIN = "procession"
 
 
+def read(directory: Path) -> dict[str, str]:
+    """All templates, at once: a server goes on with those of its own version when its files are replaced under it."""
+    return {each.relative_to(directory).as_posix(): each.read_text("utf-8") for each in directory.rglob("*.html")}
+
+
 def environment() -> Environment:
     """What all templates have: macros import what they need, filters say moments and sizes as people read them."""
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(read(HERE / "templates")), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False, extensions=["jinja2.ext.i18n"],
     )  # fmt: skip
     said = gettext.translation(DOMAIN, HERE / "locale", languages=["en"], fallback=True)
@@ -34,6 +39,7 @@ def environment() -> Environment:
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
         "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name, "tidy": words.tidy,
+        "spark": words.spark,
     }  # fmt: skip
     return made
 

@@ -48,6 +48,7 @@ class Site:
     def __init__(self, app: App) -> None:
         self.app = app
         self.static = Static()
+        assert self.static.version  # read now, not when files may have been replaced
         self.paths = Paths(load())
         self.render = Renderer()
         self.seal = Seal(secret_of_place(app.project.var.secret), app.project.now)

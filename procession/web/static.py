@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from procession.api.problems import Problem
 from procession.api.request import Answer, Request
@@ -38,17 +38,18 @@ class Static:
         self._packed: dict[str, bytes] = {}
 
     @cached_property
-    def _files(self) -> dict[str, Path]:
+    def _files(self) -> dict[str, bytes]:
+        """Read once: a server goes on with those of its own version when its files are replaced under it."""
         found = (path for path in self._directory.rglob("*") if path.is_file() and path.suffix in MIMES)
-        return {path.relative_to(self._directory).as_posix(): path for path in sorted(found)}
+        return {path.relative_to(self._directory).as_posix(): path.read_bytes() for path in sorted(found)}
 
     @cached_property
     def version(self) -> str:
         """Twelve digits that are others as soon as anything in any file is."""
         whole = hashlib.sha256()
-        for name, path in self._files.items():
-            whole.update(f"{name}\n{path.stat().st_size}\n".encode())
-            whole.update(path.read_bytes())
+        for name, content in self._files.items():
+            whole.update(f"{name}\n{len(content)}\n".encode())
+            whole.update(content)
         return whole.hexdigest()[:12]
 
     def place(self, name: str) -> str:
@@ -69,15 +70,16 @@ class Static:
         if found is None:
             raise Problem(404, "NotFound", "there is no such file")
         headers = [FOR_EVER if version == self.version else SHORTLY]
-        if found.suffix not in PACKED:
-            return Answer(200, found.read_bytes(), MIMES[found.suffix], tuple(headers))
+        ending = PurePosixPath(name).suffix
+        if ending not in PACKED:
+            return Answer(200, found, MIMES[ending], tuple(headers))
         headers.append((b"vary", b"accept-encoding"))
         if not _takes_gzip(request):
-            return Answer(200, found.read_bytes(), MIMES[found.suffix], tuple(headers))
+            return Answer(200, found, MIMES[ending], tuple(headers))
         if name not in self._packed:
-            self._packed[name] = gzip.compress(found.read_bytes(), 9, mtime=0)
+            self._packed[name] = gzip.compress(found, 9, mtime=0)
         headers.append((b"content-encoding", b"gzip"))
-        return Answer(200, self._packed[name], MIMES[found.suffix], tuple(headers))
+        return Answer(200, self._packed[name], MIMES[ending], tuple(headers))
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -99,6 +99,16 @@ def tidy(text: str) -> str:
     return _NAMED.sub("<name>", text)
 
 
+def spark(values: Sequence[float]) -> list[dict[str, float]]:
+    """Small bars for these values, in a box of 64 by 18."""
+    most, wide = max((*values, 1e-9)), 64 / max(1, len(values))
+    bars = []
+    for at, value in enumerate(values):
+        high = round(max(1.5, 17 * value / most), 2) if value > 0 else 0.5
+        bars.append({"x": round(at * wide, 2), "y": 18 - high, "width": round(max(wide - 1.5, 0.5), 2), "height": high})
+    return bars
+
+
 def plain(value: object) -> str:
     """A value of an event in a line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -14,9 +16,11 @@ from procession.commands import questions, steps, tokens
 from procession.commands.asked import Asked
 from procession.verbs.meanings import meaning
 from procession.web.notices import SAID
-from procession.web.words import tidy
+from procession.web.render import read
+from procession.web.static import Static
+from procession.web.words import spark, tidy
 from tests.api.served import Served
-from tests.web.visiting import Document, Seen, Visitor
+from tests.web.visiting import Document, Seen, Visitor, begun
 
 TOML = """
 [tasks.scene]
@@ -54,8 +58,7 @@ def row(seen: Seen, pid: int) -> list[str]:
 
 @pytest.mark.feature("M105")
 def test_what_took_less_than_a_second_is_not_nothing(served: Served, admin: Visitor) -> None:
-    pid = served.driven.born("echo")
-    served.driven.turn()
+    pid = begun(served, "echo")
     served.driven.begin()
     served.driven.clock.advance(0.4)
     served.driven.end(pid)
@@ -152,8 +155,7 @@ def test_people_are_called_by_their_names_and_tokens_by_theirs(served: Served) -
 
 @pytest.mark.feature("P13")
 def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Visitor) -> None:
-    pid = served.driven.born("echo")
-    served.driven.turn()
+    pid = begun(served, "echo")
     served.driven.end(pid, 3)
     steps.accept(served.project, pid, None, "copied by hand", Asked("ann"))
     served.driven.turn()
@@ -168,8 +170,7 @@ def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Vis
 
 @pytest.mark.feature("M106")
 def test_where_nothing_sounds_like_an_error_the_last_words_are_marked(served: Served, admin: Visitor) -> None:
-    pid = served.driven.born("echo")
-    served.driven.turn()
+    pid = begun(served, "echo")
     served.driven.end(pid, 3, left={"log": "reading the disk\nno room for the picture\n\n"})
     told = json.loads(admin.get(f"log/{pid}/one/1.json").body)
     assert (told["error_line"], told["errors"]) == (2, [])
@@ -209,8 +210,7 @@ def test_what_a_script_sent_is_told_on_the_page_that_comes_next(served: Served, 
 def test_a_gallery_compares_files_that_carry_the_name_of_their_scene(served: Served, admin: Visitor) -> None:
     made = []
     for number, key in enumerate(("LC80-a", "LC80-b")):
-        pid = served.driven.born("echo", key=key)
-        served.driven.turn()
+        pid = begun(served, "echo", key=key)
         place = served.project.var.attempt(pid, 1, "one", 1) / "artifacts"
         place.mkdir(parents=True, exist_ok=True)
         for name in (f"preview-{key}.png", f"at-{1700 + number}.png", "same.png"):
@@ -233,8 +233,7 @@ def test_a_cause_and_the_settings_of_a_task_read_well(served: Served, admin: Vis
         == "no manifest of <name> at line <number>"
     )
     assert tidy("took <number>s, port:<number>") == "took <number>s, port:<number>"
-    pid = served.driven.born("echo")
-    served.driven.turn()
+    pid = begun(served, "echo")
     served.driven.end(pid, 3)
     cause = served.driven.step(pid).attempts[-1].cause
     page = admin.get(f"failures/{cause}")
@@ -253,3 +252,42 @@ def test_a_cause_and_the_settings_of_a_task_read_well(served: Served, admin: Vis
     field = next(f for f in settings.page.all("input", name="value") if f["aria-label"] == "memory")
     assert field["value"].endswith(" GB") and units.to_bytes(field["value"]) == now
     assert int(field["size"]) >= len(field["value"]) and "1 processor" in settings.page.text
+
+
+@pytest.mark.feature("M107")
+def test_a_filter_that_cannot_be_read_is_carried_nowhere(admin: Visitor) -> None:
+    wrong = admin.get("p?query=state:zebra")
+    assert wrong.status == 400 and "p/export.csv" not in wrong.html
+    carried = [a["href"] for a in wrong.page.all("a") if "zebra" in a["href"]]
+    assert carried == [], "only without the term that is wrong"
+    assert "p/export.csv" in admin.get("p?query=state:failed").html
+
+
+@pytest.mark.feature("N10")
+def test_small_bars_are_drawn_without_scripts(served: Served, admin: Visitor) -> None:
+    drawn = admin.get("events").html.partition('<svg class="spark"')[2].partition("</svg>")[0]
+    assert drawn.count("<rect") == 144
+    assert [bar["height"] for bar in spark([0, 1, 2])] == [0.5, 8.5, 17.0] and spark([]) == []
+
+
+def test_a_server_goes_on_with_its_own_files_when_others_take_their_place(tmp_path: Path, served: Served) -> None:
+    for name, text in (("a.css", "b{}"), ("t/page.html", "{{ 1 }}")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    static, templates = Static(tmp_path), read(tmp_path / "t")
+    version = static.version
+    shutil.rmtree(tmp_path)
+    assert static.has("a.css") and static.version == version and templates == {"page.html": "{{ 1 }}"}
+
+
+def test_pages_that_were_updated_before_they_were_loaded_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Served(tmp_path / "project", TOML)
+    try:
+        monkeypatch.setattr("procession.web.door._installed", lambda: (0, 0))
+        seen = Visitor(made).ask("GET", "/login")
+        assert (seen.status, b"restart the server" in seen.body) == (503, True)
+        assert made.ask("GET", "/api/v1/status").status == 200
+    finally:
+        made.close()

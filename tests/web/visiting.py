@@ -10,13 +10,13 @@ from procession.commands import tokens
 from tests.api.served import Served
 
 
-def begun(served: Served, name: str = "scene") -> int:
+def begun(served: Served, name: str = "scene", **given: Any) -> int:
     """A processing whose first step has begun; what earlier tests have left ends first, so that there is room."""
     served.driven.turn()
     while left := served.driven.claimed():
         for each in left:
             served.driven.end(each)
-    found = served.driven.born(name)
+    found = served.driven.born(name, **given)
     served.driven.turn()
     return found
 

@@ -1,7 +1,4 @@
-// Widths and small drawings from data- values: no style attributes, so the policy can forbid them.
-
-/** @type {typeof import("./spark.js") | undefined} */
-let sparks;
+// Widths from data- values: no style attributes, so the policy can forbid them.
 
 /** Set what is to be set below this element. @param {ParentNode} root */
 export function measure(root = document) {
@@ -13,6 +10,4 @@ export function measure(root = document) {
     const part = /** @type {HTMLElement} */ (share);
     part.style.width = `${Math.max(0, Math.min(100, Number(part.dataset.share)))}%`;
   }
-  if (sparks) sparks.drawAll(root);
-  else if (root.querySelector("svg[data-spark]")) void import("./spark.js").then((loaded) => (sparks = loaded).drawAll(root));
 }

@@ -1,6 +1,7 @@
 // The list of ?: all keys of this page, and the switch that turns them off.
 import { show } from "./dialog.js";
 import { away } from "./keys.js";
+import { keep } from "./prefer.js";
 import { _ } from "./words.js";
 
 /** @param {[string, string][]} words of the keys that islands brought */
@@ -29,14 +30,10 @@ export function help(words) {
   body.className = "body stack";
   const label = document.createElement("label");
   const box = label.appendChild(Object.assign(document.createElement("input"), { type: "checkbox", checked: !away() }));
-  label.append(_("Single keys work on this browser"));
-  box.addEventListener("change", () => {
-    try {
-      localStorage.setItem("keys", box.checked ? "on" : "off");
-    } catch {
-      box.checked = true;
-    }
-  });
+  label.append(_("Single keys work in this browser; Settings switch them on again"));
+  const form = /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-prefer]"));
+  box.disabled = !form;
+  box.addEventListener("change", () => form && keep(form, "keys", box.checked ? "on" : "off"));
   body.append(list, label);
   show([head, body], { kind: "wide-dialog" });
 }

@@ -18,15 +18,8 @@ function nameOf(event) {
   return mark === "/" && event.shiftKey ? "?" : mark;
 }
 
-/** Has somebody switched the keys off, in this browser or for this account? */
-export const away = () => {
-  if (document.documentElement.dataset.keys === "off") return true;
-  try {
-    return localStorage.getItem("keys") === "off";
-  } catch {
-    return false;
-  }
-};
+/** Has somebody switched the keys off in this browser? */
+export const away = () => document.documentElement.dataset.keys === "off";
 
 /** @param {Element} element */
 const seen = (element) => element instanceof HTMLElement && element.checkVisibility() && !element.matches(":disabled");

@@ -19,18 +19,18 @@ export function zoneName(at = new Date()) {
   return `UTC${minutes > 0 ? "+" : "−"}${Math.floor(Math.abs(minutes) / 60)}${rest ? `:${two(rest)}` : ""}`;
 }
 
-/** A length of time as the server writes it (`units.duration`): 9 min 41 s, 2 days 4 h, 0.35 s, 4 ms. @param {number} seconds @param {boolean} [coarse] one unit only */
+/** A length of time as on the server: 9 min 41 s, 2 days 4 h, 0.35 s, 4 ms. @param {number} seconds @param {boolean} [coarse] one unit only */
 export function duration(seconds, coarse = false) {
   const s = Math.max(0, seconds);
-  if (s < 0.0995) return Math.round(s * 1000) ? `${Math.round(s * 1000)} ms` : "0 s";
-  if (s < 9.95) return `${Number(s.toFixed(s < 0.995 ? 2 : 1))} s`;
   const whole = Math.round(s);
-  if (whole < 60) return `${whole} s`;
-  const [unit, size, smaller, part] = /** @type {const} */ (whole >= 86_400 ? ["day", 24, "h", 3_600] : whole >= 3_600 ? ["h", 60, "min", 60] : ["min", 60, "s", 1]);
+  if (s < 0.0995) return Math.round(s * 1000) ? `${Math.round(s * 1000)} ms` : "0 s";
+  if (whole < 60) return `${s < 9.95 ? Number(s.toFixed(s < 0.995 ? 2 : 1)) : whole} s`;
+  /** @type {[string, number, string, number]} */
+  const [unit, size, smaller, part] = whole >= 86_400 ? ["day", 24, "h", 3_600] : whole >= 3_600 ? ["h", 60, "min", 60] : ["min", 60, "s", 1];
   const parts = Math.round(s / part);
   if (unit === "h" && parts === 1_440) return "1 day";
   const [first, second] = [Math.floor(parts / size), coarse ? 0 : parts % size];
-  return `${first} ${unit === "day" && first > 1 ? "days" : unit}${second ? ` ${second} ${smaller}` : ""}`;
+  return `${first} ${unit}${unit === "day" && first > 1 ? "s" : ""}${second ? ` ${second} ${smaller}` : ""}`;
 }
 
 /** A moment in the chosen zone. @param {Date} at @param {string} kind moment, short or clock @param {boolean} [bare] without the zone */

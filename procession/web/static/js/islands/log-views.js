@@ -20,8 +20,7 @@ export class Lines {
     /** @type {Map<number, string>} */
     this.levels = new Map();
     for (const n of about.warnings) this.levels.set(n, "warning");
-    for (const n of about.errors) this.levels.set(n, "error");
-    if (about.error_line) this.levels.set(about.error_line, "error"); // what it said last, where no line sounds like an error
+    for (const n of [...about.errors, about.error_line ?? 0]) this.levels.set(n, "error"); // the last words, too
     /** @type {[number, number]} */
     this.chosen = [0, -1];
     /** @type {Set<number>} */
