@@ -143,3 +143,19 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         page.goto(f"http://{served.host}/{path}")
         assert axe(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_the_list_of_keys_has_those_that_lead_to_pages_and_its_switch_is_kept(served: Served, page: Page) -> None:
+    page.goto(f"http://{served.host}/p")
+    page.keyboard.press("Shift+?")
+    dialog = page.get_by_role("dialog", name="Keyboard")
+    told = dialog.locator(".keys > div").all_inner_texts()
+    assert {"Overview\ng o", "Failures\ng f", "Settings\ng s"} <= {line.strip() for line in told}
+    with page.expect_response(lambda answer: answer.url.endswith("/preferences")):
+        dialog.get_by_role("checkbox").uncheck()
+    page.reload()
+    assert page.locator("html").get_attribute("data-keys") == "off"
+    page.keyboard.press("Shift+?")
+    expect(dialog).to_have_count(0)
+    cookies = {each["name"]: each["value"] for each in page.context.cookies()}
+    assert "keys=off" in cookies[f"procession_{served.port}_prefers"]
