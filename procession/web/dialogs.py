@@ -36,7 +36,8 @@ DANGEROUS = frozenset(
 """Verbs whose button is red."""
 SUBJECTS = frozenset({"task", "group", "source", "queue", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
-LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data"}
+LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data",
+          "params": "Parameters"}  # fmt: skip
 
 MORE: dict[str, Callable[[Ask, Mapping[str, str]], Mapping[str, Any]]] = {}
 """Verb → what its own template has beside the usual values, its preview too; entered by the page that has it."""

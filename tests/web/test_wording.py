@@ -132,6 +132,7 @@ def test_who_answered_makes_no_cause_of_its_own_and_the_question_is_told(served:
     assert found[0] and found[0] == found[1]
     page = admin.get(f"failures/{found[0]}").page.text
     assert 'answered no to "Is {sat} good?"' in page
+    assert "There is no log of it." in page and f"Open processing {some[1]}" in page
     failed = admin.get(f"p/{some[0]}")
     assert 'answered no to "Is L8 good?" by ann: clouds' in failed.page.text
     assert "to the line" not in failed.page.text, "where a person answered there is no log"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from procession.errors import Invalid, ProcessionError
+from procession.errors import Invalid, NotFound, ProcessionError
 from procession.model.traceback import read_traceback
 from procession.web import words
 from procession.web.page import Ask, Gone, Shown, one, page
@@ -137,6 +137,8 @@ def _example(ask: Ask, at: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         log = ask.verb("logs", id=at["processing"], step=str(at["ordinal"]), attempt=at["attempt"], offset=-TAIL,
                        limit=TAIL)  # fmt: skip
+    except NotFound:  # a person answered, or it is cleaned away
+        return {**at, "problem": "There is no log of it.", "traceback": None, "tail": ""}
     except ProcessionError as error:
         return {**at, "problem": str(error), "traceback": None, "tail": ""}
     lines = log["text"].splitlines()
