@@ -18,5 +18,5 @@ def axe(page: Page, rules: list[str] | None = None, within: str = "") -> list[st
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_FILE_PATH.read_text("utf-8"))
     only = {"type": "tag", "values": TAGS} if rules is None else {"type": "rule", "values": rules}
-    options = {"runOnly": only, "resultTypes": ["violations"], "preload": False}
+    options = {"runOnly": only, "resultTypes": ["violations"], "preload": False, "iframes": False}
     return list(page.evaluate(RUN, [within, options]))

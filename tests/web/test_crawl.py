@@ -18,7 +18,7 @@ from tests.web.lived import Lived
 from tests.web.visiting import Visitor
 
 pytestmark = [pytest.mark.feature("M107", "M108"), pytest.mark.check(2, 29, 33, 35)]
-PARTS = 16
+PARTS = 24
 PATHS = [each.path for each in registered.load() if each.method == "GET"]
 MENUS = 2
 """Menus of a page that are opened: those of the rows of a list are alike."""
