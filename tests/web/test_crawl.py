@@ -138,3 +138,23 @@ def test_so_are_the_pages_of_who_is_not_let_in(
     crawler.visit(address, status)
     crawler.close()
     assert not crawler.wrong, "\n".join(crawler.wrong)
+
+
+DIALOGS = (
+    ("", "banner"), ("", "pause"), ("t/s2-l2a", "emit"), ("t/reduce?tab=variables", "variable-set-add"),
+    ("t/reduce?tab=variables", "rerun-runs"), ("t/reduce?tab=variables", "trial"), ("hosts", "drain"),
+    ("locks", "unlock"), ("settings/tokens", "token-add"), ("settings/users", "user-set"), ("failures", "batch-add"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_so_is_a_dialog_over_its_page(crawler: Crawler, part: int) -> None:
+    for address, verb in DIALOGS[part::2]:
+        crawler.page.set_viewport_size({"width": 1440, "height": 900})
+        crawler.open(address, 200)
+        crawler.page.locator(f"main a[data-ask][href*='ask/{verb}?']:visible").first.click()
+        expect(crawler.page.get_by_role("dialog")).to_be_visible()
+        crawler.at = f"{address}, {verb}"
+        crawler.look("dark", 1440, colours=True, within="dialog")
+        crawler.look("light", 390, within="dialog")
+    assert not crawler.wrong, "\n".join(crawler.wrong)
