@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from procession.api.server import WebServer, listen
 from procession.commands import tokens
 from procession.model.serving import WebPlan
@@ -110,9 +112,23 @@ def _is_whole(found: bytes) -> bool:
 
 
 @contextmanager
-def served(root: Path, toml: str = TOML) -> Iterator[Served]:
+def serving(root: Path, toml: str = TOML) -> Iterator[Served]:
+    """A served project, until the end of the block."""
     made = Served(root, toml)
     try:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A served project for each module: of its own `TOML`, where it has one, in a place that its `furnish` has filled,
+    and with what its `prepare` does. What a test changes in it, another must not rely on."""
+    root, of = tmp_path_factory.mktemp("project"), request.module
+    if furnish := getattr(of, "furnish", None):
+        furnish(root)
+    with serving(root, getattr(of, "TOML", TOML)) as made:
+        if prepare := getattr(of, "prepare", None):
+            prepare(made)
+        yield made

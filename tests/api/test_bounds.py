@@ -12,8 +12,7 @@ from procession.errors import Invalid
 from procession.sdk.client import Client
 from procession.verbs import Caller, call
 from procession.verbs.groups import sifted
-from tests.api.served import Served
-from tests.api.served import served as serving
+from tests.api.served import Served, serving
 
 HUGE = 10**23
 TOML = """

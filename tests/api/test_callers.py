@@ -10,8 +10,7 @@ from procession.commands import tokens
 from procession.errors import Denied, ProcessionError
 from procession.model.caller import ROLES, digest, hashed, is_password
 from procession.verbs import Caller, call
-from tests.api.served import Served
-from tests.api.served import served as serving
+from tests.api.served import Served, serving
 from tests.waiting import eventually
 
 

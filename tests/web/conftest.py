@@ -1,33 +1,10 @@
-"""A served project with pages, for each module; a browser, for each process of the tests."""
-
-from collections.abc import Iterator
+"""What the tests of pages share: a served project for each module, a browser for each process, visitors."""
 
 import pytest
 
-from tests.api.served import Served
+from tests.api.served import Served, served  # noqa: F401  a fixture
 from tests.web.browser import browser  # noqa: F401  a fixture
 from tests.web.visiting import Visitor
-
-TOML = """
-[tasks.scene]
-on = "scene"
-group = "optical"
-steps = ["./one.sh", "./two.sh"]
-[tasks.radar]
-on = "echo"
-group = "sar"
-run = "./one.sh"
-"""
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """What a test changes in it, another must not rely on."""
-    made = Served(tmp_path_factory.mktemp("project"), TOML)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(autouse=True)
@@ -37,16 +14,16 @@ def looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def visitor(served: Served) -> Visitor:
+def visitor(served: Served) -> Visitor:  # noqa: F811
     """Somebody who has not logged in."""
     return Visitor(served)
 
 
 @pytest.fixture
-def admin(served: Served) -> Visitor:
+def admin(served: Served) -> Visitor:  # noqa: F811
     return Visitor(served).log_in("admin")
 
 
 @pytest.fixture
-def viewer(served: Served) -> Visitor:
+def viewer(served: Served) -> Visitor:  # noqa: F811
     return Visitor(served).log_in("viewer")

@@ -1,6 +1,6 @@
 """Lists, bulk actions and the grid in a real browser: ticking, all that match, the keyboard alone, and the way back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,23 +16,17 @@ pytestmark = pytest.mark.feature("P14", "M105", "M108")
 MANY = 130
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With so many that failed."""
-    made = Served(tmp_path_factory.mktemp("project"))
+def prepare(served: Served) -> None:
+    """So many that failed."""
     for n in range(MANY):
-        made.driven.submit("scene", n=n, tile="36UUA" if n % 2 else "36UUB")
+        served.driven.submit("scene", n=n, tile="36UUA" if n % 2 else "36UUB")
     while True:
-        made.driven.turn()
-        claimed = made.driven.claimed()
+        served.driven.turn()
+        claimed = served.driven.claimed()
         if not claimed:
             break
         for each in claimed:
-            made.driven.end(each, 1)
-    try:
-        yield made
-    finally:
-        made.close()
+            served.driven.end(each, 1)
 
 
 @pytest.fixture

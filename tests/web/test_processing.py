@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,15 +34,6 @@ uses = { ftp = 1 }
 run = "./one.sh"
 """
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}</pre><script>alert(1)</script>"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("project"), TOML)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def failed(served: Served, text: str = "one\ntwo\nKeyError: 'B10'\n", **params: Any) -> int:

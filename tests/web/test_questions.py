@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from procession.commands import tokens
-from tests.api.served import Got, Served
+from tests.api.served import Got, Served, serving
 
 pytestmark = pytest.mark.feature("P28")
 
@@ -29,11 +29,8 @@ steps = [
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    made = Served(tmp_path / "project", TOML)
-    try:
+    with serving(tmp_path / "project", TOML) as made:
         yield made
-    finally:
-        made.close()
 
 
 def asking(served: Served, sat: str = "L8") -> int:

@@ -1,7 +1,6 @@
 """Hosts, queues, locks, limits and the disk: what pages show of them, and what may be done there by whom."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode, urljoin
 
@@ -11,7 +10,7 @@ from procession.commands import disk, locks, messages
 from procession.commands.messages import Notice
 from procession.store import launchers
 from procession.verbs import Caller, call
-from tests.api.served import Served
+from tests.api.served import Served, serving
 from tests.web.visiting import Document, Seen, Visitor
 
 TOML = """
@@ -33,22 +32,16 @@ CALLER = Caller("tests", "http")
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def prepare(served: Served) -> None:
     """Three scenes of which one holds a lock for which another waits; radars wait for a queue that nobody serves."""
-    made = Served(tmp_path_factory.mktemp("project"), TOML)
-    driven = made.driven
+    driven = served.driven
     ids = [driven.born("scene", tile=HOSTILE) for _ in range(3)]
     for _ in range(2):
         driven.born("echo")
     driven.turn(2)
     driven.begin()
-    locks.acquire(made.project, (ids[0], 1, 1), ["account:hub"])
-    locks.acquire(made.project, (ids[1], 1, 1), ["account:hub"], wait=True)
-    try:
-        yield made
-    finally:
-        made.close()
+    locks.acquire(served.project, (ids[0], 1, 1), ["account:hub"])
+    locks.acquire(served.project, (ids[1], 1, 1), ["account:hub"], wait=True)
 
 
 @pytest.fixture
@@ -178,14 +171,13 @@ def test_the_disk_says_what_would_go_and_what_is_pinned(served: Served, operator
     assert sum(float(e["data-share"]) for e in parts) == pytest.approx(100, abs=0.1)
 
 
-def test_where_there_are_many_the_disk_is_counted_when_somebody_asks(
+def test_where_there_are_many_the_disk_says_of_which_it_tells(
     operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procession.web.pages.disk.FEW", 1)
+    assert "Of the newest" not in operator.get("disk").page.text
+    monkeypatch.setattr("procession.commands.disk.WINDOW", 1)
     seen = operator.get("disk")
-    assert "Not counted yet." in seen.page.text and "free" in seen.page.text
-    link = next(e["href"] for e in seen.page.all("a") if "count=1" in e["href"])
-    assert "No working files." in operator.follow(operator.ask("GET", urljoin(seen.url, link))).page.text
+    assert "Of the newest" in seen.page.text and "procession disk" in seen.page.text
 
 
 @pytest.mark.feature("P29")
@@ -221,12 +213,9 @@ def test_nobody_of_some_groups_alone_sees_what_concerns_all(served: Served) -> N
 
 
 def test_who_serves_is_shown_on_a_place_where_nobody_does(tmp_path: Path) -> None:
-    made = Served(tmp_path, TOML)
-    try:
+    with serving(tmp_path, TOML) as made:
         made.driven.leave()
         with made.project.store.begin() as tx:
             tx.connection.exec_driver_sql("DELETE FROM launcher")
         seen = Visitor(made).log_in("viewer").get("hosts")
         assert "Nobody serves this project." in seen.page.text and "procession up" in seen.page.text
-    finally:
-        made.close()

@@ -1,7 +1,6 @@
 """Pages of resources and settings in a browser: axe finds nothing, no page is wider than a phone, dialogs hold."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,7 +10,7 @@ from tests.api.served import Served
 from tests.web import browser as chromium
 from tests.web.axe import axe
 from tests.web.browser import wrong_of
-from tests.web.test_resources import TOML
+from tests.web.test_resources import TOML  # noqa: F401  of the served project
 from tests.web.visiting import Visitor
 
 PAGES = (
@@ -22,18 +21,12 @@ PAGES = (
 browser = chromium.browser
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(tmp_path_factory.mktemp("project"), TOML)
-    ids = [made.driven.born("scene", tile="x" * 200) for _ in range(2)]
-    made.driven.turn(2)
-    made.driven.begin()
-    locks.acquire(made.project, (ids[0], 1, 1), ["account:hub"])
-    locks.acquire(made.project, (ids[1], 1, 1), ["account:hub"], wait=True)
-    try:
-        yield made
-    finally:
-        made.close()
+def prepare(served: Served) -> None:
+    ids = [served.driven.born("scene", tile="x" * 200) for _ in range(2)]
+    served.driven.turn(2)
+    served.driven.begin()
+    locks.acquire(served.project, (ids[0], 1, 1), ["account:hub"])
+    locks.acquire(served.project, (ids[1], 1, 1), ["account:hub"], wait=True)
 
 
 @pytest.fixture(scope="module")

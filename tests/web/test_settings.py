@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from urllib.parse import urlencode, urljoin
 
 import pytest
@@ -16,10 +15,11 @@ from procession.model.query import FIELDS
 from procession.verbs import Caller, call
 from procession.verbs import load as verbs
 from procession.web import reference
+from tests.api import served as usual
 from tests.api.served import Served
-from tests.web.conftest import TOML
 from tests.web.visiting import Seen, Visitor
 
+TOML = f'{usual.TOML}[tasks.sum]\ngroup = "sar"\noutside = true\nretention = "3d"\n'
 HOSTILE = "<script>alert(1)</script>\"'&"
 PAGES = (
     "hosts", "locks", "disk", "audit", "messages", "settings", "settings/values", "settings/tokens", "settings/users",
@@ -29,16 +29,8 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(
-        tmp_path_factory.mktemp("project"), f'{TOML}[tasks.sum]\ngroup = "sar"\noutside = true\nretention = "3d"\n'
-    )
-    tokens.add_account(made.project, "maria", "operator", ["optical"])
-    try:
-        yield made
-    finally:
-        made.close()
+def prepare(served: Served) -> None:
+    tokens.add_account(served.project, "maria", "operator", ["optical"])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -33,17 +32,11 @@ run = "./draw.sh"
 NAMES = {number: mark.name for mark, number in STATES.items() if mark.name != "OK_AMBER"}
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    root = tmp_path_factory.mktemp("project")
+def furnish(root: Path) -> None:
+    """The scripts, which its pages show."""
     for name in ("fetch.sh", "draw.sh"):
         (root / name).write_text("#!/bin/sh\necho one\n")
         (root / name).chmod(0o755)
-    made = Served(root, TOML)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
