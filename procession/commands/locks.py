@@ -126,19 +126,6 @@ def release(project: Project, which: Which, names: Sequence[str], owner: str = "
         return tuple(Lock(name, own[name].fence, own[name].count - 1) for name in wanted if own[name].count > 1)
 
 
-def release_all(project: Project, which: Which, owner: str = "attempt") -> int:
-    """Release whatever this owner holds, however often it was acquired; return how many names that were."""
-    asking = owner_of(which, owner)
-    with project.store.begin() as tx:
-        tx.claim_alone()
-        _alive(tx, asking)
-        held, _ = locks.all_of(tx, project.now())
-        own = locks.of_owner(held, asking)
-        locks.remove(tx, [each.fence for each in own])
-        tx.after(project.wake)
-        return len(own)
-
-
 def holds(project: Project, name: str, fence: int) -> bool:
     """Is this very grant still held? Whoever was told so may have lost it by the time it reads the answer: what must
     be certain compares fences itself."""

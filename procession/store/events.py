@@ -80,12 +80,6 @@ def newest(tx: Tx, *, name: str | None, untaken: bool, before: int | None, limit
     return [picture(row) for row in tx.connection.execute(asked)]
 
 
-def find_by_key(tx: Tx, name: str, key: str) -> int | None:
-    """The id of the event that holds this key, or None."""
-    row = tx.row(_BY_KEY, name=name, key=key)
-    return None if row is None or row[0] == 0 else row[0]  # 0: it was cancelled before it came
-
-
 def alone(tx: Tx, event_id: int) -> str | None:
     """The limit of one that each processing of this event takes for itself."""
     row = tx.row(_ALONE, id=event_id)
@@ -152,8 +146,3 @@ _UNTAKEN, _TAKEN = Statement(_untaken), Statement(_taken)
 _ADD, _TAKE, _KNOWN, _REPEAT = Statement(_add), Statement(_take), Statement(_known), Statement(_repeat)
 _FIND = Statement(lambda _: select(event).where(event.c.id == bindparam("id", type_=BigInteger())))
 _ALONE = Statement(lambda _: select(event.c.alone).where(event.c.id == bindparam("id", type_=BigInteger())))
-_BY_KEY = Statement(
-    lambda _: select(event_key.c.event_id).where(
-        event_key.c.name == bindparam("name", type_=Text()), event_key.c.key == bindparam("key", type_=Text())
-    )
-)

@@ -345,7 +345,7 @@ def test_attempts_side_by_side_exclude_each_other_only_by_locks_of_their_own(dri
     assert asked(d, a, "y", owner="attempt")
     assert not asked(d, b, "y", owner="attempt")
     assert asked(d, b, "y"), "for the processing: it has it"
-    assert locks.release_all(d.project, a) == 1
+    assert locks.release(d.project, a, ["y"], owner="attempt") == ()
     assert asked(d, b, "y", owner="attempt")
     assert not asked(d, a, "y", owner="attempt", wait=True)
     assert asked(d, a, "z", owner="attempt")

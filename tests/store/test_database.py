@@ -74,7 +74,6 @@ def test_text_is_stored_and_found_as_it_is(store: Store, value: str) -> None:
         found = events.find(tx, row["id"])
         assert found is not None
         assert (found.key, found.title, found.source) == (key, value, value)
-        assert events.find_by_key(tx, "e", key) == row["id"]
         assert events.known_keys(tx, [{"name": "e", "key": key}]) == {("e", key): (row["id"], value)}
         line = journal.of(tx, pid)[-1]
         assert (line.by, line.reason) == (value, value)
