@@ -56,6 +56,23 @@ PATHS = (
     "/api/v1/causes",
     "/api/v1/events?limit=100",
     "/api/v1/events/arrivals",
+    "/",
+    "/p",
+    f"/p?query={QUERY}",
+    "/p/{failed}",
+    "/t/s2-l2a",
+    "/t/s2-l2a?tab=grid&rows=param.tile",
+    "/failures",
+    "/events",
+    "/books",
+    "/disk",
+    "/disk?dry=1",
+    "/stats",
+    "/stats?days=31",
+    "/settings/health?examine=1",
+    f"/bulk/new?verb=retry&all=1&query={QUERY}",
+    "/bulk/new?verb=restart&all=1&query=after:-30d",
+    "/bulk/new?verb=delete&all=1&query=param.tile:36UUA",
 )
 
 

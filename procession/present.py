@@ -779,6 +779,7 @@ def disk(found: Picture) -> dict[str, Any]:
         "full": found.full,
         "full_in": None if found.full_in is None else round(found.full_in),
         "used": found.used,
+        "counted_from": found.counted_from or None,
         "committed": now.committed,
         "expected": dict(now.expected),
         "usage": [{"task": name, "state": str(s), "count": n, "bytes": total} for name, s, n, total in found.usage],

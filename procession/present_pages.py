@@ -99,6 +99,8 @@ def grid(task: str, found: Grid, shades: Shading | None = None) -> dict[str, Any
         "medians": list(found.medians),
         "complete": found.complete,
         "colour": None if shades is None else shading(shades),
+        "oldest": found.oldest,
+        "query": found.query,
     }  # fmt: skip
 
 

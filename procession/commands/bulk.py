@@ -16,7 +16,7 @@ from procession.commands.events import unknown_task
 from procession.errors import NotFound, Refused, StaleState, StoreError
 from procession.model import query
 from procession.model.query import Query
-from procession.model.term import Ids, Names, plain
+from procession.model.term import Ids
 from procession.project import Project
 from procession.store import processings, queries, tasks
 from procession.store.database import Tx
@@ -57,11 +57,9 @@ def text_of(words: Sequence[str]) -> str:
 def read_text(project: Project, text: str) -> Query:
     """The query that this text is; NotFound for a task that there is not and never was."""
     found = query.parse(text, project.clock.now())
-    of_tasks = [term for term in found.terms if isinstance(term, Names) and term.field == "task"]
-    named = {plain(each) for term in of_tasks for each in term.patterns if "*" not in each}
     with project.store.read() as tx:
         names = tasks.names(tx)
-        for name in sorted(named.difference(names)):
+        for name in sorted(found.tasks.difference(names)):
             if not processings.known_task(tx, name):
                 raise NotFound(unknown_task(name, names))
     return found

@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from procession import disk, filling
 from procession.errors import NotFound, Refused
 from procession.flow.budget import Standing, budget_of, full, standing
-from procession.flow.cleaning import AGE, aged_files, aged_logs, aged_rows, entered, first_to_go
+from procession.flow.cleaning import AGE, LOOK, aged_files, aged_logs, aged_rows, entered, first_to_go
 from procession.flow.sweep import clean_now
 from procession.model.retention import Kept
 from procession.model.states import State
 from procession.project import Project, person, poke
 from procession.store import disk as store
-from procession.store import moves, settings
+from procession.store import moves, search, settings
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.units import size
 from procession.workdir import is_held
 
+WINDOW = 10_000
+"""A quick look counts so many of the newest processings,"""
+EACH = 10
+"""and at so many of each task and state whether they would go."""
 SHOWN = 10
 """So many of the largest, and of those that go next, are named."""
 
@@ -46,7 +50,9 @@ class Picture:
     full: str | None
     """Why nothing starts, if so."""
     used: int
-    """Bytes of all directories with working files."""
+    """Bytes of all directories with working files, of those that were counted."""
+    counted_from: int
+    """The lowest id that was counted; 0: all were."""
     usage: tuple[tuple[str, State, int, int], ...]
     """Task, state, how many, bytes; the most first."""
     largest: tuple[Kept, ...]
@@ -56,18 +62,21 @@ class Picture:
     """Seconds until nothing may be written any more, at today's rate; None: nobody can say."""
 
 
-def look(project: Project) -> Picture:
-    """What the disk has, what is used by whom, and what goes next."""
+def look(project: Project, *, quick: bool = False) -> Picture:
+    """What the disk has, what is used by whom, and what goes next. `quick`: of the newest `WINDOW` alone."""
     space, place = disk.space(project.var.root / "work"), project.var.place_id()
     with project.store.read() as tx:
         now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space), place)
+        first = max(0, search.newest_id(tx) - WINDOW + 1) if quick else 0
+        usage = tuple(store.usage(tx, place, first))
         return Picture(
             now,
             full(project.var, project.settings),
-            store.used(tx, place),
-            tuple(store.usage(tx, place)),
-            tuple(store.largest(tx, SHOWN, place)),
-            tuple(first_to_go(tx, project.settings, project.var, 1 << 62)[:SHOWN]),
+            sum(total for *_, total in usage),
+            0 if first <= 1 else first,
+            usage,
+            tuple(store.largest(tx, SHOWN, place, first)),
+            tuple(first_to_go(tx, project.settings, project.var, 1 << 62, SHOWN)[:SHOWN]),
             full_in(project, tx, space),
         )
 
@@ -79,8 +88,10 @@ def full_in(project: Project, tx: Tx, space: disk.Space) -> float | None:
     return filling.until_full(filling.samples(project.var.samples), project.now(), space, floor)
 
 
-def preview(project: Project) -> list[Going]:
-    """What a look would delete now, and why, by the rules as they are in the files at this moment."""
+def preview(project: Project, *, quick: bool = False) -> list[Going]:
+    """What a look would delete now, and why, by the rules as they are in the files at this moment. `quick`: of the
+    oldest `EACH` of each task and state."""
+    each = EACH if quick else LOOK
     with project.store.read() as tx:
         found = [
             Going(kept, what, why)
@@ -89,19 +100,19 @@ def preview(project: Project) -> list[Going]:
                 ("logs", "they have outlived [work] keep.logs", aged_logs),
                 ("rows", "they have outlived [work] keep.rows", aged_rows),
             )
-            for kept in choose(tx, project.settings, project.var.place_id(), project.now())
+            for kept in choose(tx, project.settings, project.var.place_id(), project.now(), each)
             if not entered(project.var, kept.id)
         ]
-        return found + _by_budget(project, tx, {each.kept.id for each in found if each.what == "files"})
+        return found + _by_budget(project, tx, {going.kept.id for going in found if going.what == "files"}, each)
 
 
-def _by_budget(project: Project, tx: Tx, aged: set[int]) -> list[Going]:
+def _by_budget(project: Project, tx: Tx, aged: set[int], each: int) -> list[Going]:
     """What goes beside that, because the budget does not hold."""
     space = disk.space(project.var.root / "work")
     now = standing(tx, space, budget_of(project.settings, settings.all_of(tx), space), project.var.place_id())
     lacking = -now.room
     why = f"{size(lacking)} too much is taken within the budget of the disk"
-    going = first_to_go(tx, project.settings, project.var, lacking)
+    going = first_to_go(tx, project.settings, project.var, lacking, each)
     return [Going(kept, "files", why) for kept in going if kept.id not in aged]
 
 

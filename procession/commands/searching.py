@@ -51,8 +51,18 @@ class Completion:
     says: str
 
 
-def complete(project: Project, text: str, tasks_: Iterable[str] | None = None) -> list[Completion]:
-    """How the last word of a query may go on: names of terms, then their values."""
+def complete(
+    project: Project, text: str, tasks_: Iterable[str] | None = None, *, whole: bool = False
+) -> list[Completion]:
+    """How the last word of a query may go on: names of terms, then their values; or, `whole`, every term that there is,
+    those of tasks, states, groups and moments with every value."""
+    if whole:
+        with project.store.read() as tx:
+            return [
+                Completion(f"{field}:{value}", MEANINGS.get(field, ""))
+                for field in FIELDS
+                for value in (_values(tx, field, "", tasks_) if field in _LISTED else ("",))
+            ]
     word = "" if not text or text[-1].isspace() else text.rsplit(maxsplit=1)[-1]
     minus, bare = ("-", word[1:]) if word.startswith("-") else ("", word)
     field, colon, value = bare.partition(":")
@@ -76,6 +86,9 @@ MEANINGS = dict((  # noqa: C406  a dictionary with a state looks like a row (tes
 ))  # fmt: skip
 """Name of a term → what it is about, in a few words."""
 _SPANS = ("-1h", "-1d", "-7d", "-30d")
+_LISTED = frozenset({"task", "state", "group", "after", "before", "ended-after", "ended-before"})
+"""Terms of which every value is offered at once."""
+MOST_CAUSES = 100
 
 
 def _values(tx: Tx, field: str, beginning: str, tasks_: Iterable[str] | None) -> list[str]:
@@ -93,7 +106,8 @@ def _values(tx: Tx, field: str, beginning: str, tasks_: Iterable[str] | None) ->
         case "event":
             return sorted({task.on for task in current})
         case "cause":
-            return [each.signature for each in causes.beginning(tx, beginning)] if beginning else []
+            some = causes.beginning(tx, beginning, MOST_CAUSES) if beginning else []
+            return [each.signature for each in some if tasks_ is None or each.task in tasks_]
         case "source" | "experiment":
             return [] if tasks_ is not None else sources.names(tx, field)
         case "after" | "before" | "ended-after" | "ended-before":

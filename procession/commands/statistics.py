@@ -19,8 +19,8 @@ from procession.project import Project
 from procession.store import counting, processings, tallies, tasks
 from procession.store.database import Tx
 
-MOST = 100_000
-"""Durations are those of so many processings that ended last."""
+MOST, MOST_OF_EACH = 20_000, 500
+"""Durations are those of so many processings that ended last: of one task, of each of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +90,15 @@ def stats(project: Project, task: str | None = None, days: int = 7) -> list[OfTa
             at = moment(each.hour)
             by_day[each.name, f"{at:%Y-%m-%d}"][each.what] += each.n
             by_hour[each.name, at.hour][each.what] += each.n
-        wanted = [task] if task else sorted({*names, *now})
+        wanted, most = ([task], MOST) if task else (sorted({*names, *now}), MOST_OF_EACH)
         return [
             OfTask(
                 name,
                 now.get(name, {}),
                 {str(day): dict(counts) for (of, day), counts in sorted(by_day.items(), key=str) if of == name},
                 {int(hour): dict(n) for (of, hour), n in sorted(by_hour.items(), key=_hour) if of == name},
-                durations([us / 1e6 for _, state, us in counting.spans(tx, name, since, MOST) if state == "succeeded"]),
-                _steps(tx, name, since),
+                durations([us / 1e6 for _, state, us in counting.spans(tx, name, since, most) if state == "succeeded"]),
+                _steps(tx, name, since, most),
             )
             for name in wanted
         ]
@@ -112,10 +112,10 @@ def _hour(item: tuple[tuple[str, str | int], Counter[str]]) -> tuple[str, int]:
     return item[0][0], int(item[0][1])
 
 
-def _steps(tx: Tx, task: str, since: int) -> tuple[OfStep, ...]:
+def _steps(tx: Tx, task: str, since: int, most: int) -> tuple[OfStep, ...]:
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     took: dict[str, list[float]] = defaultdict(list)
-    for name, outcome, started_at, finished_at in counting.attempts(tx, task, since, MOST):
+    for name, outcome, started_at, finished_at in counting.attempts(tx, task, since, most):
         outcomes[name][outcome] += 1
         if outcome == "succeeded" and started_at is not None and finished_at is not None:
             took[name].append((finished_at - started_at) / 1e6)

@@ -19,7 +19,7 @@ from procession.workdir import NETWORK_FILE_SYSTEMS, file_system
 
 LARGE_WAL = 64_000_000
 """Bytes (I21)."""
-LARGE_FILE = 512_000_000
+LARGE_FILE = 64 << 20
 """Bytes of a database that is checked whole only when asked: reading it takes more than a moment."""
 LITTLE_ROOM = 1_000_000_000
 NO_ROOM = 100_000_000

@@ -312,27 +312,27 @@ def entered(var: Var, processing_id: int) -> bool:
         return False
 
 
-def aged_files(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
-    """Those whose working files have outlived their retention, oldest first."""
-    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, place)
+def aged_files(tx: Tx, said: Definitions, place: str, now: int, each: int = LOOK) -> list[Kept]:
+    """Those whose working files have outlived their retention, oldest first; so many of each task and state."""
+    rows = store.with_files(tx, each, said.keep.failed_at_least, place)
     return _chosen(rows, expired(rows, said.keep, moment(now)))
 
 
-def aged_logs(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
+def aged_logs(tx: Tx, said: Definitions, place: str, now: int, most: int = LOOK) -> list[Kept]:
     """Those whose logs and artifacts have."""
-    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, place, with_logs=True)
+    rows = store.cleaned(tx, most, said.keep.failed_at_least, place, with_logs=True)
     return _chosen(rows, logs_expired(rows, said.keep, moment(now)))
 
 
-def aged_rows(tx: Tx, said: Definitions, place: str, now: int) -> list[Kept]:
+def aged_rows(tx: Tx, said: Definitions, place: str, now: int, most: int = LOOK) -> list[Kept]:
     """Those that the database may forget."""
-    rows = store.cleaned(tx, LOOK, said.keep.failed_at_least, place, with_logs=False)
+    rows = store.cleaned(tx, most, said.keep.failed_at_least, place, with_logs=False)
     return _chosen(rows, rows_expired(rows, said.keep, moment(now)))
 
 
-def first_to_go(tx: Tx, said: Definitions, var: Var, lacking: int) -> list[Kept]:
-    """Those that go to make so many bytes free, the least valuable first."""
-    rows = store.with_files(tx, LOOK, said.keep.failed_at_least, var.place_id(), least=0)
+def first_to_go(tx: Tx, said: Definitions, var: Var, lacking: int, each: int = LOOK) -> list[Kept]:
+    """Those that go to make so many bytes free, the least valuable first; so many of each task and state."""
+    rows = store.with_files(tx, each, said.keep.failed_at_least, var.place_id(), least=0)
     rows = [row for row in rows if not entered(var, row.id)] if lacking > 0 else []
     return _chosen(rows, to_free(rows, said.keep, lacking))
 

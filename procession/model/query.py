@@ -63,6 +63,12 @@ class Query:
         return " ".join(("-" if term.negated else "") + term.text for term in self.terms)
 
     @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks that it names, patterns aside."""
+        named = [term for term in self.terms if isinstance(term, Names) and term.field == "task"]
+        return frozenset(plain(each) for term in named for each in term.patterns if "*" not in each)
+
+    @property
     def everything(self) -> bool:
         """Does it have no terms? Then every processing is meant, which a command that changes things may refuse."""
         return not self.terms

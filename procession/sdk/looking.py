@@ -124,17 +124,18 @@ class Looking(Asking):
         """How much came, how it ended, how long it took: by day (UTC), and for each step."""
         return self._ask("stats", task=task, days=days)
 
-    def books(self) -> Json:
+    def books(self, quick: bool = False) -> Json:
         """Everything that came, and where it is now."""
-        return self._ask("books")
+        return self._ask("books", quick=quick)
 
-    def disk(self) -> Json:
-        """How full the disk is, who takes it, and what goes next."""
-        return self._ask("disk")
+    def disk(self, quick: bool = False) -> Json:
+        """How full the disk is, who takes it, and what goes next; `quick` counts the newest 10,000 alone."""
+        return self._ask("disk", quick=quick)
 
-    def disk_preview(self) -> Json:
-        """What the retention would delete now, and why; nothing is deleted."""
-        return self._ask("disk-preview")
+    def disk_preview(self, quick: bool = False) -> Json:
+        """What the retention would delete now, and why; nothing is deleted. `quick` looks at the oldest few of each
+        task and state alone."""
+        return self._ask("disk-preview", quick=quick)
 
     def doctor(self, full: bool = False) -> Json:
         """Look whether all is well; `full` reads whole tables and the whole database, however large they are."""

@@ -48,9 +48,9 @@ class Picturing(Asking):
         """The ``newer`` and the ``older`` processing beside this one, among all that a query means."""
         return self._ask("neighbours", id=id, query=query)
 
-    def complete(self, text: str = "") -> Json:
+    def complete(self, text: str = "", whole: bool = False) -> Json:
         """How the last word of a query may go on: ``items``, each with its ``text``."""
-        return self._ask("complete", text=text)
+        return self._ask("complete", text=text, whole=whole)
 
     def durations(self, name: str, days: int = 7) -> Json:
         """How long the steps of a task took, of a sample over these days, and since when one takes longer."""

@@ -102,9 +102,9 @@ def muted(tx: Tx, now: int) -> frozenset[str]:
     return frozenset(signature for (signature,) in tx.tuples(_MUTED, now=now))
 
 
-def beginning(tx: Tx, text: str) -> list[Known]:
-    """Those whose signatures begin so, at most two."""
-    return [Known(*row) for row in tx.tuples(_BEGINNING, first=text, last=text + "~")]
+def beginning(tx: Tx, text: str, most: int = 2) -> list[Known]:
+    """Those whose signatures begin so, at most so many."""
+    return [Known(*row) for row in tx.tuples(_BEGINNING, first=text, last=text + "~", n=most)]
 
 
 def news(tx: Tx, now: int, limit: int) -> list[Known]:
@@ -265,7 +265,7 @@ def _beginning(dialect: str) -> Executable:
         select(*_COLUMNS, *_counted())
         .where(_t.c.signature >= _param("first", Text), _t.c.signature < _param("last", Text))
         .order_by(_t.c.signature)
-        .limit(literal_column("2"))
+        .limit(_param("n"))
     )
 
 

@@ -88,14 +88,19 @@ def used(tx: Tx, place: str | None) -> int:
     return int(total)
 
 
-def usage(tx: Tx, place: str | None) -> list[tuple[str, State, int, int]]:
-    """Task, state, how many directories with working files, and their bytes."""
-    return [(task, State(state), n, int(total)) for task, state, n, total in tx.tuples(_USAGE, place=place)]
+def usage(tx: Tx, place: str | None, first: int = 0) -> list[tuple[str, State, int, int]]:
+    """Task, state, how many directories with working files, and their bytes; of processings from this id on."""
+    rows = tx.tuples(_USAGE[first > 0], place=place, **_from(first))
+    return [(task, State(state), n, int(total)) for task, state, n, total in rows]
 
 
-def largest(tx: Tx, limit: int, place: str | None) -> list[Kept]:
-    """The largest directories with working files."""
-    return [_kept(row) for row in tx.tuples(_LARGEST, n=limit, place=place)]
+def largest(tx: Tx, limit: int, place: str | None, first: int = 0) -> list[Kept]:
+    """The largest directories with working files, of processings from this id on."""
+    return [_kept(row) for row in tx.tuples(_LARGEST[first > 0], n=limit, place=place, **_from(first))]
+
+
+def _from(first: int) -> dict[str, int]:
+    return {"first": first} if first > 0 else {}
 
 
 # ── what may go ────────────────────────────────────────────────────────────────────────────────────
@@ -275,17 +280,26 @@ def _sizes(_: str) -> Executable:
 _SET_BYTES, _SIZES = Statement(_set_bytes), Statement(_sizes)
 _sum: Any = func.coalesce(func.sum(_p.bytes), literal_column("0"))
 _USED = Statement(lambda dialect: select(_sum).where(*_WITH_FILES, *here(dialect)))
-_USAGE = Statement(
-    lambda dialect: (
-        select(_p.task, _p.state, func.count(), func.sum(_p.bytes))
-        .where(*_WITH_FILES, *here(dialect))
-        .group_by(_p.task, _p.state)
-        .order_by(func.sum(_p.bytes).desc())
-    )
-)
-_LARGEST = Statement(
-    lambda dialect: select(*_ROW).where(*_WITH_FILES, *here(dialect)).order_by(_p.bytes.desc(), _p.id).limit(_n)
-)
+_FIRST = _p.id >= bindparam("first", type_=BigInteger())
+
+
+def _usage(dialect: str, *, some: bool) -> Executable:
+    """Of some by their ids: asked for plainly, SQLite would read the whole index that has the order of the groups."""
+    task, state = (unindexed(dialect, each) if some else each for each in (_p.task, _p.state))
+    asked = select(task, state, func.count(), func.sum(_p.bytes)).where(*_WITH_FILES, *here(dialect))
+    asked = asked.where(_FIRST) if some else asked
+    return asked.group_by(task, state).order_by(func.sum(_p.bytes).desc())
+
+
+def _largest(dialect: str, *, some: bool) -> Executable:
+    asked = select(*_ROW).where(*_WITH_FILES, *here(dialect), *([_FIRST] if some else []))
+    return asked.order_by(_p.bytes.desc(), _p.id).limit(_n)
+
+
+_USAGE = (Statement(lambda dialect: _usage(dialect, some=False)), Statement(lambda dialect: _usage(dialect, some=True)))
+_LARGEST = (
+    Statement(lambda dialect: _largest(dialect, some=False)), Statement(lambda dialect: _largest(dialect, some=True))
+)  # fmt: skip
 _TASKS = Statement(lambda _: select(schema.task.c.name))
 
 

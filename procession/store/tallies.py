@@ -92,6 +92,13 @@ def since(tx: Tx, noun: str, at: int = 0) -> Sequence[Tallied]:
     return [Tallied(*row) for row in tx.tuples(_SINCE, noun=noun, hour=at // HOUR * HOUR)]
 
 
+def by_day(tx: Tx, noun: str, names: Iterable[str], whats: Iterable[str], at: int) -> list[Tallied]:
+    """What these names came to in these ways on every day that had not ended at this moment (its first microsecond as
+    `hour`); found name by name, since that index has all of it."""
+    given = {"names": json.dumps(sorted(names)), "whats": json.dumps(sorted(whats))}
+    return [Tallied(*row) for row in tx.tuples(_BY_DAY, noun=noun, hour=at // HOUR * HOUR, **given)]
+
+
 def by_name(tx: Tx, noun: str, at: int) -> dict[str, dict[str, int]]:
     """Name → what → how many, of the hours that had not ended at this moment; read from the index alone."""
     found: dict[str, dict[str, int]] = {}
@@ -149,6 +156,19 @@ _SINCE = Statement(
     )
 )
 _hour = bindparam("hour", type_=BigInteger())
+
+
+def _by_day(dialect: str) -> Executable:
+    day = (_t.c.hour - _t.c.hour % literal_column(str(24 * HOUR))).label("day")
+    names, whats = (given_texts(dialect, each) for each in ("names", "whats"))
+    return (
+        select(day, _t.c.noun, _t.c.name, _t.c.what, func.sum(_t.c.n), func.sum(_t.c.seconds))
+        .where(_t.c.noun == _noun, _t.c.name.in_(names), _t.c.what.in_(whats), _t.c.hour >= _hour)
+        .group_by(day, _t.c.noun, _t.c.name, _t.c.what)
+    )
+
+
+_BY_DAY = Statement(_by_day)
 _BY_NAME = Statement(
     lambda _: (
         select(_t.c.name, _t.c.what, func.sum(_t.c.n))

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from procession.errors import Denied, NotFound
+from procession.commands.events import unknown_task
+from procession.errors import Denied, Invalid, NotFound
+from procession.model import query
 from procession.model.processing import Processing
 from procession.model.task import Task
 from procession.project import Project
@@ -49,15 +51,15 @@ def is_of_some(verb: Verb, arguments: Mapping[str, Any]) -> bool:
 
 def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, Any]) -> None:
     """Raise unless what this call is about is of these groups."""
-    if groups is None:
+    if groups is None or verb.path.startswith(OWN):
         return
     if not is_of_some(verb, arguments):
         raise Denied("you are limited to some groups of tasks, and this concerns all of them; ask an administrator")
     path = verb.path
-    if path.startswith(OWN):
-        return
     with project.store.read() as tx:
         theirs = _tasks(tx, groups)
+        if isinstance(asked := arguments.get("query"), str):
+            _check_query(project, theirs, asked)
         if path in ("/events", "/hooks/{event}") and "event" in arguments:
             _check_event(tx, theirs, arguments)
         elif path.startswith("/processings/{id}"):
@@ -76,6 +78,16 @@ def check(project: Project, groups: Groups, verb: Verb, arguments: Mapping[str, 
             task = arguments.get("task", arguments.get("name"))
             if task not in theirs:
                 raise NotFound(f"there is no task {str(task)[:60]!r}")
+
+
+def _check_query(project: Project, theirs: frozenset[str], text: str) -> None:
+    """A query names tasks of theirs, or patterns: of others it is not even told whether they are there."""
+    try:
+        named = query.parse(text, project.clock.now()).tasks
+    except Invalid:
+        return  # the verb says what is wrong with it
+    for name in sorted(named - theirs):
+        raise NotFound(unknown_task(name, sorted(theirs)))
 
 
 def _check_event(tx: Tx, theirs: frozenset[str], arguments: Mapping[str, Any]) -> None:

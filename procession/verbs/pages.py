@@ -58,9 +58,9 @@ def neighbours(project: Project, caller: Caller, id: int, query: str = "") -> An
 
 
 @verb("complete", "read", "GET /processings/complete")
-def complete(project: Project, caller: Caller, text: str = "") -> Any:
-    """How the last word of a query may go on."""
-    found = searching.complete(project, text, seen(project, caller))
+def complete(project: Project, caller: Caller, text: str = "", whole: bool = False) -> Any:
+    """How the last word of a query may go on; or, 'whole', every term that there is."""
+    found = searching.complete(project, text, seen(project, caller), whole=whole)
     return present.page([present_pages.completion(each) for each in found], None)
 
 

@@ -1,21 +1,18 @@
 """The filter of a list: a text in the address, and everything that a page draws of it.
 
-*In:* the text as it was typed. *Out:* its terms one by one, the same text with a term more or less, what may follow.
+*In:* the text as it was typed. *Out:* its terms one by one, the same text with a term less or another.
 *Always:* pure; the text is the truth, and what is drawn are links to other texts; nothing is lost that was typed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from procession.errors import Invalid
-from procession.model.query import FIELDS, split
-from procession.model.term import STATES
+from procession.model.query import split
 
 QUICK = ("running", "waiting", "asking", "failed", "succeeded", "cancelled", "held")
 """States that are one click away."""
-_SPANS = ("-1h", "-1d", "-7d", "-30d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +53,3 @@ def states(text: str) -> list[tuple[str, str, bool]]:
     """State → the filter with it, and whether it is the one that is asked for; the empty one is any."""
     now = of_field(text, "state")
     return [(each, replaced(text, "state", f"state:{each}" if each else ""), each == now) for each in ("", *QUICK)]
-
-
-def completions(text: str, tasks: Sequence[str], groups: Iterable[str]) -> list[str]:
-    """Whole filters that this one may become: a term more, of every kind that there is."""
-    values = {
-        "task": tasks, "state": STATES, "group": sorted(filter(None, set(groups))),
-        **dict.fromkeys(("after", "before", "ended-after", "ended-before"), _SPANS),
-    }  # fmt: skip
-    before = f"{text.strip()} " if text.strip() else ""
-    named = [f"{field}:{value}" for field, some in values.items() for value in some]
-    bare = [f"{field}:" for field in FIELDS if field not in values]
-    return [before + each for each in (*named, *bare)]

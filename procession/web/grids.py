@@ -1,20 +1,18 @@
 """The grid of a task for the island ``x-grid``, and as a table of a parameter or the hour against the days.
 
 *In:* an `Ask`, a task, a filter. *Out:* the JSON of ``js/README.md``; or rows of cells, each the worst of its
-processings. *Always:* what `commands/grids.py` found, drawn; one who may see some tasks only has asked for one of them
-before.
+processings. *Always:* what the verb ``grid`` answers, drawn; one who may see some tasks only sees these.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from procession import present_pages
-from procession.clock import iso, moment
 from procession.commands import grids
-from procession.model.grid import Column, Mark, read_cell
+from procession.model.grid import Mark, read_cell
 from procession.model.pivot import Place, query_of
 from procession.web.page import Ask
 
@@ -41,19 +39,19 @@ _BYTES = bytes(byte & 0xF0 | _NUMBERS.get(byte & 15, 0) for byte in range(256))
 
 def of_steps(ask: Ask, task: str, text: str, newest: int, colour: str = "state") -> dict[str, Any]:
     """What ``x-grid`` draws: the oldest first, steps in the order of the chain by their names."""
-    found, shades = grids.grid(ask.project, task, text, newest, colour=colour)
+    found = ask.verb("grid", name=task, query=text, newest=newest, colour=colour)
+    cells = base64.b64decode(found["cells"]).translate(_BYTES)
     return {
-        "steps": list(found.rows), "columns": [_column(each) for each in found.columns],
-        "states": base64.b64encode(found.cells.translate(_BYTES)).decode("ascii"), "medians": list(found.medians),
-        "colour": None if shades is None else present_pages.shading(shades),
+        "steps": found["rows"], "columns": [_column(each) for each in found["columns"]],
+        "states": base64.b64encode(cells).decode("ascii"), "medians": found["medians"], "colour": found["colour"],
     }  # fmt: skip
 
 
-def _column(found: Column) -> dict[str, Any]:
+def _column(found: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = found["seconds"]
     return {
-        "id": found.id, "title": found.title,
-        "started": None if found.started_at is None else iso(moment(found.started_at)),
-        "seconds": None if found.seconds is None else round(found.seconds, 3),
+        "id": found["id"], "title": found["title"], "started": found["started_at"],
+        "seconds": None if seconds is None else round(seconds, 3),
     }  # fmt: skip
 
 
@@ -83,20 +81,21 @@ class Pivot:
 
 def pivot(ask: Ask, task: str, text: str, by: str) -> Pivot:
     """The newest processings: rows by the hour of the day or a parameter (``param.tile``), columns by their days."""
-    found, _ = grids.grid(ask.project, task, text, grids.MOST_IN_PIVOT, by, "day")
-    rows = range(len(found.rows))[-ROWS:]
-    columns = range(len(found.columns))[-COLUMNS:]
+    found = ask.verb("grid", name=task, query=text, newest=grids.MOST_IN_PIVOT, rows=by, columns="day")
+    places: list[Place] = found["rows"]
+    days: list[Place] = [each["title"] for each in found["columns"]]
+    cells = base64.b64decode(found["cells"])
+    rows, columns = range(len(places))[-ROWS:], range(len(days))[-COLUMNS:]
 
     def cross(row: int, column: int) -> Cross:
-        n = found.counts[column][row]
+        n = found["counts"][column][row]
         if not n:
             return Cross("", 0, "")
-        place = {by: found.rows[row], "day": found.columns[column].title}
-        kind = DRAWN[read_cell(found.cells[column * len(found.rows) + row])[0]]
-        return Cross(kind, n, query_of(found.query, place, found.oldest))
+        kind = DRAWN[read_cell(cells[column * len(places) + row])[0]]
+        return Cross(kind, n, query_of(found["query"], {by: places[row], "day": days[column]}, found["oldest"]))
 
     return Pivot(
-        tuple(found.rows[row] for row in rows), tuple(found.columns[column].title for column in columns),
+        tuple(places[row] for row in rows), tuple(days[column] for column in columns),
         tuple(tuple(cross(row, column) for column in columns) for row in rows),
     )  # fmt: skip
 

@@ -10,12 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from procession.commands import bulk
 from procession.errors import Invalid, NotFound
-from procession.model.query import Query
-from procession.model.term import Names
-from procession.store import search, submitters, tasks
-from procession.store.search import Counted
+from procession.store import submitters
 from procession.web import filters, words
 from procession.web.page import Ask
 
@@ -48,7 +44,7 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
         "sort": sorted_by(ask),
         "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
-        "completions": filters.completions(text, sorted(each["name"] for each in there), (e["group"] for e in there)),
+        "completions": _completions(ask, text),
     }  # fmt: skip
     try:
         items, values["next"] = _items(ask, values["whole"], most or ROWS, values["sort"])
@@ -65,10 +61,9 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
 
 def data(values: dict[str, Any]) -> dict[str, Any]:
     """The same for programs."""
-    counted: Counted | None = values["count"]
     return {
         "query": values["query"], "sort": values["sort"], "problem": values["error"] or None, "next": values["next"],
-        "count": None if counted is None else {"n": counted.n, "exact": counted.exact},
+        "count": values["count"],
         "items": [row["item"] for row in values["rows"]],
     }  # fmt: skip
 
@@ -90,18 +85,13 @@ def _items(ask: Ask, text: str, most: int, sort: str) -> tuple[list[dict[str, An
     return found, cursor
 
 
-def count(ask: Ask, text: str) -> Counted:
-    """How many are meant of what the caller may see, up to `search.MOST_COUNTED`."""
-    asked = bulk.read_text(ask.project, text)
-    groups = ask.caller.groups
-    with ask.project.store.read() as tx:
-        if groups is not None:
-            theirs = tuple(sorted(task.name for task in tasks.current(tx).values() if task.group in groups))
-            asked = Query((*asked.terms, Names("task", theirs or ("",))))
-        return search.count(tx, asked)
+def count(ask: Ask, text: str) -> dict[str, Any]:
+    """How many are meant of what the caller may see, as ``n`` and ``exact``."""
+    found: dict[str, Any] = ask.verb("count", query=text)
+    return found
 
 
-def _hiding(ask: Ask, text: str, task: str) -> list[tuple[filters.Chip, Counted]]:
+def _hiding(ask: Ask, text: str, task: str) -> list[tuple[filters.Chip, dict[str, Any]]]:
     """Terms without which something would be found, and how much."""
     found = []
     for chip in filters.chips(text)[:TRIED]:
@@ -109,9 +99,15 @@ def _hiding(ask: Ask, text: str, task: str) -> list[tuple[filters.Chip, Counted]
             counted = count(ask, meant(chip.without, task))
         except (Invalid, NotFound):
             continue
-        if counted.n:
+        if counted["n"]:
             found.append((chip, counted))
     return found
+
+
+def _completions(ask: Ask, text: str) -> list[str]:
+    """Whole filters that this one may become: a term more, of every kind that there is."""
+    before = f"{text} " if text else ""
+    return [before + each["text"] for each in ask.verb("complete", whole=True)["items"]]
 
 
 def _submitters(ask: Ask, items: list[dict[str, Any]]) -> dict[int, str]:

@@ -9,7 +9,7 @@ import pytest
 from procession.project import Project
 from procession.verbs import Caller
 from procession.web.page import Ask, Gone, Piece, Shown, load
-from procession.web.pages import grid, overview, places, processings, stats, task, tasks
+from procession.web.pages import books, disk, grid, overview, places, processings, stats, task, tasks
 from tests.web.big import SMALL, big, opened
 from tests.web.test_sql import MOST_STEPS
 from tests.web.watching import watching
@@ -36,6 +36,9 @@ PAGES: list[tuple[Callable[[Ask], Shown | Gone | Piece], dict[str, str], dict[st
     (overview.overview, {}, {}, 40),
     (places.group, {"group": "Sentinel-2"}, {}, WAITING),
     (stats.stats, {}, {}, 20),
+    (books.books, {}, {}, 10),
+    (disk.disk, {}, {}, 240),
+    (disk.disk, {}, {"dry": "1"}, 640),
 ]
 """Page, what stands in its path, its query, and how many queries it may take."""
 

@@ -7,14 +7,14 @@ from typing import Any
 from procession.web.page import Ask, Shown, page
 from procession.web.url import joined
 
-OF_EVENTS = {"events": "all", "refused": "refused"}
+OF_EVENTS = {"there": "all", "refused": "refused"}
 """Part of an account of events → the tab that shows it."""
 
 
 @page("/books")
 def books(ask: Ask) -> Shown:
-    """Counted now, all of it, in one picture."""
-    found = ask.verb("books")
+    """By the sums that were written with what they count, in one picture."""
+    found = ask.verb("books", quick=True)
     values = {
         "balanced": found["balanced"], "events": [_account(each, _of_event) for each in found["events"]],
         "tasks": [_account(each, _of_task) for each in found["tasks"]],

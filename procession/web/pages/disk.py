@@ -7,36 +7,28 @@ from typing import Any
 from procession import disk as measured
 from procession.commands import disk as commands
 from procession.flow.budget import budget_of, full
-from procession.store import processings, settings
+from procession.store import settings
 from procession.web.page import Ask, Shown, page
 
 WORDS = {"files": "working files", "logs": "logs and artifacts", "rows": "rows of the database"}
 
 
-FEW = 20_000
-"""Processings up to which all is counted for every page; counting more takes its time, and is asked for."""
-
-
 @page("/disk")
 def disk(ask: Ask) -> Shown:
-    """The disk of this place; with ``count=1`` who takes it, ``dry=1`` also what a cleaning would delete now."""
-    dry = bool(ask.query.get("dry"))
-    few = _few(ask)
-    counted = few or dry or bool(ask.query.get("count"))
-    found = {**budget(ask), "used": 0, "committed": 0, "usage": [], "next": []}
-    if counted:
-        found = ask.verb("disk")
+    """The disk of this place, who takes it by the newest processings; with ``dry=1`` what a cleaning would delete."""
+    found = ask.verb("disk", quick=True)
     values = {
         "disk": found,
-        "counted": counted,
+        "window": commands.WINDOW,
         "parts": _parts(found),
         "tasks": _by_task(found["usage"]),
         "pinned": ask.verb("list", query="state:pinned", limit=50)["items"],
         "keep": spans(ask),
-        "dry": _preview(ask) if dry else None,
+        "dry": _preview(ask) if ask.query.get("dry") else None,
+        "each": commands.EACH,
         "var": str(ask.project.var.root),
     }
-    live = "processing setting" if few else "setting"
+    live = "setting" if found["counted_from"] else "processing setting"
     return Shown("pages/disk.html", values, "Disk", live=live, command="procession disk")
 
 
@@ -51,11 +43,6 @@ def budget(ask: Ask) -> dict[str, Any]:
         "total": space.total, "free": space.free, "keep_free": said.keep_free, "max_total": said.max_total,
         "reserve": said.reserve, "full": full(project.var, project.settings), "full_in": full_in,
     }  # fmt: skip
-
-
-def _few(ask: Ask) -> bool:
-    with ask.project.store.read() as tx:
-        return sum(n for states in processings.counts(tx).values() for n in states.values()) <= FEW
 
 
 def _parts(found: dict[str, Any]) -> list[tuple[str, float]]:
@@ -80,7 +67,7 @@ def _by_task(usage: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _preview(ask: Ask) -> dict[str, Any]:
-    items = ask.verb("disk-preview")["items"]
+    items = ask.verb("disk-preview", quick=True)["items"]
     kinds = {
         word: [each for each in items if each["what"] == what] for what, word in WORDS.items()
     }  # fmt: skip

@@ -12,10 +12,10 @@ from procession.store import tallies
 from procession.verbs.bounds import up_to
 from procession.web.page import Ask, Shown, page
 
-MOST_DAYS = 90
-USUAL = 14
+MOST_DAYS = 31
+USUAL = 7
 ENDS = ("succeeded", "failed", "cancelled", "skipped")
-CHOICES = (7, 14, 30, 90)
+CHOICES = (7, 14, 31)
 
 
 @page("/stats")
@@ -30,11 +30,11 @@ def stats(ask: Ask) -> Shown:
     dates = [f"{today - timedelta(days=back):%Y-%m-%d}" for back in range(days)]
     by_day, by_task = _table(), _table()
     with ask.project.store.read() as tx:
-        for each in tallies.since(tx, "task", micros(today - timedelta(days=days - 1))):
-            if each.name in tasks:
-                for counts in (by_day[f"{moment(each.hour):%Y-%m-%d}"], by_task[each.name]):
-                    counts[each.what] += each.n
-                    counts[f"{each.what}_seconds"] += each.seconds
+        since = micros(today - timedelta(days=days - 1))
+        for each in tallies.by_day(tx, "task", tasks, ("matched", *ENDS), since):
+            for counts in (by_day[f"{moment(each.hour):%Y-%m-%d}"], by_task[each.name]):
+                counts[each.what] += int(each.n)
+                counts[f"{each.what}_seconds"] += each.seconds
     values = {
         "days": [_line(date, by_day[date]) for date in dates], "n": days, "choices": CHOICES,
         "tasks": [_line(name, by_task[name]) for name in tasks if by_task[name]],
