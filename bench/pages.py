@@ -68,7 +68,7 @@ PATHS = (
     "/disk",
     "/disk?dry=1",
     "/stats",
-    "/stats?days=31",
+    "/stats?days=14",
     "/settings/health?examine=1",
     f"/bulk/new?verb=retry&all=1&query={QUERY}",
     "/bulk/new?verb=restart&all=1&query=after:-30d",

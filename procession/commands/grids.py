@@ -51,11 +51,10 @@ def grid(
             raise NotFound(unknown_task(task, names))
         asked = meant(project, query, tasks_=(task,))
         ids, complete = search.newest(tx, asked, newest)
-        heads = pages.heads(tx, ids)
         if axes:
-            found, shades = _pivot(tx, heads, *axes), None
+            found, shades = _pivot(tx, ids, *axes), None
         else:
-            cells = pages.cells(tx, ids)
+            heads, cells = pages.heads(tx, ids), pages.cells(tx, ids)
             found = _of_steps(heads, cells)
             shades = shading(
                 tx, colour, [head.id for head in reversed(heads)], [row or "" for row in found.rows], cells
@@ -127,14 +126,13 @@ def _column(head: Head) -> Column:
 # ── pivots ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pivot(tx: Tx, heads: Sequence[Head], down: Axis, across: Axis) -> Grid:
-    of_rows, of_columns = _places(tx, heads, down), _places(tx, heads, across)
+def _pivot(tx: Tx, ids: Sequence[int], down: Axis, across: Axis) -> Grid:
+    names = sorted({axis.parameter for axis in (down, across) if axis.parameter})
     marks: dict[tuple[Place, Place], list[Mark]] = defaultdict(list)
-    for head in heads:
-        mark = model.mark_of_processing(
-            head.state, errors=head.errors, held=head.held_at is not None, asking=head.asking
-        )
-        marks[of_rows[head.id], of_columns[head.id]].append(mark)
+    for one in pages.placed(tx, ids, names):
+        mark = model.mark_of_processing(one.state, errors=one.errors, held=one.held_at is not None, asking=one.asking)
+        row, column = (axis.place(one.created_at, one.values.get(axis.parameter)) for axis in (down, across))
+        marks[row, column].append(mark)
     rows, columns = _last({row for row, _ in marks}), _last({column for _, column in marks})
     cells = [[marks.get((row, column), []) for row in rows] for column in columns]
     return Grid(
@@ -142,11 +140,6 @@ def _pivot(tx: Tx, heads: Sequence[Head], down: Axis, across: Axis) -> Grid:
         model.pack([[model.cell(model.worst(some), len(some)) for some in column] for column in cells]),
         counts=tuple(tuple(map(len, column)) for column in cells),
     )  # fmt: skip
-
-
-def _places(tx: Tx, heads: Sequence[Head], axis: Axis) -> dict[int, Place]:
-    values = pages.values(tx, [head.id for head in heads], axis.parameter) if axis.parameter else {}
-    return {head.id: axis.place(head.created_at, values.get(head.id)) for head in heads}
 
 
 def _last(places: Iterable[Place]) -> list[Place]:

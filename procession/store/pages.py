@@ -20,6 +20,8 @@ from procession.store.steps import attempt_picture, step_picture
 p, step, attempt, event, launcher = (
     schema.processing.c, schema.step, schema.attempt, schema.event, schema.launcher
 )  # fmt: skip
+_ASKING = and_(p.state == "running", exists().where(attempt.c.processing_id == p.id, OPEN, attempt.c.answer.is_(None)))
+"""A step of it asks a person."""
 
 
 class Recent(NamedTuple):
@@ -98,13 +100,30 @@ def parameters(tx: Tx, ids: Sequence[int]) -> list[dict[str, Any]]:
     return [json.loads(params) for _, params, _, _ in facts(tx, ids)]
 
 
-def values(tx: Tx, ids: Sequence[int], parameter: str) -> dict[int, str | None]:
-    """The value of this parameter of these processings, as queries compare it; None: they have none."""
+class Placed(NamedTuple):
+    """A processing in a pivot."""
+
+    state: str
+    errors: int
+    held_at: int | None
+    created_at: int
+    asking: bool
+    values: dict[str, str | None]
+    """Of the parameters that were asked for, as queries compare them; None: it has none."""
+
+
+def placed(tx: Tx, ids: Sequence[int], names: Sequence[str]) -> list[Placed]:
+    """These processings with the values of these parameters."""
     given = given_ids(tx.dialect, "ids")
-    joined = given.join(schema.processing, p.id == given.c.id).join(event, event.c.id == p.event_id)
-    asked = select(p.id, json_value(tx.dialect, event.c.params, parameter)).select_from(joined)
+    joined = given.join(schema.processing, p.id == given.c.id)
+    if names:
+        joined = joined.join(event, event.c.id == p.event_id)
+    values = [json_value(tx.dialect, event.c.params, name).label(f"v{n}") for n, name in enumerate(names)]
+    asked = select(p.state, p.errors, p.held_at, p.created_at, _ASKING, *values).select_from(joined)
     found = tx.connection.execute(asked, {"ids": json.dumps(list(ids))})
-    return {row[0]: row[1] for row in found}
+    return [
+        Placed(row[0], row[1], row[2], row[3], bool(row[4]), dict(zip(names, row[5:], strict=True))) for row in found
+    ]
 
 
 class Cell(NamedTuple):
@@ -261,9 +280,7 @@ def _heads(dialect: str) -> Executable:
             p.created_at,
             p.started_at,
             p.finished_at,
-            and_(
-                p.state == "running", exists().where(attempt.c.processing_id == p.id, OPEN, attempt.c.answer.is_(None))
-            ),
+            _ASKING,
             event.c.key,
         )
         .select_from(joined)

@@ -45,6 +45,7 @@ def is_of_some(verb: Verb, arguments: Mapping[str, Any]) -> bool:
         or (path in ("/events", "/hooks/{event}") and "event" in arguments)
         or verb.name in ("register", "unregister")
         or arguments.get("task") is not None
+        or path.startswith(OWN)
         or (path in LISTS and not verb.changes)
     )
 

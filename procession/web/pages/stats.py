@@ -12,10 +12,10 @@ from procession.store import tallies
 from procession.verbs.bounds import up_to
 from procession.web.page import Ask, Shown, page
 
-MOST_DAYS = 31
+MOST_DAYS = 14
 USUAL = 7
 ENDS = ("succeeded", "failed", "cancelled", "skipped")
-CHOICES = (7, 14, 31)
+CHOICES = (7, 14)
 
 
 @page("/stats")
