@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from procession.errors import NotFound
 from procession.web.page import Ask, Piece, page
-from procession.web.processing import directory, previews
+from procession.web.processing import directory, previews, zipped
 from procession.web.sending import Sent, disposition
 
 SANDBOX = (
@@ -16,6 +17,23 @@ SANDBOX = (
 )  # fmt: skip
 PLAIN = "text/plain; charset=utf-8"
 INLINE = frozenset({"text", "table"})
+
+
+@page("/p/{id}/artifacts.zip")
+def artifacts(ask: Ask) -> Piece:
+    """All artifacts, of each step those of its last attempt."""
+    found = ask.verb("show", id=ask.number("id"))
+    root = ask.project.var.work(found["id"])
+    steps = [(f"{each['ordinal']:02d}-{each['name']}", each["attempts"]) for each in found["steps"]]
+    places = [(own, f"{own}/{tries[-1]['number']}/artifacts") for own, tries in steps if tries]
+    if not any(next(zipped.names(root, place), None) for _, place in places):
+        raise NotFound(f"processing {found['id']} has no artifacts")
+    headers = (
+        *SANDBOX,
+        disposition("attachment", f"{found['task']}-{found['id']}.zip"),
+        (b"cache-control", b"no-store"),
+    )
+    return Piece(b"", "application/zip", headers, zipped.zipped(root, places))
 
 
 @page("/files/{id}/{*path}")
