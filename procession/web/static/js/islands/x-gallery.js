@@ -3,6 +3,8 @@ import { show } from "../dialog.js";
 import { ask, read } from "../morph.js";
 import { _ } from "../words.js";
 
+const BLINK = 700; // ms for each of two pictures that are compared; slow enough to hurt nobody
+
 class XGallery extends HTMLElement {
   connectedCallback() {
     if (this.away) return;
@@ -65,6 +67,8 @@ class XGallery extends HTMLElement {
     const head = document.createElement("header");
     const title = head.appendChild(document.createElement("h2"));
     const real = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: "1 : 1", type: "button" }));
+    const blink = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Blink"), type: "button" }));
+    blink.title = _("Compare with the previous processing (b)");
     const file = head.appendChild(Object.assign(document.createElement("a"), { className: "btn btn-small", textContent: _("Open the file") }));
     const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Close"), type: "button" }));
     close.setAttribute("data-close", "");
@@ -75,21 +79,44 @@ class XGallery extends HTMLElement {
     stage.setAttribute("aria-label", _("Picture"));
     const image = stage.appendChild(document.createElement("img"));
     const put = (/** @type {HTMLAnchorElement} */ next) => {
+      clearInterval(timer);
+      timer = 0;
       link = next;
-      image.src = file.href = next.href;
-      image.alt = title.textContent = next.dataset.title ?? next.querySelector("img")?.alt ?? "";
+      other = this.beside(link, 1, 0);
+      blink.hidden = !other;
+      blink.setAttribute("aria-pressed", "false");
+      draw(link);
+    };
+    let timer = 0;
+    /** @type {HTMLAnchorElement | undefined} */ let other;
+    const draw = (/** @type {HTMLAnchorElement} */ one) => {
+      image.src = file.href = one.href;
+      image.alt = title.textContent = one.dataset.title ?? one.querySelector("img")?.alt ?? "";
+    };
+    const compare = () => {
+      if (!other || blink.getAttribute("aria-pressed") === "true") return put(link);
+      const [mine, older] = [link, other];
+      const swap = () => draw(file.href === mine.href ? older : mine);
+      blink.setAttribute("aria-pressed", "true");
+      swap();
+      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) timer = setInterval(swap, BLINK);
     };
     put(link);
     const dialog = show([head, stage], { kind: "light" });
     real.addEventListener("click", () => real.setAttribute("aria-pressed", String(dialog.classList.toggle("real"))));
+    blink.addEventListener("click", compare);
     dialog.addEventListener("keydown", (event) => {
+      if (event.code === "KeyB" && !(event.ctrlKey || event.metaKey || event.altKey)) return compare();
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (!step || dialog.classList.contains("real")) return;
       event.preventDefault();
       const next = this.beside(link, step[0], step[1]);
       if (next) put(next);
     });
-    dialog.addEventListener("close", () => link.focus());
+    dialog.addEventListener("close", () => {
+      clearInterval(timer);
+      link.focus();
+    });
     stage.focus();
   }
 
