@@ -551,6 +551,7 @@ class WebTable(Table):
     hosts: Annotated[list[HostName], Field(max_length=100)] | None = None
     behind_proxy: bool | None = None
     callbacks: Annotated[list[CallbackUrl], Field(max_length=100)] | None = None
+    anonymous: Literal["read"] | None = None
 
 
 class PublishTable(Table):

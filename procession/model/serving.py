@@ -34,6 +34,8 @@ class WebPlan:
     """A proxy that speaks TLS stands before it; without one, only addresses of this machine are listened on."""
     callbacks: tuple[str, ...] = ()
     """Beginnings of URLs to which results may be delivered."""
+    anonymous: str = ""
+    """``read``: who has not logged in may look at the pages; empty: nobody may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def remove_view(project: Project, caller: Caller, name: str) -> Any:
 
 
 def _owner(project: Project, caller: Caller) -> str:
+    if caller.via == "http" and caller.token is None and caller.by == "anonymous":
+        raise Denied("views are kept for whoever has logged in")
     if caller.attempt is not None:
         raise Denied("views are for people; a script lists with a query")
     return views.owner(project, caller.by, caller.token)

@@ -17,6 +17,7 @@ from procession import __version__, verbs
 from procession.clock import iso
 from procession.model.caller import ROLES
 from procession.verbs import Caller
+from procession.web.anonymous import is_anonymous
 from procession.web.page import Ask, Shown
 from procession.web.preferences import CHOICES
 from procession.web.session import Notice
@@ -101,6 +102,8 @@ class Frame:
     standing: Standing | None
     by: str
     role: str
+    anonymous: bool
+    """They have not logged in, and may look all the same."""
     crumbs: tuple[tuple[str, str], ...]
     live: str
     version: str
@@ -128,7 +131,7 @@ def frame(
     return Frame(
         shown.title, f"({failures}) {shown.title}" if failures else shown.title,
         tuple(each for each in sections if each[1]) if ask.caller.scopes else (), standing, ask.caller.by,
-        role_of(ask.caller), shown.crumbs, _live(ask, shown),
+        role_of(ask.caller), is_anonymous(ask.caller), shown.crumbs, _live(ask, shown),
         __version__, notice, copies(ask, shown), iso(ask.project.clock.now()) or "", here, CHOICES,
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from procession.api.request import Answer, Request
 from procession.api.stream import HEARTBEAT, QUEUE, Hub, Told, theirs
 from procession.project import Project
 from procession.verbs import Caller
+from procession.web.anonymous import is_anonymous
 from procession.web.page import NOBODY, Ask
 from procession.web.paths import Place
 from procession.web.site import Site
@@ -66,13 +67,19 @@ class Live:
         tails = [Tail(app.project, caller, each) for each in logs]
         after, offsets = _cursor(request.header(b"last-event-id") or ask.query.get("after", ""), len(tails))
         seen = await app.apart(lambda: _begun(app.project, caller, tails, offsets))
-        secret = app.callers.secret(request)
         feed = Feed(
-            app.hub, topics, seen, tails, after, lambda: app.callers.holds(secret, request),
+            app.hub, topics, seen, tails, after, self._holds(caller, request),
             lambda: self._site.looks.look(caller.groups), self._site.static.version, app.hub.cursor,
         )  # fmt: skip
         app.hub.join(feed)
         return Answer(200, mime="text/event-stream", headers=HEADERS, stream=feed)
+
+    def _holds(self, caller: Caller, request: Request) -> Callable[[], bool]:
+        """Is whoever began to listen still let in?"""
+        if is_anonymous(caller):
+            return lambda: self._site.anonymous.allowed
+        secret = self._site.app.callers.secret(request)
+        return lambda: self._site.app.callers.holds(secret, request)
 
 
 def _begun(project: Project, caller: Caller, tails: list[Tail], offsets: list[int | None]) -> frozenset[str] | None:

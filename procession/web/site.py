@@ -22,6 +22,7 @@ from procession.store import journal
 from procession.verbs import Caller
 from procession.verbs.access import secret_of_place
 from procession.web import forms, policy, preferences, sending, url
+from procession.web.anonymous import Anonymous, is_anonymous
 from procession.web.frame import frame
 from procession.web.page import NOBODY, Ask, Gone, Page, Piece, Shown, load
 from procession.web.paths import Paths, Place
@@ -53,6 +54,7 @@ class Site:
         self.render = Renderer()
         self.seal = Seal(secret_of_place(app.project.var.secret), app.project.now)
         self.looks = Looks(app.project)
+        self.anonymous = Anonymous(app.project)
         self.specials: dict[str, Special] = {}
         """Place → what answers it by itself, because it needs more of the server than a page does."""
         self.posts: dict[str, Special] = {}
@@ -114,12 +116,12 @@ class Site:
             return await self.app.caller(request)
         except Problem as refused:
             if refused.status == 401 and request.header(b"authorization") is None:
-                return NOBODY
+                return self.anonymous.caller(request.client) or NOBODY
             raise
 
     async def _page(self, ask: Ask, request: Request, place: Place) -> Answer:
         page = self._chosen(request, place)
-        if page.scope is not None and ask.caller is NOBODY:
+        if page.scope is not None and (ask.caller is NOBODY or self._needs_login(ask, page)):
             return self._to_login(ask, request)
         if page.method == "POST":
             ask.form = await forms.form(request)
@@ -128,6 +130,11 @@ class Site:
             ask.need(page.scope)
         made = self.app.apart(lambda: self._made(ask, request, page))
         return await (_watched(ask, request, made) if page.lengthy else made)
+
+    @staticmethod
+    def _needs_login(ask: Ask, page: Page) -> bool:
+        """Does somebody who has not logged in want more than to read?"""
+        return is_anonymous(ask.caller) and (page.method == "POST" or page.scope not in ask.caller.scopes)
 
     def _chosen(self, request: Request, place: Place) -> Page:
         wanted = "GET" if request.method == "HEAD" else request.method

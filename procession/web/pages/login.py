@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from procession.api.problems import Problem
+from procession.web.anonymous import is_anonymous
 from procession.web.page import Ask, Shown, page
 from procession.web.url import inside
 
@@ -17,6 +18,6 @@ def login_page(ask: Ask, wanted: str, refused: Problem | None = None, account: s
     """The form, and what was wrong with what came."""
     values = {
         "next": wanted, "problem": refused.detail if refused else "", "account": account,
-        "known": bool(ask.caller.scopes),
+        "known": bool(ask.caller.scopes) and not is_anonymous(ask.caller),
     }  # fmt: skip
     return Shown("pages/login.html", values, "Log in", status=refused.status if refused else 200, data={})

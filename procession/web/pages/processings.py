@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from procession.web import export, filters
+from procession.web.anonymous import is_anonymous
 from procession.web.listing import data, listing, sorted_by, typed
 from procession.web.page import Ask, Gone, Piece, Shown, page
 from procession.web.url import joined
@@ -14,12 +17,17 @@ def processings(ask: Ask) -> Shown | Gone:
     if added := ask.query.get("add"):
         field = added.partition(":")[0]
         return Gone(joined("p", query=filters.replaced(typed(ask), field, added), sort=ask.query.get("sort")))
-    values, order = {**listing(ask), "of_event": "", "views": ask.verb("views")["items"]}, sorted_by(ask)
+    values, order = {**listing(ask), "of_event": "", "views": _views(ask)}, sorted_by(ask)
     command = f"procession list {typed(ask)}{'' if order == 'id' else f' --sort {order}'}"
     return Shown(
         "pages/processings.html", values, "Processings", live="all setting", command=command,
         status=400 if values["error"] else 200, data=data(values),
     )  # fmt: skip
+
+
+def _views(ask: Ask) -> list[dict[str, Any]]:
+    """Filters that whoever asks has saved; nobody keeps any who has not logged in."""
+    return [] if is_anonymous(ask.caller) else list(ask.verb("views")["items"])
 
 
 @page("/p/export.csv")
