@@ -26,6 +26,9 @@ _ROW = {
 }  # fmt: skip
 
 
+_EMPTY: dict[str, Any] = dict.fromkeys(_ROW)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the audit: who asked for what, from where, and what came of it."""
@@ -58,8 +61,8 @@ class Answered:
 
 
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Write lines of the audit; each has every column of the table but its id."""
-    tx.write(_ADD, rows)
+    """Write lines of the audit; what a row does not have is empty."""
+    tx.write(_ADD, [_EMPTY | row for row in rows])
 
 
 def page(
