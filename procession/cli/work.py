@@ -33,8 +33,9 @@ def claim_command(
     """Claim calls that may start now: none, one or more; start each, or be heard of, within a minute."""
     with opened() as project:
         found = work.claim(
-            project, worker or person(), queues=queues or ("",), limit=limit, only=tasks or None, labels=labels
-        )
+            project, worker or person(), queues=queues or ("",), limit=limit, only=tasks or None, labels=labels,
+            bearer=f"cli:{person()}",
+        )  # fmt: skip
     rows = [(c.attempt, clean(c.task), clean(c.key or ""), c.number, clean(json.dumps(c.inputs)[:60])) for c in found]
     answer(
         as_json,

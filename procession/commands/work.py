@@ -3,7 +3,8 @@
 In: a worker's name, then the key of each attempt that it was given. Out: steps that run, and end like those of a
 launcher: one conclusion for all. Always: who may start is decided as for launchers, under the same lock and by the same
 function; only the key of the attempt that lives is believed. Whoever comes with an older one, or too late, is refused
-and changes nothing: a worker that was taken for gone cannot spoil what another has begun.
+and changes nothing: a worker that was taken for gone cannot spoil what another has begun. `bearer` is the account or
+token of whoever speaks: an attempt that another one claimed is none of theirs. None: one who may speak for all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from procession.commands.asked import Asked
 from procession.contract import told
-from procession.errors import Invalid, NotFound, Refused
+from procession.errors import Denied, Invalid, NotFound, Refused
 from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.conclude import Conclusion, Which, conclude
 from procession.flow.dispatch import begin
@@ -93,15 +94,16 @@ def claim(
     limit: int = 1,
     only: Collection[str] | None = None,
     labels: Collection[str] = (),
+    bearer: str | None = None,
 ) -> list[Claim]:
     """Claim what may start now: none, one, or up to `limit`, in the order of all that waits.
 
     `only` names the tasks that this worker knows; None: all that are calls. What it claims it starts, or is heard of,
-    within a minute.
+    within a minute. `bearer`: the account or token with which it comes, to which the attempts belong from here.
     """
     _check_worker(worker, queues, labels, limit)
     served = frozenset(queue_named(each) for each in queues)
-    return project.store.change(lambda tx: _claim(project, tx, worker, served, limit, only, labels))
+    return project.store.change(lambda tx: _claim(project, tx, (worker, bearer), served, limit, only, labels))
 
 
 def _check_worker(worker: str, queues: Collection[str], labels: Collection[str], limit: int) -> None:
@@ -115,8 +117,8 @@ def _check_worker(worker: str, queues: Collection[str], labels: Collection[str],
 
 
 def _claim(
-    project: Project, tx: Tx, worker: str, queues: frozenset[str], limit: int, only: Collection[str] | None,
-    labels: Collection[str],
+    project: Project, tx: Tx, who: tuple[str, str | None], queues: frozenset[str], limit: int,
+    only: Collection[str] | None, labels: Collection[str],
 ) -> list[Claim]:  # fmt: skip
     tx.claim_alone()
     now = project.now()
@@ -133,6 +135,7 @@ def _claim(
     if not admitted:
         return []
     begin(project, tx, choice, admitted, now, None)
+    worker, bearer = who
     by, until = f"worker:{worker}", _believed_until(now)
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], by)
     store.add(
@@ -140,7 +143,7 @@ def _claim(
         [
             {
                 "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1, "cpus": c.cpus,
-                "memory": c.memory, "claimed_at": now, "worker": worker, "expires_at": until,
+                "memory": c.memory, "claimed_at": now, "worker": worker, "claimed_by": bearer, "expires_at": until,
             }
             for c in admitted
         ],
@@ -184,13 +187,13 @@ def _claims(
 # ── telling how it goes on ─────────────────────────────────────────────────────────────────────────
 
 
-def start(project: Project, attempt: str) -> Beat:
+def start(project: Project, attempt: str, bearer: str | None = None) -> Beat:
     """It starts now; from here its time-out counts. Starting twice is no error. Refused if it was cancelled before."""
     now = project.now()
 
     def begun(tx: Tx) -> Beat | None:
         processings.standings(tx, [_which(project, attempt)[0]])  # locked: a cancel comes before it, or after
-        found = _live(project, tx, attempt)
+        found = _live(project, tx, attempt, bearer)
         if found.started_at is None and found.cancel_requested_at is not None:
             conclude(project, tx, [Conclusion(found.which, Ending(Outcome.CANCELLED, UNSTARTED))])
             tx.after(project.wake)
@@ -209,15 +212,16 @@ def start(project: Project, attempt: str) -> Beat:
 
 
 def heartbeat(
-    project: Project, attempt: str, progress: float | None = None, text: str | None = None, message: str | None = None
-) -> Beat:
+    project: Project, attempt: str, progress: float | None = None, text: str | None = None, message: str | None = None,
+    bearer: str | None = None,
+) -> Beat:  # fmt: skip
     """It goes on: share done (0 to 1) and words of its progress, and a message for the journal, where there are any."""
     said = _progress(progress, text)
     _check_said("the message", message)
     now = project.now()
     with project.store.begin() as tx:
         tx.unwitnessed()  # a sign of life is no act: the audit has the claim and the end
-        found = _live(project, tx, attempt)
+        found = _live(project, tx, attempt, bearer)
         until = _believed_until(now)
         if not store.beat(tx, found.which, until, said):
             raise _late(attempt)
@@ -226,20 +230,20 @@ def heartbeat(
     return Beat(_wanted(found), until)
 
 
-def pause(project: Project, attempt: str) -> Beat:
+def pause(project: Project, attempt: str, bearer: str | None = None) -> Beat:
     """It waits by itself from now on. Its time-out goes on counting, and it must be heard of as before."""
-    return _set_paused(project, attempt, paused=True)
+    return _set_paused(project, attempt, bearer, paused=True)
 
 
-def go_on(project: Project, attempt: str) -> Beat:
+def go_on(project: Project, attempt: str, bearer: str | None = None) -> Beat:
     """It does not wait any more."""
-    return _set_paused(project, attempt, paused=False)
+    return _set_paused(project, attempt, bearer, paused=False)
 
 
-def _set_paused(project: Project, attempt: str, *, paused: bool) -> Beat:
+def _set_paused(project: Project, attempt: str, bearer: str | None, *, paused: bool) -> Beat:
     now = project.now()
     with project.store.begin() as tx:
-        found = _live(project, tx, attempt)
+        found = _live(project, tx, attempt, bearer)
         if found.started_at is None:
             raise Refused(f"attempt {attempt} has not started; start it first")
         until = _believed_until(now)
@@ -260,6 +264,7 @@ def succeed(
     mime: str | None = None,
     outputs: Mapping[str, Any] | None = None,
     events: Sequence[Mapping[str, Any]] = (),
+    bearer: str | None = None,
 ) -> int:
     """It is done; return the id of its processing.
 
@@ -278,32 +283,38 @@ def succeed(
             found.which, Ending(Outcome.SUCCEEDED, "", 0), left, started_at=found.started_at or project.now()
         )
 
-    return _conclude(project, attempt, act)
+    return _conclude(project, attempt, bearer, act)
 
 
-def fail(project: Project, attempt: str, reason: str, retry_after: float | None = None) -> int:
+def fail(
+    project: Project, attempt: str, reason: str, retry_after: float | None = None, bearer: str | None = None
+) -> int:
     """It has failed, for good; with `retry_after` (seconds) it is a soft error and is tried again then."""
     _check_said("the reason", reason)
     seconds = None if retry_after is None else _seconds(retry_after)
     outcome = Outcome.FAILED if seconds is None else Outcome.RETRY
     ending = Ending(outcome, reason or "it failed", retry_after=seconds)
-    return _conclude(project, attempt, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at))
+    return _conclude(
+        project, attempt, bearer, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at)
+    )
 
 
-def give_back(project: Project, attempt: str, reason: str | None = None) -> int:
+def give_back(project: Project, attempt: str, reason: str | None = None, bearer: str | None = None) -> int:
     """It is not done, through no fault of its own; it waits at its old place again, and nothing is counted."""
     _check_said("the reason", reason)
     ending = Ending(Outcome.VOID, reason or GIVEN_BACK)
-    return _conclude(project, attempt, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at))
+    return _conclude(
+        project, attempt, bearer, lambda _, found: Conclusion(found.which, ending, started_at=found.started_at)
+    )
 
 
-def _conclude(project: Project, attempt: str, act: Any) -> int:
+def _conclude(project: Project, attempt: str, bearer: str | None, act: Any) -> int:
     """End this attempt so; the journal tells of one that comes too late."""
     which = _which(project, attempt)
 
     def ended(tx: Tx) -> Refused | None:
         processings.standings(tx, [which[0]])  # locked: nobody ends it meanwhile
-        found = _claimed(tx, which, attempt)
+        found = _claimed(tx, which, attempt, bearer)
         if found.outcome is not None:
             moves.note(tx, "attempt", "late", [_moving(found, project.now(), "late result ignored")], _by(found))
             return _late(attempt, found.outcome)
@@ -334,17 +345,22 @@ def _which(project: Project, attempt: str) -> Which:
     return which
 
 
-def _claimed(tx: Tx, which: Which, attempt: str) -> store.Claimed:
+def _claimed(tx: Tx, which: Which, attempt: str, bearer: str | None) -> store.Claimed:
     found = store.find(tx, which)
     if found is None:
         raise NotFound(f"there is no attempt {attempt}; its instance may have been deleted")
     if found.worker is None:
         raise Refused(f"attempt {attempt} was not claimed by a program elsewhere; whoever runs it says how it ends")
+    if bearer is not None and found.claimed_by not in (None, bearer):
+        raise Denied(
+            f"attempt {attempt} was claimed by {found.worker}, who came with another account or token: nothing was "
+            "changed; who claimed it says how it goes on, or an administrator"
+        )
     return found
 
 
-def _live(project: Project, tx: Tx, attempt: str) -> store.Claimed:
-    found = _claimed(tx, _which(project, attempt), attempt)
+def _live(project: Project, tx: Tx, attempt: str, bearer: str | None) -> store.Claimed:
+    found = _claimed(tx, _which(project, attempt), attempt, bearer)
     if found.outcome is not None:
         raise _late(attempt, found.outcome)
     return found

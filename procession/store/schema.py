@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0006"
+VERSION = "0007"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -396,6 +396,7 @@ attempt = Table(  # append-only; live until it has an outcome
     Column("surroundings", Text),  # JSON: interpreter, packages, commit, sizes of inputs, at the claim
     Column("gpus", Text),  # JSON: numbers of the devices that it was given
     Column("worker", Text),  # who does it: a program elsewhere that claimed it, by the name it gave; null: a launcher
+    Column("claimed_by", Text),  # done elsewhere: the account or token that claimed it, which alone is heard; null: any
     Column("expires_at", BigInteger),  # done elsewhere: not heard of until then, it is given back, or lost
     Column("paused_at", BigInteger),  # the function itself waits
     Column("pooled", Integer, nullable=False, server_default="0"),  # 1: called in the launcher's pool: it has no record

@@ -15,7 +15,7 @@ from procession.store.dialect import Given, given_rows
 _a, _p = schema.attempt.c, schema.processing.c
 _NEW = {
     "processing_id": BigInteger(), "ordinal": Integer(), "number": Integer(), "cpus": Float(), "memory": BigInteger(),
-    "claimed_at": BigInteger(), "worker": Text(), "expires_at": BigInteger(),
+    "claimed_at": BigInteger(), "worker": Text(), "claimed_by": Text(), "expires_at": BigInteger(),
 }  # fmt: skip
 
 
@@ -27,6 +27,8 @@ class Claimed(NamedTuple):
     number: int
     worker: str | None
     """None: no program elsewhere has."""
+    claimed_by: str | None
+    """The account or token that came with the claim (`Caller.bearer`); None: not known."""
     claimed_at: int
     started_at: int | None
     paused_at: int | None
@@ -95,8 +97,8 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
 
 
 _COLUMNS = (
-    _a.processing_id, _a.ordinal, _a.number, _a.worker, _a.claimed_at, _a.started_at, _a.paused_at, _a.expires_at,
-    _a.outcome, _p.definition_id, _p.cancel_requested_at, _p.held_at,
+    _a.processing_id, _a.ordinal, _a.number, _a.worker, _a.claimed_by, _a.claimed_at, _a.started_at, _a.paused_at,
+    _a.expires_at, _a.outcome, _p.definition_id, _p.cancel_requested_at, _p.held_at,
 )  # fmt: skip
 _joined = schema.attempt.join(schema.processing, _p.id == _a.processing_id)
 _which = (

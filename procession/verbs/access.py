@@ -23,7 +23,7 @@ def caller_of(token: Token, account: Account | None, origin: str | None) -> Call
         scopes &= ROLES[account.role]
         if account.groups is not None:
             groups = account.groups if groups is None else groups & account.groups
-    return Caller(token.bearer, "http", scopes, groups, origin, token.key)
+    return Caller(token.bearer, "http", scopes, groups, origin, token.key, account=token.account)
 
 
 def secret_of_place(path: Path) -> bytes:

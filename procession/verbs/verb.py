@@ -42,6 +42,15 @@ class Caller:
     """Key of the token by which they came."""
     attempt: tuple[int, int, int] | None = None
     """The attempt that asks: processing, ordinal, number."""
+    account: str | None = None
+    """The account whose token it is."""
+
+    @property
+    def bearer(self) -> str:
+        """Who it is, whatever people call them: the account, else the token, else the person or attempt itself."""
+        if self.account is not None:
+            return f"account:{self.account}"
+        return f"{self.via}:{self.by}" if self.token is None else f"token:{self.token}"
 
     def asked(self, reason: str | None = None) -> Asked:
         """As commands want it; Invalid for a reason that the journal cannot carry."""

@@ -20,15 +20,16 @@ def claim(
 ) -> dict[str, Any]:  # fmt: skip
     """Claim calls that may start now: none, one or more; each is to be started, or heard of, within a minute."""
     found = work.claim(
-        project, worker, queues=[""] if queues is None else queues, limit=limit, only=tasks, labels=labels or ()
-    )
+        project, worker, queues=[""] if queues is None else queues, limit=limit, only=tasks, labels=labels or (),
+        bearer=caller.bearer,
+    )  # fmt: skip
     return present.page([present.claim(each) for each in found], None)
 
 
 @verb("start", "operate", "POST /work/{attempt}/start")
 def start(project: Project, caller: Caller, attempt: str) -> dict[str, Any]:
     """It starts now; from here its time-out counts."""
-    return present.beat(work.start(project, attempt))
+    return present.beat(work.start(project, attempt, _bearer(caller)))
 
 
 @verb("heartbeat", "operate", "POST /work/{attempt}/heartbeat")
@@ -37,19 +38,19 @@ def heartbeat(
     message: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """It goes on: a share of progress and its words, a message for the journal; the answer says what is wanted."""
-    return present.beat(work.heartbeat(project, attempt, progress, text, message))
+    return present.beat(work.heartbeat(project, attempt, progress, text, message, _bearer(caller)))
 
 
 @verb("work-pause", "operate", "POST /work/{attempt}/pause")
 def pause(project: Project, caller: Caller, attempt: str) -> dict[str, Any]:
     """What does it waits by itself from now on; its time-out goes on counting."""
-    return present.beat(work.pause(project, attempt))
+    return present.beat(work.pause(project, attempt, _bearer(caller)))
 
 
 @verb("work-resume", "operate", "POST /work/{attempt}/resume")
 def resume(project: Project, caller: Caller, attempt: str) -> dict[str, Any]:
     """What does it does not wait any more."""
-    return present.beat(work.go_on(project, attempt))
+    return present.beat(work.go_on(project, attempt, _bearer(caller)))
 
 
 @verb("succeed", "operate", "POST /work/{attempt}/succeed")
@@ -59,7 +60,12 @@ def succeed(
 ) -> dict[str, Any]:  # fmt: skip
     """It is done: a result of any JSON value, a text with its type, or bytes as base64; outputs; events."""
     given = result if base64 is None else _bytes(base64)
-    return {"id": work.succeed(project, attempt, given, mime, outputs, events or ())}
+    return {"id": work.succeed(project, attempt, given, mime, outputs, events or (), _bearer(caller))}
+
+
+def _bearer(caller: Caller) -> str | None:
+    """Whose attempts alone they may speak of; None: of all."""
+    return None if "admin" in caller.scopes else caller.bearer
 
 
 def _bytes(text: str) -> bytes:
@@ -74,10 +80,10 @@ def fail(
     project: Project, caller: Caller, attempt: str, reason: str, retry_after: float | None = None
 ) -> dict[str, Any]:
     """It has failed for good; with retry_after, in seconds, it is tried again then."""
-    return {"id": work.fail(project, attempt, reason, retry_after)}
+    return {"id": work.fail(project, attempt, reason, retry_after, _bearer(caller))}
 
 
 @verb("give-back", "operate", "POST /work/{attempt}/give-back")
 def give_back(project: Project, caller: Caller, attempt: str, reason: str | None = None) -> dict[str, Any]:
     """It is not done, through no fault of its own: it waits again, and nothing is counted."""
-    return {"id": work.give_back(project, attempt, reason)}
+    return {"id": work.give_back(project, attempt, reason, _bearer(caller))}
