@@ -49,6 +49,12 @@ def of_field(text: str, field: str) -> str:
     return next((each.partition(":")[2] for each in terms(text) if each.lower().startswith(f"{field}:")), "")
 
 
+def ranged(text: str) -> str:
+    """This filter, limited to what ended within a week if it has no range of time: durations are ordered within one."""
+    fields = {each.partition(":")[0].lower() for each in terms(text) if not each.startswith("-")}
+    return text if any(field.endswith("after") for field in fields) else f"{text} ended-after:-7d".strip()
+
+
 def states(text: str) -> list[tuple[str, str, bool]]:
     """State → the filter with it, and whether it is the one that is asked for; the empty one is any."""
     now = of_field(text, "state")

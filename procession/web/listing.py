@@ -41,7 +41,7 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
     there = ask.verb("tasks")["items"]
     values: dict[str, Any] = {
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
-        "sort": sorted_by(ask),
+        "sort": sorted_by(ask), "ranged": filters.ranged(text),
         "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": _completions(ask, text),

@@ -108,7 +108,7 @@ def test_a_size_is_written_with_three_digits(count: int, text: str) -> None:
 
 @given(st.floats(0, MAX_SECONDS / 2))
 def test_what_is_written_reads_back_as_nearly_the_same_duration(seconds: float) -> None:
-    assert to_seconds(duration(seconds)) == pytest.approx(seconds, rel=0.03, abs=0.006)
+    assert to_seconds(duration(seconds)) == pytest.approx(seconds, rel=0.05, abs=0.006)
     assert duration(to_seconds(duration(seconds))) == duration(seconds)
 
 

@@ -194,6 +194,7 @@ class Lived(Failing):
             "/p/{id}": [f"p/{each}" for each in (failed, self.long, self.rerun, self.gone, 999_999, *live)],
             "/p/{id}/s/{step}": [f"p/{failed}/s/two#error", f"p/{self.rerun}/s/four?tab=variables", *tabs],
             "/p/{id}/v/{version}": [f"p/{self.run}/v/2"], "/p/{id}/rerun": [f"p/{self.run}/rerun"],
+            "/p/{id}/artifacts.zip": [f"p/{pictured}/artifacts.zip"],
             "/p/{id}/compare/{other}": [f"p/{self.rerun}/compare/{self.run}", f"p/{pictured}/compare/{pictured - 1}"],
             "/log/{id}/{step}/{attempt}": [f"log/{failed}/two/1", f"log/{self.long}/two/1"],
         }  # fmt: skip

@@ -22,7 +22,7 @@ PARTS = 24
 PATHS = [each.path for each in registered.load() if each.method == "GET"]
 MENUS = 2
 """Menus of a page that are opened: those of the rows of a list are alike."""
-DATA = (".csv", ".json", "files/")
+DATA = (".csv", ".json", ".zip", "files/")
 """What is no page is loaded by a page."""
 REFUSED = {"p/999999": 404, "t/nothing": 404, "p?query=state:no": 400}
 OPEN = "() => { for (const each of document.querySelectorAll('main details:not(.menu)')) each.open = true; }"

@@ -39,8 +39,9 @@ def navigation(seen: Seen) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def acts(seen: Seen) -> list[Element]:
-    """What changes something, and could be pressed: links to dialogs, and buttons of forms that do a verb."""
+    """What changes something of others, and could be pressed: links to dialogs, and buttons of forms that do a verb."""
     links = [e for e in seen.page.all("a") if "ask/" in e["href"] or "bulk/new" in e["href"]]
+    links = [e for e in links if "ask/save-view" not in e["href"]]  # everybody has views of their own
     return links + [e for e in seen.page.all("form") if "/do/" in f"/{e['action']}" or "upload" in e["action"]]
 
 

@@ -61,7 +61,7 @@ def test_every_file_of_others_is_accounted_for() -> None:
 
 def test_pages_stay_light() -> None:
     assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) <= 650_000
-    assert sum(path.stat().st_size for path in (STATIC / "css").iterdir()) <= 52_000  # see docs/decisions/0032-pages.md
+    assert sum(path.stat().st_size for path in (STATIC / "css").iterdir()) <= 54_000  # see docs/decisions/0032-pages.md
 
 
 @pytest.mark.parametrize("page", PAGES)
