@@ -143,6 +143,7 @@ def test_the_list_of_keys_has_those_that_lead_to_pages_and_its_switch_is_kept(se
     page.goto(f"http://{served.host}/p")
     page.keyboard.press("Shift+?")
     dialog = page.get_by_role("dialog", name="Keyboard")
+    expect(dialog.locator(".keys > div").first).to_be_visible()
     told = dialog.locator(".keys > div").all_inner_texts()
     assert {"Overview\ng o", "Failures\ng f", "Settings\ng s"} <= {line.strip() for line in told}
     with page.expect_response(lambda answer: answer.url.endswith("/preferences")):
