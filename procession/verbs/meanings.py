@@ -57,6 +57,7 @@ MEANINGS = {
     "replace": "It takes the place of the set of these very runs.",
     "queue": "A queue, as [queues] names it; nothing of it begins.",
     "text": "For those who come after you; **bold**, *slanted*, `code` and links are shown so.",
+    "save-view.sort": "The order: id, ended or duration.",
     "ids": "Numbers of messages, one a line; empty: all of them.",
     "owner": "Who looks after it: the name of a person or of a group.",
     "resume.queue": "A queue that was paused.",

@@ -37,11 +37,11 @@ def meant(text: str, task: str) -> str:
 
 def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
     """All that is drawn of a filtered list, with so many rows at most (else `ROWS`)."""
-    text = typed(ask)
+    text = filters.ranged(typed(ask)) if sorted_by(ask) == "duration" else typed(ask)
     there = ask.verb("tasks")["items"]
     values: dict[str, Any] = {
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
-        "sort": sorted_by(ask), "ranged": filters.ranged(text),
+        "sort": sorted_by(ask),
         "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": _completions(ask, text),

@@ -7,7 +7,7 @@ import pytest
 
 from procession.model.caller import attempt_token
 from procession.verbs.access import secret_of_place
-from tests.api.served import Served, served
+from tests.api.served import Served, serving
 from tests.stories.site import Site
 
 TOML = """
@@ -34,7 +34,7 @@ def begun(made: Served, event: str) -> tuple[int, str]:
 @pytest.mark.feature("M101")
 def test_an_attempt_may_submit_events_and_nothing_else(tmp_path: Path) -> None:
     """B49: also not when it has ended, with an old number, or as another one."""
-    with served(tmp_path, TOML) as made:
+    with serving(tmp_path, TOML) as made:
         born, token = begun(made, "scene")
         job = made.driven.executor._host.jobs[made.driven.key(born)]
         assert job.files[f"{job.attempt_dir}/token"] == token + "\n"
@@ -66,7 +66,7 @@ def test_an_attempt_may_submit_events_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.feature("M101")
 def test_what_a_task_grants_its_attempts_may(tmp_path: Path) -> None:
-    with served(tmp_path, TOML) as made:
+    with serving(tmp_path, TOML) as made:
         _, token = begun(made, "keep")
         you = made.ask("GET", "/api/v1/health", token=token).json["you"]
         assert you["scopes"] == ["operate", "read", "trigger"]
@@ -109,7 +109,7 @@ def test_a_script_calls_the_api_with_its_token(site: Site) -> None:
 @pytest.mark.parametrize("case", ["of another run", "ended", "old number"])
 def test_a_token_that_is_not_its_own_is_refused_and_the_audit_says_so(tmp_path: Path, case: str) -> None:
     """B49."""
-    with served(tmp_path, TOML) as made:
+    with serving(tmp_path, TOML) as made:
         born, token = begun(made, "scene")
         other, path = made.driven.born("scene"), f"/api/v1/processings/{born}/cancel"
         if case == "of another run":
@@ -127,7 +127,7 @@ def test_a_token_that_is_not_its_own_is_refused_and_the_audit_says_so(tmp_path: 
 @pytest.mark.feature("M45", "M101")
 def test_only_what_was_granted_or_released_stands_in_the_audit(tmp_path: Path) -> None:
     """Names of locks may have slashes and colons, in paths too."""
-    with served(tmp_path, TOML.replace('run = "./one.sh"', 'run = "./one.sh"\ncpus = 0')) as made:
+    with serving(tmp_path, TOML.replace('run = "./one.sh"', 'run = "./one.sh"\ncpus = 0')) as made:
         one, token = begun(made, "scene")
         _, other = begun(made, "scene")
         name = "disk:/data/17"

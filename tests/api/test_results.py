@@ -8,7 +8,7 @@ from procession.commands import instances, work
 from procession.commands.asked import asked
 from procession.commands.instances import NewInstance
 from procession.store import bodies
-from tests.api.served import Got, Served, served
+from tests.api.served import Got, Served, serving
 
 TOML = '[tasks.filed]\noutside = true\ngroup = "sar"\n'
 SANDBOX = "sandbox; default-src 'none'"
@@ -16,7 +16,7 @@ SANDBOX = "sandbox; default-src 'none'"
 
 @pytest.fixture(scope="module")
 def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("filed"), TOML) as made:
+    with serving(tmp_path_factory.mktemp("filed"), TOML) as made:
         yield made
 
 

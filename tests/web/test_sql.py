@@ -30,8 +30,8 @@ def project() -> Iterator[Project]:
 
 
 PAGES: list[tuple[str, dict[str, Any], int]] = [
-    ("overview", {}, 15),
-    ("overview", {"days": 7}, 15),
+    ("overview", {}, 16),
+    ("overview", {"days": 7}, 16),
     ("grid", S2, 8),
     ("grid", {**S2, "query": "state:failed after:-7d"}, 30),
     ("grid", {**S2, "colour": "metric.cloud"}, 9),

@@ -151,7 +151,7 @@ def test_people_are_called_by_their_names_and_tokens_by_theirs(served: Served) -
         served.ask("POST", f"/api/v1/processings/{served.driven.born('echo')}/hold", token=program.secret).status == 200
     )
     assert [line["by"] for line in served.ask("GET", "/api/v1/audit?limit=2").json["items"]] == ["token nightly", "ann"]
-    assert "<td>ann</td>" in visitor.get(f"p/{pid}?tab=history").html
+    assert ">ann</td>" in visitor.get(f"p/{pid}?tab=history").html
 
 
 @pytest.mark.feature("P13")
