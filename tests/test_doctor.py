@@ -92,8 +92,6 @@ def test_all_is_well_where_all_is_well_and_nothing_is_changed(d: Driven) -> None
          "DELETE FROM tombstone"),
         ("messages out", "INSERT INTO outbox (bridge, processing_id, destination, body, made_at)"
          " VALUES ('b', 1, '/queue/q', '{}', 1)", "DELETE FROM outbox"),
-        ("batches", "INSERT INTO batch (verb, query, asked, by, made_at, until_id, total, done)"
-         " VALUES ('retry', '', '{}', 'x', 1, 5, 3, 4)", "DELETE FROM batch"),
         ("tallies", "UPDATE tally SET n = n + 1 WHERE noun = 'task' AND what = 'failed' AND hour = -1",
          "UPDATE tally SET n = n - 1 WHERE noun = 'task' AND what = 'failed' AND hour = -1"),
         ("schema", "DROP INDEX ix_step_due", None),

@@ -45,7 +45,7 @@ class Stream(Protocol):
         """Nobody reads any more."""
 
 
-class Short(Protocol):
+class ShortWay(Protocol):
     """What our protocol offers for small requests (`protocol.Short`)."""
 
     def body(self) -> bytes | None:
@@ -92,7 +92,7 @@ class Request:
             if len(found) > 1:
                 self.repeated.add(name)
         self.client: str = (scope.get("client") or ("", 0))[0]
-        self.short: Short | None = scope.get("state", {}).get(SHORT)
+        self.short: ShortWay | None = scope.get("state", {}).get(SHORT)
 
     def moved(self, path: str) -> Request:
         """The same request at another path: without the prefix that a proxy has kept."""

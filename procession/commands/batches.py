@@ -144,13 +144,17 @@ class Judged:
     """Why not, if so."""
 
 
-def foresee(project: Project, verb: str, text: str, arguments: Mapping[str, Any]) -> Foreseen:
+def foresee(
+    project: Project, verb: str, text: str, arguments: Mapping[str, Any], last: int | None = None
+) -> Foreseen:  # fmt: skip
     """How many are meant, in which states; and what would become of the newest `JUDGED`, by the rules of the verb.
-    Nothing is written, nothing is locked, and it costs the same however many they are."""
+    `last`: none with a higher id is meant. Nothing is written, nothing is locked, and it costs the same however many
+    they are."""
     judge = doing(verb, arguments).judge(arguments)
     asked = _asked(project, text)
     with project.store.read() as tx:
-        until = search.newest_id(tx)
+        until = search.newest_id(tx) if last is None else last
+        asked = asked if last is None else _up_to(asked, last)
         count, states = search.by_state(tx, asked)
         ids, _ = search.newest(tx, asked, JUDGED)
         of_steps = pages.steps_of(tx, ids)
@@ -262,8 +266,9 @@ def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
             refused += 1
             problems.append((pid, str(error)[:300]))
     new = replace(
-        batch, cursor=cursor, done=done, refused=refused, problems=tuple(problems[:MOST_PROBLEMS]),
-        finished_at=project.now() if over else None,
+        # what has come to match since it was asked for is done as well, and counted
+        batch, cursor=cursor, total=max(batch.total, done + refused), done=done, refused=refused,
+        problems=tuple(problems[:MOST_PROBLEMS]), finished_at=project.now() if over else None,
     )  # fmt: skip
     store.advance(tx, new)
     return new

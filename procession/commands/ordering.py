@@ -19,7 +19,7 @@ Order = Literal["id", "ended", "duration"]
 ORDERS: tuple[Order, ...] = ("id", "ended", "duration")
 """Newest first; what ended last first; what took longest first, within a range of time."""
 Cursor = int | str
-_PLACE = re.compile(r"([0-9]{1,19})\.([0-9]{1,19})")
+_PLACE = re.compile(r"(-?[0-9]{1,19})\.([0-9]{1,19})")
 
 
 def page(

@@ -42,6 +42,10 @@ class Scope:
     queue: str | None = None
     """As people call it; the general one too."""
 
+    def __post_init__(self) -> None:
+        if "" in (self.task, self.group, self.source, self.queue):
+            raise Invalid("what is paused has a name, and this one is empty; for the whole project say everything")
+
     @property
     def row(self) -> str:
         """Name of the setting."""
@@ -79,8 +83,8 @@ def pause(project: Project, scope: Scope, mode: str, who: Asked) -> Setting:
 def resume(project: Project, scope: Scope, who: Asked) -> None:
     """Let it start again, also where failures had suspended it: those before this moment no longer count."""
     with project.store.begin() as tx:
-        _check_scope(project, tx, scope)
-        if not settings.remove(tx, scope.row):
+        if not settings.remove(tx, scope.row):  # what has gone from the file meanwhile is resumed as well
+            _check_scope(project, tx, scope)
             wider = settings.all_of(tx).pause(scope.task or "", _group(tx, scope.task) or scope.group or "")
             rest = f", but {wider.sentence}" if wider else ""
             raise Refused(f"{scope.text} is not paused{rest}")

@@ -88,7 +88,8 @@ def _told(
     if by == "host":
         of = {key: last.worker or hosts.get(last.launcher_id or 0) for key, last in lasts.items()}
         names = sorted({name for name in of.values() if name})
-        return _Told({key: float(names.index(name)) for key, name in of.items() if name}, tuple(names))
+        places = {name: float(place) for place, name in enumerate(names)}
+        return _Told({key: places[name] for key, name in of.items() if name}, tuple(names))
     if by.startswith(METRIC):
         name = by.removeprefix(METRIC)
         found = ((key, json.loads(last.metrics).get(name)) for key, last in lasts.items() if last.metrics)

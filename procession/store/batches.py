@@ -65,7 +65,7 @@ def take_open(tx: Tx) -> Batch | None:
 def advance(tx: Tx, batch: Batch) -> None:
     """Write how far it is."""
     tx.run(
-        _ADVANCE, id=batch.id, cursor=batch.cursor, done=batch.done, refused=batch.refused,
+        _ADVANCE, id=batch.id, cursor=batch.cursor, total=batch.total, done=batch.done, refused=batch.refused,
         problems=json.dumps(batch.problems, ensure_ascii=False), finished_at=batch.finished_at,
     )  # fmt: skip
 
@@ -114,7 +114,11 @@ _OPEN = Statement(_open)
 _ADVANCE = Statement(
     lambda _: (
         update(_t)
-        .values(_params(cursor=BigInteger, done=Integer, refused=Integer, problems=Text, finished_at=BigInteger))
+        .values(
+            _params(
+                cursor=BigInteger, total=Integer, done=Integer, refused=Integer, problems=Text, finished_at=BigInteger
+            )
+        )
         .where(_t.c.id == _id)
     )
 )

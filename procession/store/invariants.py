@@ -251,12 +251,6 @@ DEEP = (
         deep=True,
     ),
     Invariant(
-        "batches",
-        "no batch has done more than there was to do",
-        "SELECT b.id FROM batch b WHERE b.done + b.refused > b.total",
-        deep=True,
-    ),
-    Invariant(
         "tallies",
         "the counts are those of the rows that are there",
         "SELECT name || ' ' || what || ': ' || SUM(counted) || ' counted, ' || SUM(there) || ' there' FROM"

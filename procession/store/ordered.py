@@ -45,7 +45,7 @@ def by_end(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[list[
     if not names:
         return [], None
     looked = search.LOOKED_DEEP if needs_event(query) else search.LOOKED
-    each = max(limit + 1, looked // len(names))
+    each = max(1, looked // len(names))
     start = after or FIRST
     rows = tx.tuples(_ENDED, tasks=json.dumps(names), at=start.by, id=start.id, since=_since(query), n=each)
     along = [[Place(*map(int, one.split(":"))) for one in (told or "").split()] for (told,) in rows]
@@ -60,11 +60,11 @@ def by_end(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[list[
 def by_duration(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[list[Processing], Place | None]:
     """What has ended, that which took longest first; Invalid where too many are meant to be looked at."""
     if not any(isinstance(term, Since) and not term.negated and term.field.endswith("after") for term in query.terms):
-        raise Invalid("durations are ordered within a range of time; add one, as in after:-7d or ended-after:-1d")
+        raise Invalid("durations are ordered within a range of time; add one, as after:-7d")
     window = search.window(tx, query)
     if not window.whole:
         raise Invalid(
-            "too many processings lie in this range to be ordered by their durations; make it shorter, or add task:NAME"
+            "too many processings lie in this range to be ordered by their durations; make it shorter or add task:NAME"
         )
     took = p.finished_at - p.started_at
     asked = PICTURE.where(*search.within(tx, query, window), p.finished_at.is_not(None), p.started_at.is_not(None))

@@ -7,6 +7,7 @@ from typing import Any
 from procession import present
 from procession.clock import iso, moment
 from procession.commands import batches as commands
+from procession.errors import Invalid
 from procession.project import Project
 from procession.store.batches import Batch
 from procession.verbs.bounds import identity, up_to
@@ -25,9 +26,11 @@ def batch_add(
     `expect`: how many one expects to be meant (10000: so many or more); nothing is done where there are more or fewer.
     `until`: none with a higher id is meant. `dry_run`: say how many are meant, and what would become of the newest.
     """
-    if dry_run:
-        return present.foreseen(commands.foresee(project, verb, query, arguments or {}))
     last = None if until is None else identity("until", until)
+    if expect is not None and expect < 0:
+        raise Invalid(f"expect is how many one expects, a whole number from 0 on, not {expect}")
+    if dry_run:
+        return present.foreseen(commands.foresee(project, verb, query, arguments or {}, last))
     return _batch(commands.begin(project, verb, query, arguments or {}, caller.by, expect, last))
 
 

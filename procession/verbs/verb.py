@@ -134,7 +134,10 @@ def call(
     found = load().get(name)
     if found is None:
         raise NotFound(f"there is no verb {name[:60]!r}")
-    if not found.changes or arguments.get("dry_run") is True:  # what is only tried leaves no line, and takes no key
+    tried = "dry_run" in found.parameters and arguments.get("dry_run") is True
+    if not found.changes or (
+        tried and found.scope in caller.scopes
+    ):  # what is only tried leaves no line, and takes no key
         return _done(project, caller, found, arguments)
     with witnessed(Line(project, caller, name, arguments, once)):
         return _done(project, caller, found, arguments)

@@ -50,9 +50,9 @@ def of_field(text: str, field: str) -> str:
 
 
 def ranged(text: str) -> str:
-    """This filter, limited to what ended within a week if it has no range of time: durations are ordered within one."""
+    """This filter, limited to what came within a week if it has no range of time: durations are ordered within one."""
     fields = {each.partition(":")[0].lower() for each in terms(text) if not each.startswith("-")}
-    return text if any(field.endswith("after") for field in fields) else f"{text} ended-after:-7d".strip()
+    return text if any(field.endswith("after") for field in fields) else f"{text} after:-7d".strip()
 
 
 def states(text: str) -> list[tuple[str, str, bool]]:

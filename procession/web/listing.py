@@ -20,6 +20,8 @@ LOOKS = 4
 """So often a short page is filled up; the rest is one link away."""
 TRIED = 12
 """Terms that are left out, one at a time, to see which of them hides everything."""
+LONGEST_COMPLETED = 500
+"""Characters of a filter to which terms are offered: each offer repeats it."""
 QUEUED = frozenset({"waiting", "running"})
 PASSING = frozenset({"starting", "behind", "running", "not_before", "retry_at", "scheduled", "children", "foreground"})
 """Reasons for which one waits although nothing is in the way."""
@@ -107,6 +109,8 @@ def _hiding(ask: Ask, text: str, task: str) -> list[tuple[filters.Chip, dict[str
 def _completions(ask: Ask, text: str) -> list[str]:
     """Whole filters that this one may become: a term more, of every kind that there is."""
     before = f"{text} " if text else ""
+    if len(before) > LONGEST_COMPLETED:
+        return []
     return [before + each["text"] for each in ask.verb("complete", whole=True)["items"]]
 
 

@@ -133,8 +133,9 @@ class Site:
 
     @staticmethod
     def _needs_login(ask: Ask, page: Page) -> bool:
-        """Does somebody who has not logged in want more than to read?"""
-        return is_anonymous(ask.caller) and (page.method == "POST" or page.scope not in ask.caller.scopes)
+        """Does somebody who has not logged in want more than to read, or to read what may hold secrets of receivers?"""
+        more = page.method == "POST" or page.scope not in ask.caller.scopes or page.path.startswith("/settings/")
+        return is_anonymous(ask.caller) and more
 
     def _chosen(self, request: Request, place: Place) -> Page:
         wanted = "GET" if request.method == "HEAD" else request.method

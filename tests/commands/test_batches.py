@@ -7,7 +7,7 @@ import pytest
 from procession import verbs
 from procession.commands import batches, bulk
 from procession.commands.asked import Asked
-from procession.errors import Refused
+from procession.errors import Invalid, Refused
 from procession.verbs import Caller
 from tests.commands.test_bulk import TOML, zoo
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
@@ -87,3 +87,23 @@ def test_few_among_many_are_found_piece_by_piece_and_a_restart_goes_on(
     assert (ended.total, ended.done, ended.refused, ended.finished_at is not None) == (6, 6, 0, True)
     held = [row.id for row in d.rows("SELECT id FROM processing WHERE held_at IS NOT NULL ORDER BY id")]
     assert held == pids[3::4]
+
+
+def test_what_comes_to_match_later_is_done_and_counted(d: Driven) -> None:
+    held, free = d.born("e"), d.born("e")
+    verbs.call(d.project, Caller("ann", "http", frozenset({"operate"})), "hold", {"id": held})
+    made = batches.begin(d.project, "release", "state:held", {}, "ann", until=free)
+    verbs.call(d.project, Caller("ann", "http", frozenset({"operate"})), "hold", {"id": free})
+    d.turn(3)
+    ended = batches.get(d.project, made.id)
+    assert (made.total, ended.total, ended.done) == (1, 2, 2)
+
+
+def test_bounds_of_a_look_are_checked_as_those_of_the_act(d: Driven) -> None:
+    older, newer = d.born("e"), d.born("e")
+    ask = {"verb": "hold", "query": "task:t", "dry_run": True}
+    seen = verbs.call(d.project, Caller("ann", "http"), "batch-add", {**ask, "until": older})
+    assert (seen["total"], [each["id"] for each in seen["done"]]) == (1, [older]) and newer > older
+    for wrong in ({"until": -5}, {"expect": -1}):
+        with pytest.raises(Invalid):
+            verbs.call(d.project, Caller("ann", "http"), "batch-add", {**ask, **wrong})

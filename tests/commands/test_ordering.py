@@ -88,7 +88,7 @@ def test_a_range_that_is_too_large_for_durations_says_so(d: Driven, monkeypatch:
 
 
 @pytest.mark.parametrize("sort", ["ended", "duration", "id"])
-@pytest.mark.parametrize("cursor", ["", "x", "1.", "1.2.3", "-1.2", f"{10**19}.1", "1 OR 1=1", 0])
+@pytest.mark.parametrize("cursor", ["", "x", "1.", "1.2.3", "1.-2", f"{10**19}.1", "1 OR 1=1", 0])
 def test_a_cursor_that_is_none_is_refused(d: Driven, sort: str, cursor: object) -> None:
     if cursor == "":
         cursor = "."

@@ -102,3 +102,24 @@ def test_a_launcher_that_does_not_listen_is_not_told_to_leave(d: Driven) -> None
     d.leave()
     with pytest.raises(Refused, match="nobody serves"):
         ask(d, "stop", how="drain")
+
+
+def test_an_empty_name_pauses_nothing_and_resumes_nothing(d: Driven) -> None:
+    """The general queue is empty where work is claimed; here it has a name, and the whole project has a word."""
+    ask(d, "pause", everything=True, reason="disk swap")
+    for name in ("task", "group", "source", "queue"):
+        for verb in ("pause", "resume"):
+            with pytest.raises(Invalid, match="has a name"):
+                ask(d, verb, **{name: ""})
+    assert [each["reason"] for each in ask(d, "status")["paused"]] == ["disk swap"]
+
+
+def test_a_paused_queue_that_has_gone_from_the_file_is_resumed(d: Driven) -> None:
+    d.write(TOML.replace('run = "./one.sh"', 'run = "./one.sh"\nqueue = "night"'))
+    d.project.refresh()
+    ask(d, "pause", queue="night")
+    d.write(TOML)
+    d.project.refresh()
+    assert ask(d, "resume", queue="night")["value"] is None
+    with pytest.raises(NotFound):
+        ask(d, "resume", queue="night")

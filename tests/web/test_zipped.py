@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procession.web.processing.zipped import PIECE, safe, zipped
+from procession.web.processing.zipped import PIECE, _unique, safe, zipped
 from tests.api.served import Served
 from tests.web.visiting import Visitor, begun
 
@@ -87,3 +87,20 @@ def test_the_page_sends_it_to_who_may_see_the_processing_alone(served: Served, v
     assert [a for a in page.all("a") if a["href"].endswith(f"{found}/artifacts.zip")]
     assert Visitor(served).log_in("viewer", ["sar"]).get(f"p/{found}/artifacts.zip").status == 404
     assert "login" in Visitor(served).get(f"p/{found}/artifacts.zip").url
+
+
+def test_names_that_fall_together_are_numbered_and_each_is_there_once() -> None:
+    taken: dict[str, int] = {}
+    names = ["a.png", "A.png", "a.png", "a-2.png", "b", "B"]
+    found = [_unique(name, taken) for name in names]
+    assert len({name.lower() for name in found}) == len(names), found
+    assert found[0] == "a.png" and found[4] == "b"
+
+
+def test_a_file_of_a_far_year_breaks_no_archive(tmp_path: Path) -> None:
+    (tmp_path / PLACE).mkdir(parents=True)
+    far = tmp_path / PLACE / "far.txt"
+    far.write_text("x")
+    os.utime(far, (7_258_118_400, 7_258_118_400))
+    found = zipfile.ZipFile(io.BytesIO(b"".join(zipped(tmp_path, [("01-one", PLACE)]))))
+    assert [each.date_time[0] for each in found.infolist()] == [2107]

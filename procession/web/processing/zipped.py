@@ -24,6 +24,8 @@ PIECE = 256 << 10
 PACKED = frozenset({"png", "jpg", "jpeg", "gif", "webp", "gz", "zip", "bz2", "xz", "zst", "parquet", "mp4", "pdf"})
 """Endings of files that become no smaller."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]|[ .]+$')
+EARLIEST, LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+"""What the format can say of a moment."""
 LONGEST = 200
 """Characters of one piece of a name."""
 
@@ -66,7 +68,7 @@ def names(root: Path, place: str) -> Iterator[str]:
 
 def zipped(root: Path, places: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     """The archive. `places`: of each step the name of its folder there, and its directory of artifacts."""
-    sink, taken = _Sink(), set[str]()
+    sink, taken = _Sink(), dict[str, int]()
     with ZipFile(sink, "w") as archive:
         for folder, place in places:
             for path in names(root, place):
@@ -83,7 +85,7 @@ def zipped(root: Path, places: Iterable[tuple[str, str]]) -> Iterator[bytes]:
 
 def _write(archive: ZipFile, file: BinaryIO, name: str) -> Iterator[None]:
     there = os.fstat(file.fileno())
-    info = ZipInfo(name, max((1980, 1, 1, 0, 0, 0), time.gmtime(there.st_mtime)[:6]))
+    info = ZipInfo(name, min(max(EARLIEST, time.gmtime(there.st_mtime)[:6]), LATEST))
     info.compress_type = ZIP_STORED if name.rpartition(".")[2].lower() in PACKED else ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     left = there.st_size
@@ -101,12 +103,14 @@ def safe(path: str) -> str:
     return "/".join(_UNSAFE.sub("_", piece)[:LONGEST] or "_" for piece in pieces)
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """This name, or another one where it is taken, also by one that differs in capital letters alone."""
+def _unique(name: str, taken: dict[str, int]) -> str:
+    """This name, or another one where it is taken, also by one that differs in capital letters alone. `taken`: name in
+    small letters → the last number that was tried for it."""
     stem, dot, ending = name.rpartition(".") if "." in name.rpartition("/")[2][1:] else (name, "", "")
-    found, n = name, 1
-    while found.lower() in taken:
+    found, n = name, taken.get(name.lower(), 0)
+    while n and found.lower() in taken:
         n += 1
         found = f"{stem}-{n}{dot}{ending}"
-    taken.add(found.lower())
+    taken[name.lower()] = max(n, 1)
+    taken.setdefault(found.lower(), 1)
     return found
