@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.errors import Invalid, NotFound, Refused
+from procession import verbs
+from procession.errors import Denied, Invalid, NotFound, Refused
+from procession.verbs import Caller
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
 from tests.verbs.calling import ask, said
@@ -123,3 +125,14 @@ def test_a_paused_queue_that_has_gone_from_the_file_is_resumed(d: Driven) -> Non
     assert ask(d, "resume", queue="night")["value"] is None
     with pytest.raises(NotFound):
         ask(d, "resume", queue="night")
+
+
+@pytest.mark.feature("M111")
+def test_who_only_tries_what_is_not_theirs_stands_in_the_audit_all_the_same(d: Driven) -> None:
+    """C25: a word that a verb does not know, or that is said by who may not, hides nothing."""
+    viewer = Caller("eve", "http", frozenset({"read"}))
+    for verb, given in (("pause", {"everything": True}), ("batch-add", {"verb": "hold", "query": "task:t"})):
+        before = d.rows("SELECT count(*) AS n FROM audit")[0].n
+        with pytest.raises(Denied):
+            verbs.call(d.project, viewer, verb, {**given, "dry_run": True})
+        assert d.rows("SELECT count(*) AS n FROM audit")[0].n == before + 1, verb
