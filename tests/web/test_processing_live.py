@@ -49,6 +49,13 @@ echo "the last line"
 """
 AT_END = "v => v.scrollTop + v.clientHeight >= v.scrollHeight - 2"
 
+MORPH = """async address => {
+  const morph = await import(document.querySelector("script[src*='js/main.js']").src.replace("main.js", "morph.js"));
+  const made = await morph.read(await morph.ask(address));
+  made.body.replaceChildren(made.querySelector("x-log"));
+  await morph.place(document.querySelector("x-log").parentElement, made);
+}"""
+
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -104,6 +111,10 @@ def test_from_the_overview_to_the_failing_line_in_one_click_and_mended_with_two_
     page.get_by_role("button", name="Retry from calibrate").click()
     expect(page.locator(".toast").first).to_be_visible()
     eventually(lambda: story.get(which).state == "succeeded", timeout=30)
+    page.goto(f"{root(page)}p/{which}/s/calibrate?a=1")
+    expect(page.locator("#log-calibrate-1 .l[data-n='1204']")).to_be_visible()
+    page.evaluate(MORPH, f"{root(page)}p/{which}/s/calibrate?a=2")  # as when an attempt begins that prints at once
+    expect(page.locator("x-log#log-calibrate-2 .log-bar")).to_be_visible()
     page.goto(f"{root(page)}p/{which}")
     expect(page.locator("#about .title .state")).to_have_text("OK after retry")
     expect(page.locator(".gantt-row").nth(2).locator("a.state-ok").first).to_be_visible()

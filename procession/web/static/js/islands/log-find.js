@@ -75,3 +75,16 @@ export function fold(_log, line) {
     next.toggleAttribute("data-shut", shut);
   }
 }
+
+/** It could not be read: say so, and read again. @param {Log} log @param {Element[]} bars */
+export function failed(log, bars) {
+  if (!log.querySelector(":scope > [data-failed]")) {
+    const note = document.createElement("div");
+    note.className = "log-note";
+    note.dataset.failed = "";
+    const raw = Object.assign(document.createElement("a"), { href: log.dataset.raw, textContent: _("open it as it is") });
+    note.append(_("The log could not be read; it is tried again, or"), " ", raw);
+    log.prepend(note);
+  }
+  setTimeout(() => log.source && log.begin(bars), 3_000);
+}

@@ -21,9 +21,12 @@ export class XLog extends HTMLElement {
     this.unseen = 0;
     /** @type {number[]} */ this.found = [];
     this.at = -1;
-    void this.open(bars).catch((error) => {
-      if (error.name !== "AbortError") this.failed();
-    });
+    this.begin(bars);
+  }
+
+  /** @param {Element[]} bars */
+  begin(bars) {
+    this.open(bars).catch((error) => error.name === "AbortError" || this.tool("failed", bars));
   }
 
   connectedMoveCallback() {}
@@ -38,13 +41,6 @@ export class XLog extends HTMLElement {
       this.source = undefined;
       this.replaceChildren(...(this.before ?? []));
     });
-  }
-
-  failed() {
-    const note = document.createElement("div");
-    note.className = "log-note";
-    note.textContent = _("The log could not be read; reload the page, or open it as it is");
-    this.prepend(note);
   }
 
   /** @param {Element[]} bars */
@@ -280,7 +276,7 @@ export class XLog extends HTMLElement {
     }
   }
 
-  /** What few need is loaded when it is asked for. @param {"search" | "through" | "step" | "copyLines" | "copyLink" | "fold"} what @param {any} [given] */
+  /** What few need is loaded when it is asked for. @param {"failed" | "search" | "through" | "step" | "copyLines" | "copyLink" | "fold"} what @param {any} [given] */
   async tool(what, given) {
     await (await import("./log-find.js"))[what](this, given);
   }
