@@ -40,6 +40,7 @@ export async function place(target, made) {
   const hold = same && (holds(target) || target.dataset.held) ? await import("./hold.js") : null;
   const waiting = hold && holds(target) ? hold.hold(target, root) : 0;
   const typed = changed(target);
+  for (const known of made.querySelectorAll("x-log [id]")) known.removeAttribute("id"); // or a new viewer is made bare
   await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
   const now = same ? (document.getElementById(target.id) ?? target) : target;
   for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
