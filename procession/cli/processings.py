@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,6 +27,8 @@ from procession.store import processings as rows
 from procession.store.database import Tx
 from procession.units import duration, size
 
+LIMIT = 20
+"""Rows of a list where nobody says how many."""
 FIRST = 3
 """So many of the things that changed are shown with a failed processing."""
 
@@ -36,7 +39,7 @@ FIRST = 3
 @click.option(
     "--state", "state_name", type=click.Choice([str(s) for s in STATES]), help="Only in this state, or with this mark."
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=LIMIT, show_default=True, help="At most so many.")
 @click.option("--sort", type=click.Choice(ORDERS), default="id", show_default=True, help="What comes first.")
 @click.option("--before", metavar="CURSOR", help="Go on there ('next' of the answer before: an id, unless sorted).")
 @json_option
@@ -59,8 +62,10 @@ def list_command(
         answer(
             as_json,
             lambda: present.page([present.processing(p, project.var, whys[p.id]) for p in found], following),
-            lambda: _table(found, following, project.clock.now(), chosen=not query.everything),
+            lambda: _table(found, project.clock.now(), chosen=not query.everything, timed=sort == "duration"),
         )
+        if following and not as_json:
+            click.echo(f"more: {_going_on([*words, *more], sort, limit, following)}")
 
 
 def _found(
@@ -80,7 +85,21 @@ def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dic
     return [(p, outputs.get(p.id, {})) for p in found]
 
 
-def _table(found: list[Processing], following: Cursor | None, now: datetime, *, chosen: bool) -> None:
+def _going_on(words: list[str], sort: Order, limit: int, following: Cursor) -> str:
+    """The whole command that lists what comes next."""
+    options = ([] if sort == "id" else ["--sort", sort]) + ([] if limit == LIMIT else ["--limit", str(limit)])
+    turned = any(word.startswith("-") for word in words)  # behind "--" nothing is taken for an option
+    query = (["--"] if turned else []) + words
+    return shlex.join(["procession", "list", *options, "--before", str(following), *query])
+
+
+def _took(found: Processing, now: datetime) -> str:
+    if found.started_at is None:
+        return ""
+    return duration(max(0.0, ((found.finished_at or now) - found.started_at).total_seconds()))
+
+
+def _table(found: list[Processing], now: datetime, *, chosen: bool, timed: bool) -> None:
     if not found:
         none = "no such processings" if chosen else "no processings yet"
         click.echo(none if chosen else f"{none}; submit an event with: procession emit EVENT name=value")
@@ -92,13 +111,12 @@ def _table(found: list[Processing], following: Cursor | None, now: datetime, *, 
             clean(p.title or p.key or ""),
             state(p.state, p.errors) + "".join(f" {mark}" for mark in present.marks(p) if mark != "amber"),
             " ".join(_chip(s) for s in p.steps),
+            *([_took(p, now)] if timed else []),
             age(p.created_at, now),
         )
         for p in found
     ]
-    table(("id", "task", "title", "state", "steps", "created"), rows)
-    if following:
-        click.echo(f"more: procession list --before {following}")
+    table(("id", "task", "title", "state", "steps", *(["took"] if timed else []), "created"), rows)
 
 
 def _children(children: list[tuple[int, State]]) -> str:
