@@ -123,9 +123,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
     """One line: what is drawn of a processing."""
     of = _telling(item["steps"])
     last = of["attempts"][-1] if of and of["attempts"] else None
-    kind = words.state(item)
-    if kind == "ok" and any(words.state(step) == "retried" for step in item["steps"]):
-        kind = "retried"
+    kind = words.whole(item)
     why = item["why"] or {"code": "", "text": ""}
     if kind == "waiting":
         kind = "will-retry" if why["code"] == "retry_at" else kind if why["code"] in PASSING else "blocked"
@@ -138,7 +136,8 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
             {"step": step, "named": step is of, "kind": _drawn(step, ended=ended)} for step in item["steps"]
         ],
         "at": item["started_at"] or item["created_at"], "seconds": _seconds(ask, item),
-        "tries": last["number"] if last else 0, "host": (last["worker"] or last["host"] or "") if last else "",
+        "tries": max((len(step["attempts"]) for step in item["steps"]), default=0),
+        "host": (last["worker"] or last["host"] or "") if last else "",
         "text": (item["reason"] or "") if ended else words.unasked(why["text"]),
     }  # fmt: skip
 

@@ -51,6 +51,12 @@ def state(found: Mapping[str, Any]) -> str:
     return STATES.get(name, "waiting")
 
 
+def whole(found: Mapping[str, Any]) -> str:
+    """How a processing with its steps is drawn: it made it after a retry where any of its steps was tried again."""
+    kind = state(found)
+    return "retried" if kind == "ok" and any(len(step["attempts"]) > 1 for step in found["steps"]) else kind
+
+
 def _asks(step: Mapping[str, Any]) -> bool:
     """Does the last attempt of a step ask a person who has not answered?"""
     if step["state"] != "running" or not step.get("attempts"):

@@ -164,7 +164,10 @@ def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Vis
     text = " ".join(page.page.text.split())
     assert "one was accepted by ann 2026-03-01" in text and ": copied by hand attempt 1 had failed: " in text
     assert "attempt 1, Failed" in text and "attempt 2, Accepted by ann" in text and "ill retry" not in text
-    assert "OK after retry" not in text
+    row = admin.get(f"p?query={pid}").html
+    assert "OK after retry" in text
+    assert "OK after retry" in row  # it failed before: head and list say the same
+    assert 'data-label="Tries">2<' in row
     around = admin.get(f"p/{pid}?tab=environment").page.text
     assert "Accepted by ann: copied by hand" in around and "nothing is kept" not in around
 
