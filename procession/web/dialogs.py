@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -61,6 +61,8 @@ class Field:
     """What it says, beside it."""
     known: tuple[str, ...] = ()
     """Texts that are likely, to choose from or not."""
+    none: str = ""
+    """A choice that is no text: what it says."""
 
 
 def dialog(ask: Ask, verb: Verb) -> Shown:
@@ -94,6 +96,8 @@ def _shown(
         for name, parameter in verb.parameters.items()
         if name != "dry_run" and (name not in SUBJECTS or not chosen or name in chosen)
     ]  # fmt: skip
+    if verb.name == "restart":
+        fields = [_of_steps(ask, each, given.get("id", "")) if each.name == "step" else each for each in fields]
     named = heading(verb, given)
     values = {
         "verb": verb.name, "why_not": ask.why_not(verb.name, {**{each.name: each.value for each in fields}, **given}),
@@ -109,6 +113,14 @@ def _shown(
         f"ask/{verb.name}.html" if verb.name in OWN else "ask/dialog.html", values, named,
         status=refused.status if refused else 200, data={"verb": verb.name, "problem": values["problem"] or None},
     )  # fmt: skip
+
+
+def _of_steps(ask: Ask, field: Field, pid: str) -> Field:
+    """The steps from which this processing may run again, to choose from; the text stays free where it is not known."""
+    if field.fixed or not pid.isdigit() or not ask.may("read"):
+        return field
+    names = tuple(each["name"] for each in ask.verb("show", id=int(pid))["steps"] if "restart" in each["offers"])
+    return replace(field, kind="choice", choices=names, none="all, from the first step")
 
 
 def _known(ask: Ask, verb: str, name: str) -> tuple[str, ...]:

@@ -168,6 +168,9 @@ def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Vis
     assert "OK after retry" in text
     assert "OK after retry" in row  # it failed before: head and list say the same
     assert 'data-label="Tries">2<' in row
+    asked = admin.get(f"ask/restart?id={pid}").html
+    assert '<option value="">all, from the first step</option><option value="one"' in asked
+    assert "now: the files as they are now" in asked
     around = admin.get(f"p/{pid}?tab=environment").page.text
     assert "Accepted by ann: copied by hand" in around and "nothing is kept" not in around
 
