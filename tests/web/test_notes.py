@@ -53,6 +53,7 @@ def test_a_note_is_written_by_a_form_and_stands_in_the_history(served: Served, a
     page = admin.get(f"p/{found}?tab=history")
     assert "see <b>B10</b>: &lt;script&gt;alert(1)&lt;/script&gt;" in page.html
     assert f"processing:{found}" in admin.get("audit?verb=note").page.text
+    assert "see <b>B10</b>" in admin.get(f"p/{found}").html  # under the head, on every tab
     other = viewer.get(f"p/{found}?tab=history")
     assert "see <b>B10</b>" in other.html
     assert not [each for each in other.page.all("a") if each["data-key"] == "c"], "a viewer sees why not"
