@@ -20,12 +20,13 @@ MOST = 100
 """Of one person."""
 
 
-def owner(project: Project, by: str, token: str | None) -> str:
-    """Whose views these are: those of the account, or of the person who made the link by which somebody logged in."""
-    if token is None or by != f"token {token}":
-        return by
+def owner(project: Project, by: str, token: str | None, account: str | None) -> str:
+    """Whose views these are: the account's; else of whoever made the link by which somebody logged in; else those of
+    this one token, whatever others are called."""
+    if account is not None or token is None:
+        return account or by
     with project.store.read() as tx:
-        return tokens.maker_of_session(tx, token) or by
+        return tokens.maker_of_session(tx, token) or tokens.OWNER + token
 
 
 def listed(project: Project, account: str) -> list[View]:

@@ -12,7 +12,10 @@ from procession.model.caller import Account, Token
 from procession.store import schema
 from procession.store.database import Statement, Tx
 
-_t, _a = schema.token, schema.account
+_t, _a, _v = schema.token, schema.account, schema.view
+
+OWNER = "token:"
+"""Before the key of a token that has views of its own."""
 
 
 def add(tx: Tx, token: Token, digest: str) -> None:
@@ -66,7 +69,9 @@ def used(tx: Tx, at_of: dict[str, int]) -> None:
 
 
 def remove_expired(tx: Tx, before: int) -> int:
-    """Forget links and sessions that have served, and what was revoked, before this moment; how many."""
+    """Forget links and sessions that have served, and what was revoked, before this moment, with the views of those
+    tokens; how many."""
+    tx.run(_REMOVE_VIEWS, before=before)
     return tx.run(_REMOVE_EXPIRED, before=before).rowcount
 
 
@@ -170,13 +175,10 @@ _USE_ONCE = Statement(
     )
 )
 _USED = Statement(lambda _: update(_t).values(used_at=_param("at", BigInteger)).where(_t.c.key == _param("key")))
-_REMOVE_EXPIRED = Statement(
-    lambda _: delete(_t).where(
-        or_(
-            _t.c.expires_at < _param("before", BigInteger),
-            _t.c.revoked_at < _param("before", BigInteger),
-        )
-    )
+_EXPIRED = or_(_t.c.expires_at < _param("before", BigInteger), _t.c.revoked_at < _param("before", BigInteger))
+_REMOVE_EXPIRED = Statement(lambda _: delete(_t).where(_EXPIRED))
+_REMOVE_VIEWS = Statement(
+    lambda _: delete(_v).where(_v.c.account.in_(select(literal_column(f"'{OWNER}'") + _t.c.key).where(_EXPIRED)))
 )
 _ACCOUNT = Statement(lambda _: select(_a).where(_a.c.name == _param("name")))
 _ACCOUNTS = Statement(lambda _: select(_a).order_by(_a.c.name))

@@ -37,7 +37,7 @@ def _owner(project: Project, caller: Caller) -> str:
         raise Denied("views are kept for whoever has logged in")
     if caller.attempt is not None:
         raise Denied("views are for people; a script lists with a query")
-    return views.owner(project, caller.by, caller.token)
+    return views.owner(project, caller.by, caller.token, caller.account)
 
 
 def _view(found: View) -> dict[str, Any]:

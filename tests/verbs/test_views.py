@@ -6,6 +6,7 @@ import pytest
 
 from procession.commands import tokens, views
 from procession.errors import Denied, Invalid, NotFound, Refused
+from procession.store import tokens as kept
 from procession.verbs import Caller
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
@@ -62,6 +63,19 @@ def test_who_logs_in_by_a_link_finds_the_views_of_the_person_who_made_it(d: Driv
     assert names(d, session()) == ["mine"]
     bearer = tokens.add(d.project, "robot", ["read"], "carl").token.key
     assert names(d, Caller(f"token {bearer}", "http", token=bearer)) == [], "a program is nobody's other self"
+
+
+def test_tokens_of_one_name_have_views_of_their_own_which_go_with_them(d: Driven) -> None:
+    one, other = (tokens.add(d.project, "robot", ["read"], "carl", seconds=60).token for _ in range(2))
+    callers = [Caller("robot", "http", token=each.key) for each in (one, other)]
+    ask(d, "save-view", callers[0], name="mine")
+    assert [names(d, each) for each in callers] == [["mine"], []]
+    with d.project.store.begin() as tx:
+        kept.remove_expired(tx, one.expires_at or 0)
+    assert names(d, callers[0]) == ["mine"]
+    with d.project.store.begin() as tx:
+        kept.remove_expired(tx, (other.expires_at or 0) + 1)
+    assert d.rows("SELECT name FROM view") == []
 
 
 def test_with_an_account_its_views_go(d: Driven) -> None:
