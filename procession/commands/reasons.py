@@ -309,8 +309,9 @@ class _Admission:
         labels = {each for t in tasks.current(self._tx).values() for step in t.steps for each in step.labels}
         capacity = Capacity(math.inf, labels=frozenset(labels), queues=frozenset(queues | {""}))
         return work.choose_outside(
-            self._project, self._tx, Definitions(self._tx), capacity, 1000, tasks.with_calls(self._tx)
-        )
+            self._project, self._tx, Definitions(self._tx), capacity, 1000, tasks.with_calls(self._tx),
+            for_people=True,
+        )  # fmt: skip
 
     @cached_property
     def _choices(self) -> list[tuple[Choice, str]]:

@@ -152,10 +152,12 @@ def _claim(
 
 
 def choose_outside(
-    project: Project, tx: Tx, definitions: Definitions, capacity: Capacity, limit: int, names: Collection[str]
-) -> Choice:
+    project: Project, tx: Tx, definitions: Definitions, capacity: Capacity, limit: int, names: Collection[str],
+    *, for_people: bool = False,
+) -> Choice:  # fmt: skip
     """Who may start, for a worker: limits, pauses and queues hold, but it has its own processors, memory and disk."""
     room = room_for(project, tx, None, capacity)
+    room.for_people = for_people
     here = room.capacity
     here.cpus, here.memory, here.disk, here.disk_most, here.outside = math.inf, None, None, None, True
     return choose(tx, definitions, room, None, limit + SPARE, (), names)

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from procession.flow.room import Room
 from procession.model import wants
@@ -109,10 +110,13 @@ def choose(
         choice.obstacles |= obstacles
         blocked = {c.kept: None for c in found if c.kept and _shared(obstacles, c)}
         alone = [c for c in found if not c.begun and _alone(obstacles, c)]
+        alone += _unlike([c for c in found if not c.begun and _closed(obstacles, c)])
         if not (blocked or alone) or len(passing) > MOST_PASSED or len(choice.admitted) >= most:
             break
         passing += blocked
         reading.forget(admitted)
+        if any(o.code == "no_queue" for o in obstacles.values()):
+            reading.keep_to_queues()
         for candidate in alone:
             reading.leave(candidate.task, candidate.processing_id)
     choice.empty = tuple(reading.empty)
@@ -122,6 +126,20 @@ def choose(
 def _shared(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate) -> bool:
     obstacle = obstacles.get((candidate.processing_id, candidate.ordinal))
     return obstacle is not None and obstacle.shared
+
+
+def _closed(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate) -> bool:
+    """Is it in a queue that is paused, or that nobody serves here?"""
+    obstacle = obstacles.get((candidate.processing_id, candidate.ordinal))
+    return obstacle is not None and obstacle.shared and obstacle.code in ("paused", "no_queue")
+
+
+def _unlike(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those of tasks of which several want different things: to pass over one text at a time would take all rounds."""
+    texts: dict[str, set[str | None]] = {}
+    for each in candidates:
+        texts.setdefault(each.task, set()).add(each.kept)
+    return [each for each in candidates if len(texts[each.task]) > 1]
 
 
 def _alone(obstacles: Mapping[tuple[int, int], Obstacle], candidate: Candidate) -> bool:
@@ -154,6 +172,22 @@ class _Reading:
         self.passed: dict[int, tuple[int, ...]] = {}
         self.empty: dict[int, None] = {}
         self._held: frozenset[int] | None = None
+        served = room.open_queues
+        self._queues = None if room.for_people or served == room.capacity.queues else served
+        """Only begun steps in these are read; None: in all."""
+        self._stopped = frozenset() if room.for_people else self._stopped_now()
+        """Tasks of which no step is read."""
+
+    def _stopped_now(self) -> frozenset[str]:
+        now = self._room.settings
+        if not now.pauses_tasks:
+            return frozenset()
+        return frozenset(t.name for t in tasks.current(self._tx).values() if now.stops(t.name, t.group))
+
+    def keep_to_queues(self) -> None:
+        """Read on past every begun step in a queue that is not served, whatever else it wants; people are told why."""
+        if not self._room.for_people:
+            self._queues = self._room.open_queues
 
     def forget(self, admitted: Sequence[Candidate]) -> None:
         """What was admitted is not read again."""
@@ -183,11 +217,14 @@ class _Reading:
         free = capacity.cpus + capacity.ahead - live.busy(capacity.workers)
         if live.calls < capacity.workers + capacity.calls_ahead:
             free = max(free, 1.0)
-        place, common, only = self._room.place, self._room.serves_common, self._only
-        rows = steps.ready(self._tx, self._owned, free, most, passing, place, common=common, only=only)
+        read = partial(
+            steps.ready, self._tx, self._owned, place=self._room.place, common=self._room.serves_common,
+            only=self._only, queues=self._queues, stopped=self._stopped,
+        )  # fmt: skip
+        rows = read(free, most, passing)
         if not passing:  # a large one at the head is looked at, too
             known = {(row.processing_id, row.ordinal) for row in rows}
-            head = steps.ready(self._tx, self._owned, float("inf"), HEAD, (), place, common=common, only=only)
+            head = read(float("inf"), HEAD)
             rows += [row for row in head if (row.processing_id, row.ordinal) not in known]
         return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
 

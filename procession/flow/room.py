@@ -52,6 +52,12 @@ class Room:
         return self.for_people or ("" in self.capacity.queues and not stopped)
 
     @property
+    def open_queues(self) -> frozenset[str]:
+        """Queues that are served here, of which steps of what has begun may start."""
+        pauses = {queue: self.settings.pause_of_queue(queue) for queue in self.capacity.queues}
+        return frozenset(queue for queue, pause in pauses.items() if pause is None or pause.mode == "drain")
+
+    @property
     def begins_common(self) -> bool:
         """May processings begin with such steps?"""
         return self.for_people or (self.serves_common and self.settings.pause_of_queue("") is None)

@@ -111,6 +111,15 @@ class Settings:
         found = [each for each in (self.pause(task, group), self.pause_of_queue(queue)) if each is not None]
         return min(found, key=lambda pause: pause.mode == "drain", default=None)
 
+    def stops(self, task: str, group: str) -> bool:
+        """Does a pause of this task or its group keep even what has begun from going on?"""
+        return any(pause.mode != "drain" and pause.scope != "the project" for pause in self._pauses(task, group))
+
+    @property
+    def pauses_tasks(self) -> bool:
+        """Is any task paused by its name, or by its group's?"""
+        return any(name.startswith(("pause:task:", "pause:group:")) for name in self.rows)
+
     @property
     def paused_sources(self) -> tuple[str, ...]:
         """Names of the sources of which nothing new begins, held or skipped."""

@@ -114,6 +114,15 @@ class Given:
         return made.from_select(list(self._types), self.select())
 
 
+def json_text(dialect: str, column: Column[Any], key: str) -> ColumnElement[Any]:
+    """The text that stands under this key in a column of JSON objects; NULL where none does."""
+    if dialect == "sqlite":
+        return func.json_extract(column, f"$.{key}")
+    from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  40 ms, only where it is used
+
+    return cast(column, JSONB)[key].astext  # type: ignore[no-any-return]
+
+
 def upsert(dialect: str) -> Callable[[Table], Insert]:
     """The INSERT of this database that knows ``ON CONFLICT``."""
     if dialect == "sqlite":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,7 +31,7 @@ from procession.model.processing import Attempt, Step
 from procession.model.states import State
 from procession.store import locks, schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows, given_texts, upsert
+from procession.store.dialect import Given, given_rows, given_texts, json_text, upsert
 from procession.store.processings import here, owner
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
@@ -100,15 +100,18 @@ class Ready(NamedTuple):
 
 def ready(
     tx: Tx, launcher_id: int | None, free: float, limit: int, passing: Sequence[str] = (), place: str | None = None,
-    *, common: bool = True, only: Collection[str] | None = None,
+    *, common: bool = True, only: Collection[str] | None = None, queues: Collection[str] | None = None,
+    stopped: Collection[str] = (),
 ) -> list[Ready]:  # fmt: skip
     """Steps of running processings that take at most so many processors and may start, in claiming order, but for
     those that want exactly one of `passing`, those whose directory is elsewhere than at this place (None: at any), and
-    without `common` those that want nothing, not even a queue of a name; `only`: of these tasks."""
+    without `common` those that want nothing, not even a queue of a name; `only`: of these tasks, of none that is
+    `stopped`; `queues`: in these, beside those that want nothing."""
     rows = tx.tuples(
-        (_READY if only is None else _READY_OF)[launcher_id is not None, bool(passing)],
+        _ready_steps(launcher_id is not None, bool(passing), only is not None, queues is not None, bool(stopped)),
         launcher_id=launcher_id, free=free, n=limit, passing=json.dumps(list(passing)), place=place,
-        common=int(common), only=json.dumps(sorted(only or ())),
+        common=int(common), only=json.dumps(sorted(only or ())), queues=json.dumps(sorted(queues or ())),
+        stopped=json.dumps(sorted(stopped)),
     )  # fmt: skip
     return [Ready(*row) for row in rows]
 
@@ -455,7 +458,10 @@ _WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, s
 _NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
 
 
-def _ready_steps(owned: bool, passing: bool, only: bool) -> Statement:
+@cache
+def _ready_steps(
+    owned: bool, passing: bool, only: bool = False, queues: bool = False, stopped: bool = False
+) -> Statement:
     def build(dialect: str) -> Executable:
         query = (
             select(
@@ -474,6 +480,11 @@ def _ready_steps(owned: bool, passing: bool, only: bool) -> Statement:
         )  # fmt: skip
         if only:
             query = query.where(processing.c.task.in_(given_texts(dialect, "only")))
+        if stopped:
+            query = query.where(processing.c.task.not_in(given_texts(dialect, "stopped")))
+        if queues:
+            queue = func.coalesce(json_text(dialect, step.c.wants, "queue"), literal_column("''"))
+            query = query.where(or_(step.c.wants.is_(None), queue.in_(given_texts(dialect, "queues"))))
         return (
             query.where(or_(step.c.wants.is_(None), step.c.wants.not_in(given_texts(dialect, "passing"))))
             if passing
@@ -483,10 +494,6 @@ def _ready_steps(owned: bool, passing: bool, only: bool) -> Statement:
     return Statement(build)
 
 
-_READY, _READY_OF = (
-    {which: _ready_steps(*which, only) for which in itertools.product((False, True), (False, True))}
-    for only in (False, True)
-)
 _HELD = Statement(lambda _: select(step.c.processing_id).where(step.c.held_at.is_not(None)))
 _TAKING = Statement(
     lambda _: select(step.c.processing_id, step.c.ordinal, step.c.wants).where(

@@ -73,6 +73,41 @@ def test_those_behind_many_of_a_paused_queue_start(d: Driven) -> None:
     assert d.claimed() == [fresh]
 
 
+UNLIKE = """
+[limits]
+"tile:{n}" = 1
+ftp = 1
+[tasks.a]
+on = "a"
+steps = ["./one.sh", { run = "./two.sh", queue = "night", uses = ["tile:{n}"] }]
+[tasks.b]
+on = "b"
+steps = ["./one.sh", { run = "./two.sh", uses = ["ftp"] }]
+"""
+
+
+@pytest.mark.parametrize("closed", ["paused queue", "unserved queue", "stopped task"])
+def test_begun_ones_that_want_different_things_in_a_closed_queue_hide_nobody_behind_them(
+    drive: Drive, closed: str
+) -> None:
+    d = drive(UNLIKE, cpus=4)
+    d.post.capacity = replace(d.post.capacity, cpus=201)
+    if closed != "unserved queue":
+        d.post.capacity = replace(d.post.capacity, queues=frozenset({"", "night"}))
+    before = [d.born("a", n=n) for n in range(200)]
+    behind = d.born("b")
+    d.turn(10)
+    assert len(d.begin()) == 201
+    if closed != "unserved queue":
+        settings.pause(d.project, NIGHT if closed == "paused queue" else Scope(task="a"), "stop", ME)
+    d.post.capacity = replace(d.post.capacity, cpus=4)
+    for each in (*before, behind):
+        d.executor.end(d.latest(each), 0)
+    d.turn(5)
+    assert d.states(behind)[0] == d.states(before[-1])[0] == "succeeded"
+    assert d.claimed() == [behind]
+
+
 @pytest.mark.feature("P15")
 def test_a_queue_that_drains_lets_go_on_what_has_begun(d: Driven) -> None:
     begun = d.born("d")
