@@ -159,6 +159,8 @@ class Post:
     """Since when somebody serves without a gap (microseconds UTC); None: nobody has looked."""
     listening: dict[str, int] = field(default_factory=dict)
     """Task → until when it was seen paused, so that its silence was none (microseconds UTC)."""
+    mended_after: float = 0.0
+    """Messages of failures are not looked at before (monotonic seconds)."""
     courier: Courier = field(default_factory=Courier)
     errands: Errands = field(default_factory=Errands)
     telling: dict[str, Telling] = field(default_factory=dict)

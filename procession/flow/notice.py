@@ -2,7 +2,7 @@
 
 In: what has just followed from ended attempts, in the same transaction. Out: messages, counted by cause; a pause where
 a task has failed too often in a row. Always: counted from rows, so that it is right whoever else writes; a success ends
-the messages of its task and step that it does not repeat.
+the recorded errors of its task and step that it does not repeat. Failures end in `flow/mended.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
     """Note what has gone wrong, and what no longer does."""
     succeeded = [each for each in concluded if each.verb == "succeed"]
     muted = causes.muted(tx, project.now()) if any(_is_told(each) for each in concluded) else frozenset()
-    active = messages.active(tx, {(each.task, each.step) for each in succeeded})
+    active = messages.recorded(tx, {(each.task, each.step) for each in succeeded})
     for each in concluded:  # in order: a failure and a success of one step may have come in the same turn
         said = [Notice("error", each.task, text, each.step, each.processing_id) for text in each.errors]
         if _is_told(each):

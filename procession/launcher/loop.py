@@ -27,6 +27,7 @@ from procession.flow.hear import hear
 from procession.flow.hosts import hosts
 from procession.flow.intake import intake
 from procession.flow.lapse import lapse
+from procession.flow.mended import mended
 from procession.flow.rescue import rescue
 from procession.flow.returning import settle_apart
 from procession.flow.settle import settle
@@ -59,6 +60,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     dispatch,
     expect,
     warn,
+    mended,
     tell,
     deliver,
     sweep,
@@ -125,7 +127,7 @@ class Loop:
     def wake(self) -> None:
         """Somebody changed the database: look for wishes and for what may start."""
         at = max(self.project.clock.monotonic(), self.rests_until)
-        for chapter in (batches, lapse, stop, gather, hear, dispatch, deliver, sweep):
+        for chapter in (batches, lapse, stop, gather, hear, dispatch, mended, deliver, sweep):
             self._due[chapter] = min(self._due[chapter], at)
 
     def leave(self) -> None:
@@ -184,7 +186,7 @@ class Loop:
     def _has_become_due(self, chapter: Chapter, tx: Tx) -> bool:
         """What the chapters before have found or written in this very turn is taken up at once."""
         return (chapter is settle and self._has_ended()) or (
-            (chapter in (gather, hear, dispatch, tell) and tx.wrote)
+            (chapter in (gather, hear, dispatch, mended, tell) and tx.wrote)
             or (chapter is sweep and self.post.sweeper.wanted > 0)
         )
 

@@ -33,6 +33,20 @@ _ROW = {
     "n": Integer(), "first_at": BigInteger(), "last_at": BigInteger(), "needs_person_at": BigInteger(),
 }  # fmt: skip
 _ACTIVE: Any = literal_column("(message.ended_at IS NULL)")
+_OVER: Any = literal_column(
+    "(message.kind = 'failure'"
+    " AND (SELECT p.id FROM processing p WHERE p.state = 'failed' AND p.replaced_by IS NULL AND p.cause IS NOT NULL"
+    " AND p.cause = message.signature LIMIT 1) IS NULL"
+    " AND (SELECT p.id FROM processing p WHERE p.id = message.processing_id AND p.state = 'failed'"
+    " AND p.replaced_by IS NULL AND p.cause IS NULL) IS NULL"
+    " AND (SELECT p.id FROM processing p JOIN step s ON s.processing_id = p.id"
+    " JOIN attempt a ON a.processing_id = s.processing_id AND a.ordinal = s.ordinal"
+    " WHERE p.state = 'running' AND p.task = message.task AND s.name = message.step"
+    " AND s.state IN ('failed', 'ready', 'running') AND a.number > s.renewed AND a.cause = message.signature"
+    " AND (s.state <> 'failed' OR a.number = s.attempt) LIMIT 1) IS NULL)"
+)
+"""No processing has failed for it, by the entries of `ix_processing_cause`: none that has ended, none of which another
+branch runs, and none that is tried again by itself. Each is looked for in its index, however much has failed."""
 
 
 def note(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -43,15 +57,20 @@ def note(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     tx.write(_NOTE, sorted(rows, key=lambda row: (row["kind"], row["task"], row["step"], row["signature"])))
 
 
-def active(tx: Tx, where: Iterable[tuple[str, str]]) -> list[tuple[int, str, str, str, str]]:
-    """Failures and errors that still occur in these tasks and steps: id, kind, task, step, signature."""
-    rows = [{"kind": kind, "task": task, "step": step} for task, step in where for kind in ("failure", "error")]
+def recorded(tx: Tx, where: Iterable[tuple[str, str]]) -> list[tuple[int, str, str, str, str]]:
+    """Recorded errors that still occur in these tasks and steps: id, kind, task, step, signature."""
+    rows = [{"kind": "error", "task": task, "step": step} for task, step in where]
     return [(i, kind, task, step, said) for i, kind, task, step, said in tx.each_tuple(_FOUND, rows)] if rows else []
 
 
 def end(tx: Tx, ids: Iterable[int], at: int) -> None:
     """These no longer occur."""
     tx.write(_END, [{"id": i, "at": at} for i in sorted(ids)])
+
+
+def end_mended(tx: Tx, at: int) -> None:
+    """Causes for which no processing has failed any more no longer occur; one that occurs this moment goes on."""
+    tx.write(_END_MENDED, [{"id": i, "n": n, "at": at} for i, n in sorted(tx.tuples(_MENDED))])
 
 
 def end_kind(tx: Tx, kind: str, task: str, at: int) -> None:
@@ -76,7 +95,7 @@ def newest(tx: Tx, *, unread: bool = False, ended: bool = False, limit: int = 10
     if unread:
         query = query.where(_t.c.read_at.is_(None))
     elif not ended:
-        query = query.where(_ACTIVE)
+        query = query.where(_ACTIVE, ~_OVER)
     return [_picture(tuple(row)) for row in tx.connection.execute(query)]
 
 
@@ -163,6 +182,13 @@ def _end(dialect: str) -> Executable:
     return update(_t).values(values).where(_t.c.id == given["id"], _t.c.ended_at.is_(None))
 
 
+def _end_mended(dialect: str) -> Executable:
+    """Whoever notes another occurrence meanwhile counts it: then it has not ended."""
+    given = Given(dialect, {"id": BigInteger(), "n": Integer(), "at": BigInteger()})
+    mine = (_t.c.id == given["id"], _t.c.n == given["n"], _t.c.ended_at.is_(None))
+    return update(_t).values(ended_at=given["at"]).where(*mine)
+
+
 def _read(dialect: str) -> Executable:
     given, values = _by_id(dialect, at=(BigInteger(), "read_at"), by=(Text(), "read_by"))
     return update(_t).values(values).where(_t.c.id == given["id"], _t.c.read_at.is_(None))
@@ -181,6 +207,8 @@ def _param(name: str, kind: Any = BigInteger) -> Any:
 
 
 _NOTE, _FOUND, _END, _READ, _TOLD = (Statement(f) for f in (_note, _found, _end, _read, _told))
+_MENDED = Statement(lambda _: select(_t.c.id, _t.c.n).where(_ACTIVE, _OVER))
+_END_MENDED = Statement(_end_mended)
 _END_KIND = Statement(
     lambda _: (
         update(_t)
@@ -197,7 +225,7 @@ _READ_ALL = Statement(
 )
 _WAITING = Statement(
     lambda _: (
-        _PICTURE.where(_ACTIVE, _t.c.read_at.is_(None), _t.c.needs_person_at <= _param("now"))
+        _PICTURE.where(_ACTIVE, ~_OVER, _t.c.read_at.is_(None), _t.c.needs_person_at <= _param("now"))
         .order_by(_t.c.last_at.desc(), _t.c.id.desc())
         .limit(_param("n", Integer))
     )

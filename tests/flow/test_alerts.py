@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from procession.cli.main import group
-from procession.commands import alerts, causes, messages
+from procession.commands import alerts, causes, messages, processings
 from procession.commands.asked import Asked
 from procession.errors import ConfigError, Refused
 from procession.project import Project
@@ -41,8 +41,7 @@ def test_forty_failures_of_one_cause_are_one_mail_and_its_end_is_one_more(
     chat: JsonReceiver,
 ) -> None:
     d = drive(alerting(mail.address, chat.address))
-    for n in range(40):
-        last = ended(d, 1, left={"log": f"cannot open /data/{n}.h5"})
+    failed = [ended(d, 1, left={"log": f"cannot open /data/{n}.h5"}) for n in range(40)]
     settle_alerts(d)
     d.crash()
     settle_alerts(d)
@@ -55,11 +54,15 @@ def test_forty_failures_of_one_cause_are_one_mail_and_its_end_is_one_more(
     assert "Subject:" in mail.mails[0] and "To: ann@example.org" in mail.mails[0]
     d.clock.advance(1)
     ended(d)
+    for each in failed[1:]:
+        processings.retry(d.project, each)
+    settle_alerts(d)
+    assert len(mail.mails) == len(chat.taken) == 1, "one is not mended"
+    processings.retry(d.project, failed[0])
     settle_alerts(d)
     assert len(mail.mails) == len(chat.taken) == 2
     assert "over: scene, one" in chat.taken[1]["title"]
     assert chat.taken[1]["type"] == "success"
-    assert d.get(last).state == "failed"
 
 
 def test_who_was_reached_is_not_told_again_while_another_is_tried(
@@ -112,11 +115,13 @@ def test_a_script_that_asks_to_wait_for_hours_is_told_with_the_time_of_the_next_
 
 def test_nobody_is_told_of_a_muted_cause(drive: Drive, chat: JsonReceiver) -> None:  # noqa: F811
     d = drive(alerting(chat.address))
-    ended(d, 1, left={"log": "no band"})
+    first = ended(d, 1, left={"log": "no band"})
     settle_alerts(d)
     causes.mute(d.project, causes.listed(d.project)[0].signature, Asked("ann"))
     d.clock.advance(1)
-    ended(d)
+    processings.retry(d.project, first)
+    d.turn()
+    d.end(first)
     d.clock.advance(1)
     ended(d, 1, left={"log": "no band"})
     settle_alerts(d)

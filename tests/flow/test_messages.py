@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.commands import messages
+from procession.commands import deletions, messages, processings, restarts, steps
+from procession.commands.asked import Asked
 from procession.errors import NotFound
 from procession.model.message import Message
 from procession.store import messages as rows
@@ -59,18 +60,56 @@ def test_another_cause_is_another_message(drive: Drive) -> None:  # noqa: F811
 
 
 @pytest.mark.feature("M94")
-def test_a_later_success_of_the_same_step_ends_a_message_and_a_new_occurrence_begins_one(drive: Drive) -> None:  # noqa: F811
+def test_a_message_ends_when_nothing_has_failed_for_its_cause_any_more_and_a_new_occurrence_begins_one(
+    drive: Drive,  # noqa: F811
+) -> None:
     d = drive(TASK)
-    ended(d, 1, left={"log": "broken"})
+    one, two, three, four = (ended(d, 1, left={"log": "broken"}) for _ in range(4))
     first = ended(d)
-    assert [m.ended_at for m in found(d)] == [d.project.now()]
-    assert found(d, ended=False) == []
+    assert [(m.n, m.ended_at) for m in found(d)] == [(4, None)], "another one that succeeds mends nothing"
     d.end(first, 1, left={"log": "broken"})  # the second step: another place, so another message
-    assert [(m.step, m.n) for m in found(d, ended=False)] == [("two", 1)]
-    ended(d)
-    assert [m.step for m in found(d, ended=False)] == ["two"], "a success of the first step says nothing of the second"
-    ended(d, 1, left={"log": "broken"})
-    assert len(found(d)) == 3
+    steps.accept(d.project, one, None, "by hand")
+    with d.project.store.begin() as tx:
+        restarts.restart_anew(d.project, tx, two, Asked("ann"), how=restarts.Anew())
+        deletions.delete_one(d.project, tx, three, Asked("ann"))
+    processings.retry(d.project, four)
+    assert [m.step for m in found(d, ended=False)] == ["two"], "whoever looks at once sees it too"
+    d.turn(2)
+    assert [(m.step, m.ended_at) for m in found(d)] == [("two", None), ("one", d.project.now())]
+    d.end(four, 1, left={"log": "broken"})
+    assert [(m.step, m.n) for m in found(d, ended=False)] == [("one", 1), ("two", 1)]
+
+
+@pytest.mark.feature("M94")
+def test_a_message_goes_on_while_another_branch_of_what_failed_runs_and_while_it_is_tried_again_by_itself(
+    drive: Drive,  # noqa: F811
+) -> None:
+    d = drive("""
+        [tasks.scene]
+        on = "scene"
+        steps = [{ run = "./one.sh", needs = [] }, { run = "./two.sh", needs = [] }]
+        [tasks.later]
+        on = "later"
+        run = "./two.sh"
+    """)
+    wide = d.born("scene")
+    d.turn()
+    d.begin()
+    d.executor.end(d.key(wide, 1), 1, left={"log": "no band"})
+    d.turn(2)
+    later = d.born("later")
+    d.turn()
+    d.end(later, 75, left={"log": "not before noon", "retry_after": "7200"})
+    d.turn(2)
+    assert {m.task for m in found(d, ended=False)} == {"scene", "later"}
+    assert d.state(wide) == "running"
+    d.executor.end(d.key(wide, 2), 0)
+    d.after(7201)
+    d.turn()
+    assert {m.task for m in found(d, ended=False)} == {"scene", "later"}
+    d.end(later)
+    d.turn()
+    assert [m.task for m in found(d, ended=False)] == ["scene"]
 
 
 @pytest.mark.feature("M94", "M44")
@@ -243,6 +282,10 @@ def test_the_alert_command_is_run_once_for_a_message_and_once_for_its_end(
     d.clock.advance(1)
     ended(d)
     settle_alerts(d)
+    assert told(d) == [("broken", "occurs")], "a success of another one mends nothing"
+    for each in (1, 2):
+        processings.retry(d.project, each)
+    settle_alerts(d)
     d.after(60)
     settle_alerts(d)
     assert told(d) == [("broken", "occurs"), ("broken", "ended")]
@@ -256,9 +299,11 @@ def test_a_person_is_told_when_the_time_has_come_and_only_if_it_still_occurs(
 ) -> None:
     d = drive('[[rules]]\nneeds_person = true\nafter = "1 h"\n' + ALERT + TASK)
     quiet_code(d, 0)
-    ended(d, 1, left={"log": "passing"})
+    passing = ended(d, 1, left={"log": "passing"})
     d.clock.advance(1800)
-    ended(d)
+    processings.retry(d.project, passing)
+    d.turn()
+    d.end(passing)
     ended(d, 1, left={"log": "lasting"})
     d.clock.advance(1801)
     settle_alerts(d)

@@ -34,6 +34,8 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
         {"rows": '[{"kind": "error", "task": "t", "step": "s"}]'},
         "uq_message_active|Seq Scan on message",
     ),
+    (messages._MENDED, {}, "ix_processing_cause"),
+    (messages._MENDED, {}, "ix_processing_running"),
     (processings._RUNNING, {}, "ix_processing_running"),
     (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
     (processings._BEFORE, {"task": "t", "id": 7, "priority": 0}, "ix_processing_waiting"),

@@ -93,7 +93,8 @@ def test_a_person_hears_of_a_failure_reads_it_and_sees_it_end(site: Site) -> Non
         alert_sh="#!/bin/sh\ncat >> told\n",
     )
     site.up()
-    site.until(site.emit("scene", code=1), "failed")
+    failed = site.emit("scene", code=1)
+    site.until(failed, "failed")
     told = site.path("told")
     eventually(lambda: told.exists() and told.read_text().count("\n") == 1, what="a person was told")
     said = json.loads(told.read_text())
@@ -106,6 +107,7 @@ def test_a_person_hears_of_a_failure_reads_it_and_sees_it_end(site: Site) -> Non
     assert site.json("messages", "--unread")["items"] == []
     assert [m["id"] for m in site.json("messages")["items"]] == [said["id"]]
     site.until(site.emit("scene", code=0), "succeeded")
+    site.run("accept", str(failed), "-m", "by hand")
     eventually(lambda: told.read_text().count("\n") == 2, what="its end was told")
     assert site.json("messages")["items"] == []
     assert site.json("messages", "--all")["items"][0]["state"] == "ended"

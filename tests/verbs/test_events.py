@@ -99,7 +99,7 @@ def test_sets_show_what_is_missing(d: Driven) -> None:
 @pytest.mark.feature("P27")
 def test_messages_are_read_in_the_name_of_who_read_them(d: Driven) -> None:
     with d.project.store.begin() as tx:
-        messages.note(d.project, tx, [Notice("failure", "t", "it failed")])
+        messages.note(d.project, tx, [Notice("error", "t", "it is noisy")])
     (found,) = ask(d, "messages", unread=True)["items"]
     with pytest.raises(Invalid):
         ask(d, "read")
