@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import settings
+from procession.commands import processings, settings
 from procession.commands.asked import Asked
 from procession.commands.settings import Scope
 from tests.api.served import Served
@@ -49,6 +49,19 @@ def failed(served: Served, text: str = "one\ntwo\nKeyError: 'B10'\n", **params: 
         served.driven.after(120)
     assert served.driven.state(found) == "failed"
     return found
+
+
+def test_a_retry_by_hand_of_what_is_not_retried_by_itself_is_no_attempt_of_three(
+    served: Served, admin: Visitor
+) -> None:  # fmt: skip
+    found = served.driven.born("echo")
+    served.driven.turn()
+    served.driven.end(found, 1)
+    processings.retry(served.project, found)
+    served.driven.turn()
+    served.driven.end(found, 1)
+    card = admin.get(f"p/{found}").page.one("section", class_="card card-failed").text
+    assert "failed, attempt 2" in card and "attempt 2 of" not in card
 
 
 def left(served: Served, found: int, name: str, content: bytes, step: tuple[int, str] = (2, "two")) -> str:

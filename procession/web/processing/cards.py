@@ -12,6 +12,7 @@ from typing import Any
 
 from procession.clock import iso, moment
 from procession.errors import NotFound, Refused
+from procession.model.outcome import Outcome
 from procession.store import causes, tasks
 from procession.web.page import Ask
 from procession.web.processing.timeline import kind_of
@@ -126,6 +127,7 @@ def _compared(ask: Ask, pid: int, step: str) -> JSON | None:
 
 
 def _budget(ask: Ask, found: JSON, step: JSON, last: JSON) -> int | None:
+    """How many attempts there may be, where this was the last of them; None where only a person had it tried again."""
     if last["number"] == 1 and len(step["attempts"]) == 1:
         return None
     with ask.project.store.read() as tx:
@@ -133,9 +135,10 @@ def _budget(ask: Ask, found: JSON, step: JSON, last: JSON) -> int | None:
             retry = tasks.by_hash(tx, found["definition"]).step(step["ordinal"]).retry
         except (LookupError, ValueError, TypeError):
             return None
-    soft = kind_of(last) == "will-retry"
-    budget = retry.soft_attempts if soft else retry.attempts
-    return budget if last["number"] <= budget else None
+    if last["outcome"] in (Outcome.FAILED, Outcome.MEMORY) and last["outcome"] not in retry.on:
+        return None
+    budget = retry.soft_attempts if kind_of(last) == "will-retry" else retry.attempts
+    return budget if last["number"] == budget else None
 
 
 def waiting(ask: Ask, found: JSON) -> list[Obstacle]:
