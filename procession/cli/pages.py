@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from procession.cli import facts
 from procession.cli.context import answer, json_option
 from procession.cli.door import asked
 from procession.cli.querying import Querying
-from procession.cli.table import clean, table
+from procession.cli.table import clean, said_age, table
 from procession.model.grid import LEVELS, Mark, read_cell
 from procession.units import duration
 
@@ -41,9 +42,9 @@ def overview_command(days: int, as_json: bool) -> None:
 
 
 def _overview(found: Any) -> None:
-    ended = found["ended"]
+    ended, since = found["ended"], said_age(found["since"], datetime.now(UTC))
     click.echo(
-        f"{found['running']} running, {found['waiting']} waiting; since {found['since']}: {ended['succeeded']} "
+        f"{found['running']} running, {found['waiting']} waiting; since {since}: {ended['succeeded']} "
         f"succeeded, {ended['failed']} failed; {len(found['new_causes'])} new causes"
     )
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from procession.cli import facts
 from procession.cli.context import answer, json_option
 from procession.cli.door import asked
-from procession.cli.table import clean, table
+from procession.cli.table import clean, said_age, table
 from procession.units import size
 
 
@@ -18,8 +19,26 @@ from procession.units import size
 def queues_command(as_json: bool) -> None:
     """Every queue: how many wait and since when, how many run, and how many may."""
     found = asked("queues")
-    told = facts.rows("name", "waiting", "oldest", "running", "at_once", "launchers")
-    answer(as_json, lambda: found, lambda: told(found))
+    answer(as_json, lambda: found, lambda: _tell_queues(found["items"]))
+
+
+def _tell_queues(found: list[dict[str, Any]]) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        (
+            clean(each["name"]), each["waiting"], said_age(each["oldest"], now), each["running"],
+            each["at_once"] or "–", clean(", ".join(each["launchers"])) or "–", _paused(each["paused"]),
+        )
+        for each in found
+    ]  # fmt: skip
+    table(("name", "waiting", "oldest", "running", "at once", "launchers", ""), rows)
+
+
+def _paused(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    how = "draining, as asked" if found["mode"] == "drain" else "paused"
+    return clean(f"{how} by {found['by']}" + (f": {found['reason']}" if found["reason"] else ""))
 
 
 @click.command("limits")

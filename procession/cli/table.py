@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import click
 
+from procession.clock import read_moment
+
 MARKS = {
     "succeeded": ("✓", "green"),
     "failed": ("✖", "red"),
@@ -77,6 +79,11 @@ def age(at: datetime | None, now: datetime) -> str:
         return "–"
     at = at.astimezone(UTC)
     return f"{at:%H:%M:%S}Z" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def said_age(at: str | None, now: datetime) -> str:
+    """As `age`, of a moment as JSON says it."""
+    return age(None if at is None else read_moment(at), now)
 
 
 def bar(share: float | None, width: int = 12) -> str:

@@ -107,15 +107,24 @@ def look(project: Project, groups: Groups) -> Standing:
 
 
 def _pauses(found: tuple[Pause, ...]) -> list[Banner]:
-    """Only that of the whole project concerns everybody."""
+    """Those of the whole project and of queues concern everybody; a task or a group says its own."""
     return [
-        Banner("paused", _paused(pause), iso(moment(pause.at)), "resume", {"everything": "true"}, "Resume")
+        Banner("paused", _paused(pause), iso(moment(pause.at)), "resume", ended, "Resume")
         for pause in found
-        if pause.scope == "the project"
+        if (ended := _ended_by(pause))
     ]
 
 
+def _ended_by(pause: Pause) -> dict[str, str]:
+    if pause.scope == "the project":
+        return {"everything": "true"}
+    what, _, name = pause.scope.partition(" ")
+    return {"queue": name} if what == "queue" else {}
+
+
 def _paused(pause: Pause) -> str:
+    if pause.scope != "the project":
+        return pause.sentence[0].upper() + pause.sentence[1:]
     how = "Draining, as asked" if pause.mode == "drain" else "Paused"
     return f"{how} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
 

@@ -1,6 +1,7 @@
 """What single commands answer: one line that is true, and says what to do."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,13 @@ def test_a_client_claims_from_queues_by_either_name_and_hears_how_it_was_over(d:
             one.start()
         client.submit("o", "b")
         assert [each.key for each in client.claim(queues=["q"])] == ["b"]
+
+
+def test_queues_and_the_overview_are_told_in_words(d: Driven) -> None:
+    d.submit("e")
+    assert ask(d, "pause", "--queue", "general", "-m", "disk is being changed").exit_code == 0
+    told, overview = ask(d, "queues").stdout, ask(d, "overview").stdout
+    assert "paused by " in told and ": disk is being changed" in told
+    assert not {*"[]{}"} & set(told) and not re.search(r"\d+T\d\d:", told + overview)
+    assert re.search(r"general +1 +\d[-0-9: ]+Z +0 +– +test +paused", told)
+    assert re.search(r"since \d[-0-9: ]+Z: 0 succ", overview)

@@ -169,6 +169,13 @@ def test_a_pause_of_everything_stands_on_every_page_with_who_and_why(served: Ser
     assert not admin.send(seen, "do/resume").page.banner
 
 
+def test_a_paused_queue_stands_on_every_page_with_a_button_that_resumes_it(served: Served, admin: Visitor) -> None:
+    settings.pause(served.project, settings.Scope(queue="general"), "stop", asked("disk is being changed", "root"))
+    seen = admin.get("help")
+    assert "Queue general is paused by root: disk is being changed" in seen.page.banner
+    assert not admin.send(seen, "do/resume").page.banner
+
+
 def test_what_is_hostile_in_an_address_stays_text(admin: Visitor) -> None:
     """B28, B44."""
     quoted = urlencode({"id": HOSTILE, "reason": HOSTILE, "back": HOSTILE, HOSTILE: HOSTILE})
