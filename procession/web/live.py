@@ -36,6 +36,9 @@ MOST_LOGS = 8
 """Logs that one stream follows."""
 LOOK, READ = 2.0, 0.2
 """Seconds between two looks at how all stands, and at logs that are followed."""
+MOST_OPEN, MOST_OF_ADDRESS = 20, 4
+"""Streams at the same time of all who have not logged in, and of one address of theirs: the others are left to those
+who have."""
 CALM = 1.0
 """Seconds between two words about what concerns many processings."""
 FAR = 5_000
@@ -65,12 +68,16 @@ class Live:
         if len(logs) > MOST_LOGS:
             raise Problem(400, "Invalid", f"a live stream follows at most {MOST_LOGS} logs; open another one")
         tails = [Tail(app.project, caller, each) for each in logs]
+        if request.method == "HEAD":  # nobody would read the stream, nor end it
+            return Answer(200, mime="text/event-stream", headers=HEADERS)
         after, offsets = _cursor(request.header(b"last-event-id") or ask.query.get("after", ""), len(tails))
         seen = await app.apart(lambda: _begun(app.project, caller, tails, offsets))
         feed = Feed(
             app.hub, topics, seen, tails, after, self._holds(caller, request),
             lambda: self._site.looks.look(caller.groups), self._site.static.version, app.hub.cursor,
+            (caller.origin or "") if is_anonymous(caller) else None,
         )  # fmt: skip
+        _let_in(feed, MOST_OPEN if app.names.behind_proxy else MOST_OF_ADDRESS)
         app.hub.join(feed)
         return Answer(200, mime="text/event-stream", headers=HEADERS, stream=feed)
 
@@ -80,6 +87,17 @@ class Live:
             return lambda: self._site.anonymous.allowed
         secret = self._site.app.callers.secret(request)
         return lambda: self._site.app.callers.holds(secret, request)
+
+
+def _let_in(feed: Feed, of_address: int) -> None:
+    """Problem 429 where those who have not logged in have their share; in the thread of the loop, counted from those
+    who listen, so that whoever leaves makes room. Behind a proxy all of them have its address."""
+    if feed.address is None:
+        return
+    open_now = [each.address for each in feed.hub.feeds if isinstance(each, Feed) and each.address is not None]
+    if len(open_now) >= MOST_OPEN or open_now.count(feed.address) >= of_address:
+        text = f"{of_address} streams of one address or {MOST_OPEN} of all are open without an account; log in"
+        raise Problem(429, "TooMany", text, ((b"retry-after", b"30"),))
 
 
 def _begun(project: Project, caller: Caller, tails: list[Tail], offsets: list[int | None]) -> frozenset[str] | None:
@@ -116,6 +134,8 @@ class Feed:
     version: str
     begun: int
     """What the hub had told when this one joined."""
+    address: str | None = None
+    """Of whoever has not logged in."""
     queue: asyncio.Queue[list[Told] | None] = field(default_factory=asyncio.Queue)
     size: int = 0
     heard: float = 0.0

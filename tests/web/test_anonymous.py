@@ -1,13 +1,19 @@
 """Anonymous reading: off unless the file says so; then everybody looks, and nobody does anything."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from procession.api.problems import Problem
 from procession.web import anonymous
+from procession.web.live import MOST_OF_ADDRESS
+from procession.web.logs import search as searching
 from tests.api.served import Served
+from tests.waiting import eventually
+from tests.web.test_live import listening
 from tests.web.visiting import Visitor, begun
 
 pytestmark = pytest.mark.feature("M111", "P29")
@@ -85,3 +91,25 @@ def test_one_address_asks_so_often_and_no_more(open_to_all: Served, monkeypatch:
         those.caller("10.0.0.1")
     assert refused.value.status == 429
     assert those.caller("10.0.0.2") is not None
+
+
+def test_those_without_an_account_take_no_more_than_their_share_of_the_streams(
+    open_to_all: Served, anybody: Visitor
+) -> None:
+    with ExitStack() as streams:
+        for _ in range(MOST_OF_ADDRESS):
+            streams.enter_context(listening(anybody, "nav"))
+        refused = anybody.ask("GET", "/live?topics=nav")
+        assert refused.status == 429 and b"log in" in refused.body
+        assert anybody.ask("HEAD", "/live?topics=nav").status == 200, "it takes no place"
+        with listening(Visitor(open_to_all).log_in("operator"), "nav"):
+            pass
+    eventually(lambda: not open_to_all.server.app.hub.feeds)
+
+
+def test_those_without_an_account_search_one_log_at_a_time() -> None:
+    with searching._place(searching._open_place, searching.OPEN_BUSY):
+        with pytest.raises(Problem, match="without an account"):
+            searching.search(0, Path("log"), "x", regex=False, case=True, anonymous=True)
+        with searching._place():
+            pass

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +28,15 @@ LONGEST = 1_000
 """Characters of what is sought."""
 SECONDS = 8.0
 BUSY = "two searches are running; try again in a moment"
+OPEN_BUSY = "somebody without an account searches already; try again in a moment, or log in"
 LEFT = "nobody waits for it any more"
 LOOK = 0.1
 """Seconds between two looks whether anybody does."""
 _GATHERED = 1 << 20
 _MATCHER = Path(__file__).with_name("matcher.py")
 _places = threading.BoundedSemaphore(2)
+_open_place = threading.BoundedSemaphore(1)
+"""Of these, for those who have not logged in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +49,28 @@ class Hits:
 
 
 def search(
-    descriptor: int, log: Path, sought: str, *, regex: bool, case: bool, left: threading.Event | None = None
-) -> Hits:
+    descriptor: int, log: Path, sought: str, *, regex: bool, case: bool, left: threading.Event | None = None,
+    anonymous: bool = False,
+) -> Hits:  # fmt: skip
     """Look through the whole log; Invalid for what cannot be sought, Problem where too many search at once.
 
-    `left`: whoever asked has gone, and the search ends.
+    `left`: whoever asked has gone, and the search ends. `anonymous`: they have not logged in; one of them at a time.
     """
     if not sought or len(sought) > LONGEST or "\n" in sought:
         raise Invalid(f"search is one line of 1 to {LONGEST} characters")
-    with _place():
+    with _place(_open_place, OPEN_BUSY) if anonymous else nullcontext(), _place():
         look = _expression if regex else _text
         return look(descriptor, log, sought, case, left or threading.Event())
 
 
 @contextmanager
-def _place() -> Iterator[None]:
-    if not _places.acquire(blocking=False):  # to wait here would hold up those who only look
-        raise Problem(503, "Busy", BUSY, ((b"retry-after", b"1"),))
+def _place(places: threading.BoundedSemaphore = _places, busy: str = BUSY) -> Iterator[None]:
+    if not places.acquire(blocking=False):  # to wait here would hold up those who only look
+        raise Problem(503, "Busy", busy, ((b"retry-after", b"1"),))
     try:
         yield
     finally:
-        _places.release()
+        places.release()
 
 
 def _text(descriptor: int, log: Path, sought: str, case: bool, left: threading.Event) -> Hits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from procession.errors import Invalid, NotFound
+from procession.web.anonymous import is_anonymous
 from procession.web.logs import reading
 from procession.web.logs.excerpt import excerpt
 from procession.web.logs.search import search
@@ -47,7 +48,11 @@ def _told(ask: Ask, *, framework: bool) -> Piece:
         if (sought := ask.query.get("search")) is not None:
             if opened.file is None:
                 return told({"count": 0, "lines": [], "error": None})
-            how = {"regex": ask.query.get("regex") == "1", "case": ask.query.get("case") == "1"}
+            how = {
+                "anonymous": is_anonymous(ask.caller),
+                "regex": ask.query.get("regex") == "1",
+                "case": ask.query.get("case") == "1",
+            }
             hits = search(opened.file.fileno(), opened.path, sought, **how, left=ask.left)
             return told({"count": hits.count, "lines": hits.lines, "error": hits.error})
         if "from" in ask.query:
