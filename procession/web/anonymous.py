@@ -2,6 +2,7 @@
 
 *In:* a request that brings no session. *Out:* a caller who may look at the pages and do nothing, or nobody. *Always:*
 off unless it is said; the HTTP API wants a token all the same; each address may ask so often, as each session may.
+Behind a proxy all of them come from its address, and share what one address may.
 """
 
 from __future__ import annotations
