@@ -159,6 +159,7 @@ def detail(found: Detail, now: int) -> dict[str, Any]:
             for each in found.shared
         ],
         "notes": [{"id": each.id, "at": _at(each.at), "by": each.by, "text": each.text} for each in found.notes],
+        "noted": found.noted,
     }  # fmt: skip
 
 

@@ -54,7 +54,9 @@ class Detail:
     """How many failed and good ones were compared."""
     shared: tuple[Shared, ...]
     notes: tuple[Note, ...]
-    """What people have noted on it, oldest first."""
+    """What people have noted on it last, oldest first."""
+    noted: int
+    """How many notes there are."""
 
 
 def inbox(
@@ -95,9 +97,9 @@ def detail(project: Project, signature: str, days: int = 7) -> Detail:
         cells = [c for c in pages.cells(tx, members[:1]) if c.state == "failed"]
         example = next(((c.processing_id, c.ordinal, c.name, c.attempt) for c in cells), None)
         shared = common.apart(_facts(tx, members), _facts(tx, good))
-        noted = notes.of(tx, found.signature)
+        noted, count = notes.of(tx, found.signature)
     compared = (len(members), len(good))
-    return Detail(standing, example, tuple(members), compared, tuple(shared), tuple(noted))
+    return Detail(standing, example, tuple(members), compared, tuple(shared), tuple(noted), count)
 
 
 def _good(task: str) -> Query:

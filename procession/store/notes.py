@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, select
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
 
 _t = schema.cause_note
+
+MOST = 100
+"""Notes of one cause that are read."""
 
 
 class Note(NamedTuple):
@@ -27,9 +30,11 @@ def add(tx: Tx, signature: str, at: int, by: str, text: str) -> None:
     tx.run(_ADD, signature=signature, at=at, by=by, text=text)
 
 
-def of(tx: Tx, signature: str) -> list[Note]:
-    """Those of one cause, oldest first."""
-    return list(map(Note._make, tx.tuples(_OF, signature=signature)))
+def of(tx: Tx, signature: str) -> tuple[list[Note], int]:
+    """The newest of one cause, at most `MOST`, oldest first; and how many there are."""
+    newest = list(map(Note._make, tx.tuples(_OF, signature=signature)))
+    ((count,),) = tx.tuples(_COUNT, signature=signature)
+    return newest[::-1], count
 
 
 def remove_strays(tx: Tx) -> None:
@@ -47,5 +52,6 @@ _ADD = Statement(
     )
 )
 _OF = Statement(lambda _: select(*(_t.c[name] for name in Note._fields)).where(_t.c.signature == _signature)
-                .order_by(_t.c.id))  # fmt: skip
+                .order_by(_t.c.id.desc()).limit(literal_column(str(MOST))))  # fmt: skip
+_COUNT = Statement(lambda _: select(func.count()).select_from(_t).where(_t.c.signature == _signature))
 _REMOVE_STRAYS = Statement(lambda _: delete(_t).where(_t.c.signature.not_in(select(schema.cause.c.signature))))

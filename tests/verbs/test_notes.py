@@ -9,6 +9,7 @@ from procession import verbs
 from procession.cli.main import group
 from procession.errors import Denied, Invalid, NotFound
 from procession.store import causes
+from procession.store import notes as kept
 from procession.verbs import Caller
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
@@ -84,6 +85,11 @@ def test_notes_on_a_cause_stand_one_after_the_other_and_it_is_known(d: Driven) -
     assert ask(d, "cause-note", signature=cause["signature"], text="second")["standing"] == "known"
     notes = ask(d, "cause", signature=cause["signature"])["notes"]
     assert [(each["by"], each["text"]) for each in notes] == [("ada", "first"), ("ada", "second")]
+    with d.project.store.begin() as tx:
+        for n in range(100):
+            kept.add(tx, cause["signature"], d.project.now(), "ada", str(n))
+    found = ask(d, "cause", signature=cause["signature"])
+    assert ([each["text"] for each in found["notes"]], found["noted"]) == ([str(n) for n in range(100)], 102)
     with d.project.store.begin() as tx:
         tx.connection.exec_driver_sql("UPDATE processing SET cause = NULL")
         causes.remove_old(tx, d.project.now() + 1)
