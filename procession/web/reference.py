@@ -51,7 +51,7 @@ class Entry:
 
 TOPICS: dict[str, tuple[str, str]] = {
     "commands": ("Commands", "What can be done in a terminal; each has --help, and most --json."),
-    "queries": ("Queries", "Which processings are meant: task:scene state:failed after:-1d. All terms must hold."),
+    "queries": ("Queries", "Which processings are meant: task:scene state:failed after:-1d. All terms must hold; -task:discover leaves out."),
     "file": ("procession.toml", "What a project says of its tasks, and of what they run on."),
     "api": ("HTTP API", "Below /api/v1, with a token. The same verbs are methods of procession.Client."),
     "errors": ("Errors", "What can go wrong, and the exit code of a command that it ends."),
@@ -62,7 +62,7 @@ TOPICS: dict[str, tuple[str, str]] = {
 QUERIES = {
     "id": "these numbers and ranges: 17, id:1,4-6",
     "task": "of this task; a list means one of them: task:a,b",
-    "state": "waiting, running, succeeded, failed, cancelled, skipped; or amber, held, pinned",
+    "state": "waiting, running, succeeded, failed, cancelled, skipped; or amber, asking, held, pinned",
     "step": "standing at this step: it is ready, running, failed or cancelled",
     "event": "of an event of this name",
     "key": "of an event with this key",

@@ -140,6 +140,7 @@ def test_what_cannot_be_read_of_a_run_is_said_and_the_rest_is_shown(ann: Visitor
         assert "threshold" in seen.page.text
     none = ann.get("t/mosaic?tab=variables")
     assert "This task has no variables." in none.page.text
+    assert ".variables]\nthreshold = 0.5</code>" in none.html  # two lines, as they are copied
 
 
 @pytest.mark.feature("M111")

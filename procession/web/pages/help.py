@@ -38,6 +38,7 @@ SHORTCUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             (".", "Actions of the row"),
             ("R", "Ways to run it again"),
             ("P", "Pause or resume"),
+            ("c", "Write a note"),
         ),
     ),
     (

@@ -13,14 +13,14 @@ export function help(words) {
     ["/", _("search")], ["y", _("copy link")], ["r", _("live on or off")], ["[", _("fold the navigation")], ["?", _("this list")],
   ]);
   const here = [...document.querySelectorAll("[data-key]")].map((element) => {
-    const word = element.querySelector(".word")?.textContent || element.getAttribute("aria-label") || element.textContent || "";
+    const word = element.querySelector(".word, .sr")?.textContent || element.getAttribute("aria-label") || element.textContent || "";
     return /** @type {[string, string]} */ ([element.getAttribute("data-key") ?? "", word.trim()]);
   });
   for (const [keys, word] of [...own, ...words, ...here]) {
     const line = list.appendChild(document.createElement("div"));
     const held = document.createElement("span");
     for (const key of keys.split(" ")) held.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
-    line.append(word, held);
+    line.append(word, " ", held);
   }
   const head = document.createElement("header");
   head.append(Object.assign(document.createElement("h2"), { textContent: _("Keyboard") }));
