@@ -51,7 +51,10 @@ class Entry:
 
 TOPICS: dict[str, tuple[str, str]] = {
     "commands": ("Commands", "What can be done in a terminal; each has --help, and most --json."),
-    "queries": ("Queries", "Which processings are meant: task:scene state:failed after:-1d. All terms must hold; -task:discover leaves out."),
+    "queries": (
+        "Queries",
+        "Which processings are meant: task:scene state:failed after:-1d -task:discover. All terms must hold.",
+    ),
     "file": ("procession.toml", "What a project says of its tasks, and of what they run on."),
     "api": ("HTTP API", "Below /api/v1, with a token. The same verbs are methods of procession.Client."),
     "errors": ("Errors", "What can go wrong, and the exit code of a command that it ends."),
