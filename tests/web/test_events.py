@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from procession.errors import Invalid
+from procession.web.pages import events
 from procession.web.sheet import MOST_LINES, read_events
 from tests.web.failing import HOSTILE, Failing
 from tests.web.visiting import Seen, Visitor
@@ -142,3 +143,9 @@ def test_a_table_of_events_is_read_with_what_divides_its_cells_and_what_they_are
     for wrong in ("", "a,a\n1,2", "a,\n1,2", "a\n", 'a\n"', "a\n" + "1\n" * (MOST_LINES + 1), "x" * 300_000):
         with pytest.raises(Invalid):
             read_events(wrong, "e")
+
+
+def test_arrivals_have_the_ten_minutes_that_are_not_over_yet() -> None:
+    span = {"at": "2026-03-02T12:00:00Z", "n": 7}
+    arrived = events._arrived({"since": "2026-03-01T12:00:00Z", "spans": [span], "sources": []})
+    assert (arrived["counts"][-1], arrived["total"]) == (7, 7)

@@ -76,7 +76,7 @@ def _arrived(came: dict[str, Any]) -> dict[str, Any]:
     spans = {
         int((datetime.fromisoformat(each["at"]) - since).total_seconds() // 600): each["n"] for each in came["spans"]
     }
-    counts = [spans.get(n, 0) for n in range(144)]
+    counts = [spans.get(n, 0) for n in range(24 * 6 + 1)]  # and the ten minutes that are not over yet
     return {
         "since": came["since"],
         "counts": counts,
