@@ -73,7 +73,7 @@ def overview(project: Project, days: int = 1, only: Collection[str] | None = Non
     """How everything stands, or these tasks alone."""
     now = project.now()
     since = now - days * DAY
-    space = disk.space(project.var.root)
+    space = disk.space(project.var.root / "work")
     with project.store.read() as tx:
         tx.steady()
         found = _tasks(tx, since, only)
@@ -81,7 +81,7 @@ def overview(project: Project, days: int = 1, only: Collection[str] | None = Non
         new = [c for c in causes.news(tx, now, MOST_NEWS) if c.failed and (only is None or c.task in only)]
         held = len({hold.name for hold in locks.all_of(tx, now)[0]})
         serving = {row.host for row in launchers.not_stopped(tx) if row.kind == "up"}
-        filling = full_in(project, tx, disk.space(project.var.root / "work"))
+        filling = full_in(project, tx, space)
     return Overview(since, now, tuple(found), hours, tuple(new), held, len(serving), space, filling)
 
 

@@ -100,7 +100,7 @@ def parameters(tx: Tx, ids: Sequence[int]) -> list[dict[str, Any]]:
     return [json.loads(params) for _, params, _, _ in facts(tx, ids)]
 
 
-class Placed(NamedTuple):
+class PlacedInPivot(NamedTuple):
     """A processing in a pivot."""
 
     state: str
@@ -112,7 +112,7 @@ class Placed(NamedTuple):
     """Of the parameters that were asked for, as queries compare them; None: it has none."""
 
 
-def placed(tx: Tx, ids: Sequence[int], names: Sequence[str]) -> list[Placed]:
+def placed(tx: Tx, ids: Sequence[int], names: Sequence[str]) -> list[PlacedInPivot]:
     """These processings with the values of these parameters."""
     given = given_ids(tx.dialect, "ids")
     joined = given.join(schema.processing, p.id == given.c.id)
@@ -122,7 +122,8 @@ def placed(tx: Tx, ids: Sequence[int], names: Sequence[str]) -> list[Placed]:
     asked = select(p.state, p.errors, p.held_at, p.created_at, _ASKING, *values).select_from(joined)
     found = tx.connection.execute(asked, {"ids": json.dumps(list(ids))})
     return [
-        Placed(row[0], row[1], row[2], row[3], bool(row[4]), dict(zip(names, row[5:], strict=True))) for row in found
+        PlacedInPivot(row[0], row[1], row[2], row[3], bool(row[4]), dict(zip(names, row[5:], strict=True)))
+        for row in found
     ]
 
 
