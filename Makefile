@@ -52,6 +52,7 @@ bench: $(VENV)/ready
 
 bench-pages: $(VENV)/ready
 	@$(BIN)/python bench/pages.py
+	@$(BIN)/python bench/paints.py
 
 features: $(VENV)/ready
 	@$(BIN)/python tools/features.py

@@ -282,7 +282,7 @@ class Task:
         """The canonical text: same task, same text, same hash."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the canonical text: the name of this definition."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

@@ -196,7 +196,7 @@ class Site:
             "ask": ask, "rel": ask.rel, "nonce": nonce, "prefers": ask.prefers,
             "frame": frame(ask, found, standing, has=self.paths.has, notice=notice, here=here),
             "static": lambda name: ask.rel(self.static.place(name)),
-            "files": self.static.version, "part": lambda name: _part(ask, name),
+            "files": self.static.version, "sprite": self.static.sprite, "part": lambda name: _part(ask, name),
         }  # fmt: skip
 
     def gone(self, ask: Ask, request: Request, found: Gone) -> Answer:

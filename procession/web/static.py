@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+
+from markupsafe import Markup
 
 from procession.api.problems import Problem
 from procession.api.request import Answer, Request
@@ -51,6 +54,13 @@ class Static:
             whole.update(f"{name}\n{len(content)}\n".encode())
             whole.update(content)
         return whole.hexdigest()[:12]
+
+    @cached_property
+    def sprite(self) -> Markup:
+        """All icons, to stand unseen in each page: a reference into another file costs a browser far more for each."""
+        shapes = re.findall(r"<symbol .*?</symbol>", self._files["icons.svg"].decode(), re.DOTALL)
+        inside = "".join(shapes).replace('<symbol id="', '<symbol id="icon-')
+        return Markup(f'<svg hidden aria-hidden="true">{inside}</svg>')  # noqa: S704 - a file of ours
 
     def place(self, name: str) -> str:
         """Where a file is, on the site."""

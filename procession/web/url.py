@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlencode
 
 _INSIDE = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:@/?#\[\]-]*")
@@ -14,9 +15,15 @@ _INSIDE = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:@/?#\[\]-]*")
 
 def joined(path: str, /, *pieces: object, **query: object) -> str:
     """A place of the site: ``path`` as it is, then each piece quoted, then what of the query is not None."""
-    found = "/".join((path, *(quote(str(piece), safe="") for piece in pieces))).lstrip("/")
+    found = "/".join((path, *(_piece(str(piece)) for piece in pieces))).lstrip("/")
     asked = [(name, str(value)) for name, value in query.items() if value is not None]
     return f"{found}?{urlencode(asked, quote_via=quote)}" if asked else found
+
+
+@lru_cache(maxsize=4096)
+def _piece(text: str) -> str:
+    """A piece of a path, quoted: a page names the same tasks, steps and files again and again."""
+    return quote(text, safe="")
 
 
 def rel(current: str, target: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,8 +13,8 @@ from procession.api.guard import Names
 from procession.api.request import Request
 from procession.commands import locks
 from procession.verbs import Caller, call
-from procession.web.page import Ask
-from procession.web.pages import overview
+from procession.web.page import Ask, Shown
+from procession.web.pages import failures, overview
 from procession.web.site import Site
 from tests.web.big import SMALL, big, names, opened
 from tests.web.failing import HOSTILE, TOML, Failing
@@ -67,15 +67,33 @@ def entered(context: BrowserContext, failing: Failing) -> Page:
     return context.new_page()
 
 
+def seen(ask: Ask, shown: Callable[[Ask], Shown]) -> Document:
+    """A page without its address: what a browser gets of it."""
+    asked = Request({"method": "GET", "path": "/", "query_string": b"", "headers": []}, None)  # type: ignore[arg-type]
+    return Document(Site(App(ask.project, Names(0))).shown(ask, asked, shown(ask)).body.decode())
+
+
+@pytest.mark.feature("N8")
+def test_of_hundreds_of_causes_the_first_fifty_are_shown_and_the_others_when_they_are_asked_for() -> None:
+    project = opened(big(SMALL))
+    caller = Caller("ada", "http")
+    shown = [
+        [row["id"] for row in page.all("tr") if row["id"].startswith("cause-")]
+        for page in (
+            seen(Ask(project, caller, "failures", query=query), failures.failures) for query in ({}, {"all": "1"})
+        )
+    ]
+    assert (len(shown[0]), len(shown[1])) == (50, 200)
+    assert shown[1][:50] == shown[0]
+    project.close()
+
+
 @pytest.mark.feature("M104", "N8")
 @pytest.mark.check(3)
 def test_the_whole_overview_of_100_000_processings_is_made_of_few_short_reads() -> None:
     project = opened(big(SMALL))
-    site, ask = Site(App(project, Names(0))), Ask(project, Caller("ada", "http"), "")
-    asked = Request({"method": "GET", "path": "/", "query_string": b"", "headers": []}, None)  # type: ignore[arg-type]
     with watching(project) as watched:
-        answer = site.shown(ask, asked, overview.overview(ask))
-    page = Document(answer.body.decode())
+        page = seen(Ask(project, Caller("ada", "http"), ""), overview.overview)
     assert {f"task-{name}" for _, name, _ in names()} == {e["id"] for e in page.all("tr") if e["id"]}
     assert len(watched.queries) <= MOST_QUERIES, "\n".join(watched.queries)
     assert watched.steps <= MOST_STEPS

@@ -18,7 +18,9 @@ from procession.web.report import report, soft_rule
 from procession.web.url import joined
 
 MOST = 200
-"""Causes on the page."""
+"""Causes on the page, where all are asked for."""
+FIRST = 50
+"""Causes on the page at first: those for which most has failed."""
 NEWEST = 20
 """Processings of one cause on its page."""
 TAIL = 48 << 10
@@ -44,8 +46,10 @@ def failures(ask: Ask) -> Shown:
         problem = str(error)
     tabs = {name: [each for each in found if _tab(each) == name] for name in TABS}
     shown = tabs[tab]
+    first = shown if ask.query.get("all") else shown[:FIRST]
     values = {
-        "tab": tab, "by": by, "task": task, "since": since, "problem": problem, "groups": _grouped(shown, by),
+        "tab": tab, "by": by, "task": task, "since": since, "problem": problem, "groups": _grouped(first, by),
+        "left": len(shown) - len(first),
         "counts": {name: len(tabs[name]) for name in ("open", "muted")}, "causes": shown,
         "failed": sum(each["failed"] for each in shown), "more": len(found) >= MOST, "several": _several_hosts(found),
         "last": _last(ask, task) if not shown and not problem else None, "filtered": bool(task or since),

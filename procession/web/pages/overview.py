@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from procession.errors import Denied
-from procession.model.grid import Mark
 from procession.model.question import KIND
 from procession.model.states import PROCESSING
 from procession.web import glance, standings, words
@@ -15,6 +14,8 @@ from procession.web.page import Ask, Shown, page
 
 TOLD = 5
 """Messages that are shown."""
+KINDS = {mark.name.lower(): kind for mark, kind in DRAWN.items()}
+"""What a processing is in the answer of the verb → the class by which it is drawn."""
 
 
 @page("/")
@@ -56,9 +57,14 @@ def _row(task: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "state": standings.state(stands), "waiting": task["waiting"], "running": task["running"],
         "asking": task["asking"], "at_once": task["at_once"],
         "ok": task["ended"]["succeeded"], "failed": task["ended"]["failed"],
-        "recent": [{"id": each["id"], "kind": DRAWN[Mark[each["mark"].upper()]]} for each in reversed(task["recent"])],
+        "recent": [_mark(each) for each in reversed(task["recent"])],
         "latest": _latest(task["newest"]), "oldest": task["oldest_waiting"],
     }  # fmt: skip
+
+
+def _mark(found: Mapping[str, Any]) -> dict[str, Any]:
+    kind = KINDS[found["mark"]]
+    return {"id": found["id"], "kind": kind, "said": words.said(kind), "failed": kind in ("failed", "lost")}
 
 
 def _latest(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
