@@ -2,7 +2,7 @@
 # make demo-reduction  a neutron facility: runs arrive, a script reduces them, on a real measurement
 # make test       all tests (needs nothing; uses PostgreSQL where there is one, see services)
 # make check      style, types, and that imports run downwards
-# make services   see that PostgreSQL, ActiveMQ, RabbitMQ and Chromium are there for the tests; starts nothing
+# make services   see that PostgreSQL, ActiveMQ, RabbitMQ, Chromium and nginx are there for the tests; starts nothing
 # make bench      how fast it is on this machine
 # make bench-pages  how long each page takes on a million processings (makes them at the first time, 2 GB in ~/.cache)
 # make features   which promised features no passing test proves

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # See that the services that tests start for themselves are installed: PostgreSQL's server programs, ActiveMQ, RabbitMQ;
-# and Chromium, in which the pages are tested.
+# Chromium, in which the pages are tested, and nginx, behind which they are.
 # Nothing is started here, and nothing that was running is touched. Where they cannot be had, a line says so, and the
-# tests that need them are skipped (or fail, under PROCESSION_REQUIRE=postgres,activemq,rabbitmq,chromium).
+# tests that need them are skipped (or fail, under PROCESSION_REQUIRE=postgres,activemq,rabbitmq,chromium,nginx).
 set -euo pipefail
 
 find_postgres() {
@@ -11,6 +11,7 @@ find_postgres() {
 }
 find_activemq() { command -v java > /dev/null && ls -d /usr/share/activemq/lib 2> /dev/null; }
 find_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+find_nginx() { PATH="$PATH:/usr/sbin" command -v nginx; }
 find_rabbitmq() { ls /usr/lib/rabbitmq/bin/rabbitmq-server 2> /dev/null; }
 
 missing=()
@@ -18,6 +19,7 @@ missing=()
 [ -n "$(find_activemq || true)" ] || missing+=(activemq)
 [ -n "$(find_rabbitmq || true)" ] || missing+=(rabbitmq-server)
 [ -n "$(find_chromium || true)" ] || missing+=(chromium fonts-dejavu-core)
+[ -n "$(find_nginx || true)" ] || missing+=(nginx-light openssl)
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
     echo "installing ${missing[*]}"
     # Debian starts a server right after installing it, unless this says that nothing may start.
@@ -46,3 +48,4 @@ say PostgreSQL "${postgres:+$("$postgres" --version), $(dirname "$postgres")}"
 say ActiveMQ "$(find_activemq || true)"
 say RabbitMQ "$(find_rabbitmq || true)"
 say Chromium "$(find_chromium || true)"
+say nginx "$(find_nginx || true)"

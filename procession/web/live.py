@@ -75,7 +75,7 @@ class Live:
         feed = Feed(
             app.hub, topics, seen, tails, after, self._holds(caller, request),
             lambda: self._site.looks.look(caller.groups), self._site.static.version, app.hub.cursor,
-            (caller.origin or "") if is_anonymous(caller) else None,
+            (caller.origin or "") if is_anonymous(caller) else None, ask.query.get("seen", ""),
         )  # fmt: skip
         _let_in(feed, MOST_OPEN if app.names.behind_proxy else MOST_OF_ADDRESS)
         app.hub.join(feed)
@@ -136,6 +136,8 @@ class Feed:
     """What the hub had told when this one joined."""
     address: str | None = None
     """Of whoever has not logged in."""
+    seen: str = ""
+    """The digest of the banners that the page shows; empty where it has not said."""
     queue: asyncio.Queue[list[Told] | None] = field(default_factory=asyncio.Queue)
     size: int = 0
     heard: float = 0.0
@@ -239,12 +241,11 @@ class Feed:
             return b""
         self.looked, before = now, self.stood
         self.stood = found = await _apart(self.look)
-        if before is None:
-            return self._message("cnt", found.counters)
+        seen = (self.seen or found.digest) if before is None else before.digest
         text = b""
-        if before.counters != found.counters:
+        if before is None or before.counters != found.counters:
             text += self._message("cnt", found.counters)
-        if before.said != found.said:
+        if seen != found.digest:
             text += self._message("inv", {"topics": ["nav"]})
         return text
 

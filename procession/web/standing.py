@@ -6,6 +6,7 @@ with the number of processings; what was read a moment ago is read again for nob
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,11 @@ class Standing:
     def said(self) -> tuple[tuple[str, str], ...]:
         """What the banners say, but for how long ago it was."""
         return tuple((each.kind, each.at or each.text) for each in self.banners)
+
+    @property
+    def digest(self) -> str:
+        """What the banners say, in eight digits: a page names it to its stream, which tells whether they still do."""
+        return hashlib.sha256(repr(self.said).encode()).hexdigest()[:8]
 
 
 class Looks:

@@ -90,6 +90,18 @@ def test_what_happens_while_a_page_is_on_its_way_is_heard(served: Served, admin:
         assert "task:scene" in page.until("inv")["topics"]
 
 
+def test_a_banner_that_came_while_a_page_was_on_its_way_is_told(served: Served, admin: Visitor) -> None:
+    stream = admin.get("").page.one("body")["data-stream"]
+    seen = stream.partition("seen=")[2]
+    with listening(admin, f"nav&seen={seen}") as page:
+        page.until("cnt")
+        admin.send(admin.get("ask/banner?back="), "do/banner", text="The mains are off at noon")
+        assert page.until("inv")["topics"] == ["nav"]
+    with listening(admin, f"nav&seen={seen}") as page:
+        assert page.until("inv")["topics"] == ["nav"]
+    admin.send(admin.get("ask/banner?back="), "do/banner", text="")
+
+
 def test_a_log_comes_as_it_is_written_and_goes_on_where_it_was(served: Served, admin: Visitor) -> None:
     which = begun(served)
     served.driven.begin()

@@ -1,5 +1,6 @@
 // One stream for each visible page: what it names is fetched again and morphed, so the page is never older than a moment.
 import { ask, place, read } from "./morph.js";
+import { leave, sit } from "./seats.js";
 import { moment } from "./time.js";
 import { _, number } from "./words.js";
 
@@ -29,15 +30,16 @@ function topics() {
 
 const mode = () => document.body.dataset.refresh ?? "live";
 
-/** @param {"live" | "off" | "reconnecting" | "polling"} state */
-function show(state) {
+/** @param {"live" | "off" | "reconnecting" | "polling"} state @param {string} why */
+function show(state, why = "") {
   const dot = document.getElementById("live");
-  if (!dot || dot.dataset.state === state) return;
+  if (!dot || (dot.dataset.state === state && dot.dataset.why === why)) return;
+  dot.dataset.why = why;
   const every = mode() === "live" ? 5 : Number(mode());
   const word = { live: _("Live"), off: _("Live off"), reconnecting: _("Reconnecting"), polling: _("{seconds} s polling", { seconds: every }) }[state];
   dot.dataset.state = state;
   dot.textContent = word;
-  dot.title = _("Click or r turns live updates on and off");
+  dot.title = [why, _("Click or r turns live updates on and off")].filter(Boolean).join(". ");
 }
 
 function open() {
@@ -46,6 +48,11 @@ function open() {
   asked = topics();
   if (off || document.hidden || !asked) return;
   if (mode() !== "live") return void (mode() === "off" ? stop() : poll());
+  if (!sit()) {
+    poll(_("Four other windows of this browser are live"));
+    timer = setTimeout(open, POLLED * 3);
+    return;
+  }
   const url = new URL(document.body.dataset.stream ?? "live", document.baseURI);
   url.searchParams.set("topics", asked);
   if (last) url.searchParams.set("after", last);
@@ -74,17 +81,23 @@ function open() {
     });
 }
 
-function stop() {
+/** No stream any more, nor a seat. */
+function rest() {
   source?.close();
   source = null;
+  leave();
   clearTimeout(timer);
+}
+
+function stop() {
+  rest();
   clearInterval(again);
   show("off");
 }
 
 /** Without a stream: everything, every five seconds. */
-function poll() {
-  show("polling");
+function poll(why = "") {
+  show("polling", why);
   clearInterval(again);
   again = setInterval(() => {
     if (document.hidden || off) return;
@@ -182,12 +195,10 @@ export function startLive() {
   if (/\d/.test(shown)) alarm(shown);
   document.getElementById("live")?.addEventListener("click", toggleLive);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) return open();
-    source?.close();
-    source = null;
-    clearTimeout(timer);
+    if (document.hidden) rest();
+    else open();
   });
-  addEventListener("pagehide", () => source?.close());
+  addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => {
     if (event.persisted) open();
   });
