@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.bridges import Bridge
     from procession.commands.bulk import Answer
     from procession.commands.changes import Change, Comparison
+    from procession.commands.claims import Claim
     from procession.commands.disk import Going, Picture
     from procession.commands.events import Submitted
     from procession.commands.hosts import Launcher
@@ -43,7 +44,7 @@ if TYPE_CHECKING:  # what a command does not use it does not load
     from procession.commands.variable_sets import Listed
     from procession.commands.variables import Declared, Preview
     from procession.commands.versions import Difference, Version
-    from procession.commands.work import Beat, Claim
+    from procession.commands.work import Beat
     from procession.doctor import Finding
     from procession.model.admission import Obstacle
     from procession.model.delivery import Delivery

@@ -13,7 +13,7 @@ from procession import present
 from procession.cli.context import answer, json_option, opened
 from procession.cli.instances import read_json
 from procession.cli.table import clean, table
-from procession.commands import work
+from procession.commands import claims, work
 from procession.project import person
 
 attempt_argument = click.argument("attempt", metavar="ATTEMPT")
@@ -24,7 +24,7 @@ attempt_argument = click.argument("attempt", metavar="ATTEMPT")
 @click.option("--queue", "queues", multiple=True, help="A queue that you serve; without one, general.")
 @click.option("--task", "tasks", multiple=True, help="Only these tasks.")
 @click.option("--label", "labels", multiple=True, help="What you have.")
-@click.option("--limit", type=click.IntRange(1, work.MOST), default=1, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, claims.MOST), default=1, show_default=True, help="At most so many.")
 @json_option
 def claim_command(
     worker: str | None, queues: tuple[str, ...], tasks: tuple[str, ...], labels: tuple[str, ...], limit: int,
@@ -32,7 +32,7 @@ def claim_command(
 ) -> None:  # fmt: skip
     """Claim calls that may start now: none, one or more; start each, or be heard of, within a minute."""
     with opened() as project:
-        found = work.claim(
+        found = claims.claim(
             project, worker or person(), queues=queues or ("",), limit=limit, only=tasks or None, labels=labels,
             bearer=f"cli:{person()}",
         )  # fmt: skip

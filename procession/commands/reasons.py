@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 
 from procession.clock import moment
-from procession.commands import work
+from procession.commands import claims
 from procession.commands.processings import look
 from procession.commands.questions import question_of
 from procession.commands.work import GIVEN_BACK
@@ -308,7 +308,7 @@ class _Admission:
         }
         labels = {each for t in tasks.current(self._tx).values() for step in t.steps for each in step.labels}
         capacity = Capacity(math.inf, labels=frozenset(labels), queues=frozenset(queues | {""}))
-        return work.choose_outside(
+        return claims.choose_outside(
             self._project, self._tx, Definitions(self._tx), capacity, 1000, tasks.with_calls(self._tx),
             for_people=True,
         )  # fmt: skip

@@ -1,10 +1,10 @@
-"""Work: what programs elsewhere do. They claim calls, start them, tell how they go on, and hand in what came of them.
+"""Work: what programs elsewhere do. They start what they have claimed, tell how it goes on, and hand in what it gave.
 
-In: a worker's name, then the key of each attempt that it was given. Out: steps that run, and end like those of a
-launcher: one conclusion for all. Always: who may start is decided as for launchers, under the same lock and by the same
-function; only the key of the attempt that lives is believed. Whoever comes with an older one, or too late, is refused
-and changes nothing: a worker that was taken for gone cannot spoil what another has begun. `bearer` is the account or
-token of whoever speaks: an attempt that another one claimed is none of theirs. None: one who may speak for all.
+In: the key of an attempt, which came with its claim (`claims.py`). Out: steps that run, and end like those of a
+launcher: one conclusion for all. Always: only the key of the attempt that lives is believed. Whoever comes with an
+older one, or too late, is refused and changes nothing: a worker that was taken for gone cannot spoil what another has
+begun. `bearer` is the account or token of whoever speaks: an attempt that another one claimed is none of theirs. None:
+one who may speak for all.
 """
 
 from __future__ import annotations
@@ -18,17 +18,12 @@ from typing import Any
 from procession.commands.asked import Asked
 from procession.contract import told
 from procession.errors import Denied, Invalid, NotFound, Refused
-from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.conclude import Conclusion, Which, conclude
-from procession.flow.dispatch import begin
-from procession.flow.room import room_for
-from procession.model.admission import Candidate, Capacity
 from procession.model.body import MAX_RESULT, check_mime, json_bytes, keep
-from procession.model.event import check_name, check_text
+from procession.model.event import check_text
 from procession.model.outcome import Ending, Outcome
-from procession.model.wants import queue_named
 from procession.project import Project
-from procession.store import bodies, moves, processings, steps, tasks
+from procession.store import bodies, moves, processings
 from procession.store import work as store
 from procession.store.database import Tx
 from procession.store.moves import Moving
@@ -36,41 +31,12 @@ from procession.units import MAX_SECONDS
 
 BELIEVED = 60.0
 """Seconds after its last word for which a worker is believed to be there."""
-MOST = 1_000
-"""So many are claimed at once."""
 MAX_TEXT = 2_000
 """Characters of a reason, of a message, of the words of a progress."""
 JSON = "application/json"
 UNSTARTED = "cancelled before it started"
 GIVEN_BACK = "given back"
 """The reason of what is given back without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An attempt that was claimed, and all that is needed to do it."""
-
-    attempt: str
-    """Its key: what is told of it is told with this."""
-    processing_id: int
-    task: str
-    step: str
-    number: int
-    key: str | None
-    """Of the instance."""
-    title: str
-    params: Mapping[str, Any]
-    inputs: Any
-    inputs_kind: str
-    """``json``; ``pickle``: `inputs` is the text of the pickle, in base64."""
-    outputs: Mapping[str, Mapping[str, Any]]
-    """Step name → what it left, of earlier steps."""
-    handler: str | None
-    """``module.name``, where the task says it."""
-    timeout: float | None
-    """Seconds that it may take from its start."""
-    expires_at: int
-    """Not started and not heard of until then, it is given back (microseconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,109 +47,6 @@ class Beat:
     """``cancel``: stop, and give it back or let it fail; ``pause``: wait, if you can; None: go on."""
     expires_at: int
     """To be heard of before (microseconds)."""
-
-
-# ── claiming ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def claim(
-    project: Project,
-    worker: str,
-    *,
-    queues: Collection[str] = ("",),
-    limit: int = 1,
-    only: Collection[str] | None = None,
-    labels: Collection[str] = (),
-    bearer: str | None = None,
-) -> list[Claim]:
-    """Claim what may start now: none, one, or up to `limit`, in the order of all that waits.
-
-    `only` names the tasks that this worker knows; None: all that are calls. What it claims it starts, or is heard of,
-    within a minute. `bearer`: the account or token with which it comes, to which the attempts belong from here.
-    """
-    _check_worker(worker, queues, labels, limit)
-    served = frozenset(queue_named(each) for each in queues)
-    return project.store.change(lambda tx: _claim(project, tx, (worker, bearer), served, limit, only, labels))
-
-
-def _check_worker(worker: str, queues: Collection[str], labels: Collection[str], limit: int) -> None:
-    for what, names in (("a worker", [worker]), ("a queue", [q for q in queues if q != ""]), ("a label", labels)):
-        for name in names:
-            if not isinstance(name, str):
-                raise Invalid(f"the name of {what} is a text, not {type(name).__name__}")
-            check_name(f"the name of {what}", name)
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
-        raise Invalid(f"a worker claims 1 to {MOST} at a time, not {limit!r}")
-
-
-def _claim(
-    project: Project, tx: Tx, who: tuple[str, str | None], queues: frozenset[str], limit: int,
-    only: Collection[str] | None, labels: Collection[str],
-) -> list[Claim]:  # fmt: skip
-    tx.claim_alone()
-    now = project.now()
-    steps.wake_due(tx, now)
-    processings.wake_due(tx, now)
-    names = tasks.with_calls(tx)
-    if only is not None and (unknown := sorted(set(only) - names)):
-        raise NotFound(f"{unknown[0][:60]!r} is no task that a program elsewhere could do; register it first")
-    definitions = Definitions(tx)
-    capacity = Capacity(math.inf, labels=frozenset(labels), queues=queues)
-    names = names if only is None else names & set(only)
-    choice = choose_outside(project, tx, definitions, capacity, limit, names)
-    admitted = sorted(choice.admitted, key=lambda candidate: candidate.turn)[:limit]
-    if not admitted:
-        return []
-    begin(project, tx, choice, admitted, now, None)
-    worker, bearer = who
-    by, until = f"worker:{worker}", _believed_until(now)
-    moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], by)
-    store.add(
-        tx,
-        [
-            {
-                "processing_id": c.processing_id, "ordinal": c.ordinal, "number": c.attempt + 1, "cpus": c.cpus,
-                "memory": c.memory, "claimed_at": now, "worker": worker, "claimed_by": bearer, "expires_at": until,
-            }
-            for c in admitted
-        ],
-    )  # fmt: skip
-    return _claims(project, tx, definitions, admitted, until)
-
-
-def choose_outside(
-    project: Project, tx: Tx, definitions: Definitions, capacity: Capacity, limit: int, names: Collection[str],
-    *, for_people: bool = False,
-) -> Choice:  # fmt: skip
-    """Who may start, for a worker: limits, pauses and queues hold, but it has its own processors, memory and disk."""
-    room = room_for(project, tx, None, capacity)
-    room.for_people = for_people
-    here = room.capacity
-    here.cpus, here.memory, here.disk, here.disk_most, here.outside = math.inf, None, None, None, True
-    return choose(tx, definitions, room, None, limit + SPARE, (), names)
-
-
-def _claims(
-    project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], until: int
-) -> list[Claim]:
-    ids = [c.processing_id for c in admitted]
-    orders, outputs = steps.orders(tx, ids), steps.outputs(tx, ids)
-    inputs = bodies.inputs_of(tx, [order.event_id for order in orders.values()])
-    found = []
-    for c in admitted:
-        task, order, given = definitions[c.definition_id], orders[c.processing_id], None
-        plan, kept = task.step(c.ordinal), inputs.get(orders[c.processing_id].event_id)
-        if kept is not None:
-            given = json.loads(kept.body.bytes()) if kept.kind == "json" else kept.body.bytes().decode()
-        found.append(
-            Claim(
-                project.attempt_key(c.processing_id, c.ordinal, c.attempt + 1), c.processing_id, task.name, plan.name,
-                c.attempt + 1, order.key, order.title, task.values(json.loads(order.params), order.variables), given,
-                kept.kind if kept else "json", outputs.get(c.processing_id, {}), plan.function or None, plan.timeout,
-                until,
-            )
-        )  # fmt: skip
-    return found
 
 
 # ── telling how it goes on ─────────────────────────────────────────────────────────────────────────
@@ -200,7 +63,7 @@ def start(project: Project, attempt: str, bearer: str | None = None) -> Beat:
             conclude(project, tx, [Conclusion(found.which, Ending(Outcome.CANCELLED, UNSTARTED))])
             tx.after(project.wake)
             return None
-        until = _believed_until(now)
+        until = believed_until(now)
         if not store.begin(tx, found.which, now, until):
             raise _late(attempt)
         if found.started_at is None:
@@ -224,7 +87,7 @@ def heartbeat(
     with project.store.begin() as tx:
         tx.unwitnessed()  # a sign of life is no act: the audit has the claim and the end
         found = _live(project, tx, attempt, bearer)
-        until = _believed_until(now)
+        until = believed_until(now)
         if not store.beat(tx, found.which, until, said):
             raise _late(attempt)
         if message:
@@ -248,7 +111,7 @@ def _set_paused(project: Project, attempt: str, bearer: str | None, *, paused: b
         found = _live(project, tx, attempt, bearer)
         if found.started_at is None:
             raise Refused(f"attempt {attempt} has not started; start it first")
-        until = _believed_until(now)
+        until = believed_until(now)
         store.beat(tx, found.which, until, None)
         if paused != (found.paused_at is not None):
             store.pause(tx, found.which, now if paused else None)
@@ -385,7 +248,8 @@ _OVER = {
 """How an attempt ended of which somebody says something afterwards."""
 
 
-def _believed_until(now: int) -> int:
+def believed_until(now: int) -> int:
+    """When whoever was heard of now is taken for gone."""
     return now + int(BELIEVED * 1e6)
 
 

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from procession import present
-from procession.commands import work
+from procession.commands import claims, work
 from procession.errors import Invalid
 from procession.project import Project
 from procession.verbs.verb import Caller, verb
@@ -19,7 +19,7 @@ def claim(
     tasks: list[str] | None = None, labels: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Claim calls that may start now: none, one or more; each is to be started, or heard of, within a minute."""
-    found = work.claim(
+    found = claims.claim(
         project, worker, queues=[""] if queues is None else queues, limit=limit, only=tasks, labels=labels or (),
         bearer=caller.bearer,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from procession.commands import instances, work
+from procession.commands import claims, instances, work
 from procession.commands.asked import asked
 from procession.commands.instances import NewInstance
 from procession.store import bodies
@@ -23,7 +23,7 @@ def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def told(made: Served, content: bytes, mime: str) -> Got:
     """A result of this type, as it is served."""
     born = instances.submit(made.project, "filed", NewInstance(), asked())
-    (claimed,) = work.claim(made.project, "w1")
+    (claimed,) = claims.claim(made.project, "w1")
     work.succeed(made.project, claimed.attempt, content, "text/plain")
     with made.project.store.begin() as tx:  # also what an older version let in
         bodies.set_results(tx, [(born.processing_id, bodies.Result(mime, bodies.Body("text", content.decode(), 1), 1))])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import instances, processings, registering, work
+from procession.commands import claims, instances, processings, registering, work
 from procession.commands.asked import Asked
 from procession.commands.instances import Born, NewInstance
 from procession.errors import Duplicate, Invalid, NotFound, ProcessionError, QueueFull, Refused
@@ -41,7 +41,7 @@ def submit(d: Driven, key: str | None = "T1", task: str = "Sum", **what: Any) ->
 
 def do(d: Driven, result: Any = None, **more: Any) -> int:
     """Let a worker do the next one."""
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     work.start(d.project, claimed.attempt)
     return work.succeed(d.project, claimed.attempt, result, **more)
 
@@ -59,7 +59,7 @@ def test_registering_again_changes_what_is_submitted_from_then_on(drive: Drive) 
     submit(d, "old")
     register(d, timeout=90)
     submit(d, "new")
-    old, new = work.claim(d.project, "w1", limit=2)
+    old, new = claims.claim(d.project, "w1", limit=2)
     assert (old.key, old.timeout, new.key, new.timeout) == ("old", 60, "new", 90)
 
 
@@ -107,7 +107,7 @@ def test_a_task_with_instances_is_unregistered_by_force_alone(drive: Drive) -> N
     for key in "abcd":
         submit(d, key)
     do(d)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     work.start(d.project, claimed.attempt)
     with pytest.raises(Refused, match="4 instances"):
         registering.unregister(d.project, "Sum", WHO)
@@ -190,7 +190,7 @@ def test_of_twenty_who_submit_the_same_key_at_the_same_time_one_is_taken(drive: 
 def test_inputs_come_back_as_they_were(tmp_path: Path, inputs: Any) -> None:
     d = Driven(tmp_path, FILE)
     submit(d, inputs=inputs, task="filed")
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     assert (claimed.inputs, claimed.inputs_kind) == (inputs, "json")
     d.close()
 
@@ -227,12 +227,12 @@ def test_as_many_wait_as_may_and_what_is_tried_again_is_never_refused(drive: Dri
     assert full.value.exit_code == 75
     with pytest.raises(Duplicate):
         submit(d, "a")
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     submit(d, "c")
     with pytest.raises(QueueFull):
         submit(d, "d")
     work.give_back(d.project, claimed.attempt)
-    assert [each.key for each in work.claim(d.project, "w1", limit=9)] == ["a", "b", "c"]
+    assert [each.key for each in claims.claim(d.project, "w1", limit=9)] == ["a", "b", "c"]
     assert balanced(d)
 
 
@@ -262,7 +262,7 @@ def test_ten_thousand_are_submitted_in_seconds_and_claimed_in_their_order(drive:
     register(d)
     answers = instances.submit_all(d.project, "Sum", [NewInstance(f"k{n}", [n]) for n in range(10_000)], WHO)
     assert all(isinstance(each, Born) for each in answers)
-    claimed = work.claim(d.project, "w1", limit=1000)
+    claimed = claims.claim(d.project, "w1", limit=1000)
     assert [each.key for each in claimed] == [f"k{n}" for n in range(1000)]
 
 
@@ -298,9 +298,9 @@ def test_it_does_not_begin_before_its_moment_and_the_more_urgent_comes_first(dri
     submit(d, "later", not_before=d.clock.now().replace(hour=13))
     submit(d, "plain")
     submit(d, "urgent", priority=5)
-    assert [each.key for each in work.claim(d.project, "w1", limit=9)] == ["urgent", "plain"]
+    assert [each.key for each in claims.claim(d.project, "w1", limit=9)] == ["urgent", "plain"]
     d.clock.advance(3601)
-    assert [each.key for each in work.claim(d.project, "w1", limit=9)] == ["later"]
+    assert [each.key for each in claims.claim(d.project, "w1", limit=9)] == ["later"]
 
 
 # ── looking ────────────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +311,7 @@ def test_the_journal_tells_every_state_oldest_first_with_what_the_worker_said(dr
     d = drive(FILE)
     register(d)
     submit(d)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     d.clock.advance(1)
     work.start(d.project, claimed.attempt)
     d.clock.advance(1)
@@ -365,7 +365,7 @@ def test_where_there_is_no_result_the_reason_is_told_and_a_new_one_takes_its_pla
     born = submit(d)
     with pytest.raises(NotFound, match="waiting"):
         instances.result(d.project, born.processing_id)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     with pytest.raises(NotFound, match="scheduled"):
         instances.result(d.project, born.processing_id)
     work.fail(d.project, claimed.attempt, "no numbers")
@@ -402,7 +402,7 @@ def test_deleting_what_runs_elsewhere_cancels_it_first_where_that_is_said(drive:
     d = drive(FILE)
     register(d)
     submit(d)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     work.start(d.project, claimed.attempt)
     with pytest.raises(Refused):
         instances.delete(d.project, "Sum", "T1", WHO)
@@ -423,7 +423,7 @@ def test_all_versions_of_an_instance_are_deleted_and_its_rows_with_it(drive: Dri
     born = submit(d, inputs=[1, 2])
     do(d, 3)
     ask(d, restarts.restart_anew, born.processing_id)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     assert claimed.inputs == [1, 2], "the next version has the same inputs"
     work.succeed(d.project, claimed.attempt, 4)
     assert instances.status(d.project, "Sum", "T1").version == 2

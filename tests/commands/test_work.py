@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import holds, instances, processings, registering, work
+from procession.commands import claims, holds, instances, processings, registering, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.commands.reasons import why
@@ -44,12 +44,12 @@ def submit(d: Driven, *keys: str, task: str = "Sum", **what: Any) -> None:
         instances.submit(d.project, task, NewInstance(key, **what), WHO)
 
 
-def keys(claimed: list[work.Claim]) -> list[str | None]:
+def keys(claimed: list[claims.Claim]) -> list[str | None]:
     return [each.key for each in claimed]
 
 
-def claim(d: Driven, limit: int = 1, **how: Any) -> list[work.Claim]:
-    return work.claim(d.project, "w1", limit=limit, **how)
+def claim(d: Driven, limit: int = 1, **how: Any) -> list[claims.Claim]:
+    return claims.claim(d.project, "w1", limit=limit, **how)
 
 
 @pytest.mark.feature("M11", "M13")

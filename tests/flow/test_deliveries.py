@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import deliveries, instances, processings, work
+from procession.commands import claims, deliveries, instances, processings, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.courier import Courier, Parcel, hand_over
@@ -72,7 +72,7 @@ def driven(drive: Drive, receiver: Receiver) -> Driven:
 
 def end(d: Driven, receiver: Receiver, key: str = "a", result: Any = 15, fail: str | None = None) -> int:
     instances.submit(d.project, "Sum", NewInstance(key, callback=f"{receiver.url}/in/{key}"), WHO)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     if fail is not None:
         return work.fail(d.project, claimed.attempt, fail)
     return work.succeed(d.project, claimed.attempt, result)
@@ -166,7 +166,7 @@ def test_of_one_processing_the_next_waits_for_the_one_before(drive: Drive, recei
     pid = end(d, receiver, fail="first")
     deliver(d)
     processings.retry(d.project, pid)
-    (claimed,) = work.claim(d.project, "w1")
+    (claimed,) = claims.claim(d.project, "w1")
     work.succeed(d.project, claimed.attempt, 1)
     deliver(d, 2)
     assert [body["state"] for _, _, body in receiver.taken] == ["failed"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.commands import instances, work
+from procession.commands import claims, instances, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.errors import Refused
@@ -19,10 +19,10 @@ retry = { attempts = 2, delay = 0 }
 Drive = Callable[..., Driven]
 
 
-def claimed(d: Driven, key: str = "a") -> work.Claim:
+def claimed(d: Driven, key: str = "a") -> claims.Claim:
     d.turn()
     instances.submit(d.project, "Sum", NewInstance(key), Asked("somebody"))
-    (found,) = work.claim(d.project, "w1")
+    (found,) = claims.claim(d.project, "w1")
     return found
 
 
@@ -35,7 +35,7 @@ def test_what_was_never_started_is_given_back_after_a_minute_uncounted(drive: Dr
         assert d.outcomes(found.processing_id)[-1] is None
         d.after(2)
         assert set(d.outcomes(found.processing_id)) == {"void"}
-        (found,) = work.claim(d.project, "w1")
+        (found,) = claims.claim(d.project, "w1")
     work.start(d.project, found.attempt)
     work.succeed(d.project, found.attempt)
     assert d.state(found.processing_id) == "succeeded"
@@ -52,7 +52,7 @@ def test_who_is_silent_for_a_minute_is_lost_and_counted(drive: Drive) -> None:
     assert d.outcomes(first.processing_id) == [None]
     d.after(11)
     assert d.outcomes(first.processing_id) == ["lost"]
-    (second,) = work.claim(d.project, "w2")
+    (second,) = claims.claim(d.project, "w2")
     work.start(d.project, second.attempt)
     with pytest.raises(Refused):
         work.succeed(d.project, first.attempt, "late")
@@ -85,7 +85,7 @@ def test_what_is_taken_back_has_its_old_place(drive: Drive) -> None:
     instances.submit(d.project, "Sum", NewInstance("2"), Asked("somebody"))
     work.start(d.project, first.attempt)
     d.after(61)
-    assert [each.key for each in work.claim(d.project, "w1", limit=9)] == ["1", "2"]
+    assert [each.key for each in claims.claim(d.project, "w1", limit=9)] == ["1", "2"]
 
 
 def test_a_launcher_that_was_away_takes_it_back_when_it_comes(drive: Drive) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from procession.commands import batches, disk, hosts, instances, work
+from procession.commands import batches, claims, disk, hosts, instances
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.errors import Refused
@@ -291,6 +291,6 @@ def test_a_launcher_that_is_silent_is_told_once_and_once_when_it_is_back(two: Ca
 def test_the_common_queue_has_one_name_for_whoever_claims(two: Callable[..., Two]) -> None:
     a, _ = two(FILE + "[tasks.Sum]\noutside = true\n")
     instances.submit_all(a.project, "Sum", [NewInstance(key, [key]) for key in ("x", "y")], WHO)
-    assert work.claim(a.project, "w", queues=["other"]) == []
-    assert [each.key for each in work.claim(a.project, "w", queues=["general"])] == ["x"]
-    assert [each.key for each in work.claim(a.project, "w", queues=[""])] == ["y"]
+    assert claims.claim(a.project, "w", queues=["other"]) == []
+    assert [each.key for each in claims.claim(a.project, "w", queues=["general"])] == ["x"]
+    assert [each.key for each in claims.claim(a.project, "w", queues=[""])] == ["y"]

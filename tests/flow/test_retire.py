@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procession.commands import instances, processings, work
+from procession.commands import claims, instances, processings, work
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.errors import NotFound
@@ -29,7 +29,7 @@ Drive = Callable[..., Driven]
 def done(d: Driven, task: str = "Sum", *keys: str, fail: bool = False) -> list[int]:
     instances.submit_all(d.project, task, [NewInstance(key, [key]) for key in keys], WHO)
     ids = []
-    for each in work.claim(d.project, "w1", limit=1000, only=[task]):
+    for each in claims.claim(d.project, "w1", limit=1000, only=[task]):
         ids.append(
             work.fail(d.project, each.attempt, "no") if fail else work.succeed(d.project, each.attempt, each.key)
         )

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from procession.commands import work
+from procession.commands import claims, work
 from procession.errors import ProcessionError
 from procession.project import Project
 
@@ -14,7 +14,7 @@ def main(root: str, name: str, truth: str) -> None:
     project = Project.open(Path(root))
     quiet = 0
     while quiet < 40:
-        found = work.claim(project, name, limit=3)
+        found = claims.claim(project, name, limit=3)
         quiet = 0 if found else quiet + 1
         for each in found:
             work.start(project, each.attempt)
