@@ -42,7 +42,7 @@ def state(found: Mapping[str, Any]) -> str:
         return "held"
     if "asking" in marks or ("marks" not in found and _asks(found)):
         return "asking"
-    if name == "succeeded" and ("amber" in marks or _again(found.get("attempts") or ())):
+    if name == "succeeded" and ("amber" in marks or len(found.get("attempts") or ()) > 1):
         return "retried"
     if name == "ready" and found.get("attempts"):
         return "will-retry"
@@ -63,11 +63,6 @@ def _asks(step: Mapping[str, Any]) -> bool:
         return False
     last = step["attempts"][-1]
     return last["asks"] is not None and last["outcome"] is None and last["answer"] is None
-
-
-def _again(attempts: Sequence[Any]) -> bool:
-    """Was it tried more than once, and did a script make it in the end?"""
-    return len(attempts) > 1 and not (isinstance(attempts[-1], Mapping) and attempts[-1]["made_by"])
 
 
 SAID = {

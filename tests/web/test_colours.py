@@ -51,6 +51,17 @@ def test_what_failed_is_told_from_all_else_at_a_glance(theme: str, vision: str) 
     assert near == {}
 
 
+def test_what_is_ok_after_a_retry_is_amber_in_cells_marks_legend_and_glyph() -> None:
+    assert fills()["retried"] == "retry-cell"
+    painted = (CSS.parent / "js" / "islands" / "grid-paint.js").read_text("utf-8")
+    names, cells = (re.search(rf"const {each} = \[(.*?)\];", painted) for each in ("STATES", "FILLS"))
+    assert names and cells
+    of = dict(zip(names[1].split(", "), cells[1].split(", "), strict=True))
+    assert of['"retried"'] == '"retry-cell"'
+    glyph = re.search(r'<symbol id="state-retried"[^>]*>(.*?)</symbol>', ICONS.read_text("utf-8"))
+    assert glyph and 'fill="var(--retry-cell' in glyph[1]
+
+
 def test_each_state_has_a_shape_of_its_own() -> None:
     drawn = dict(re.findall(r'<symbol id="state-([\w-]+)"[^>]*>(.*?)</symbol>', ICONS.read_text("utf-8"), re.S))
     of = {state: words.glyph(state).removeprefix("state-") for state in fills()}

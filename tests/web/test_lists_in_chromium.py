@@ -113,16 +113,31 @@ def test_the_grid_is_one_picture_that_the_keys_go_through(served: Served, page: 
     stage = page.locator("x-grid .grid-canvas")
     expect(stage).to_be_visible()
     assert page.locator("x-grid *").count() < 400
-    stage.focus()
-    page.keyboard.press("End")
-    page.keyboard.press("Shift+N")
+    page.keyboard.press("Shift+N")  # wherever the focus is
     told = page.locator("x-grid [role=status]")
     expect(told).to_contain_text("failed")
+    expect(stage).to_be_focused()
     which = int("".join(filter(str.isdigit, told.inner_text().split()[0])))
     steps = served.ask("GET", f"/api/v1/processings/{which}").json["steps"]
     assert "failed" in [step["state"] for step in steps]
     with page.expect_navigation(url=f"**/p/{which}/s/**"):
         page.keyboard.press("Enter")
+    page.goto(f"http://{served.host}/t/scene")
+    colour, legend = page.get_by_label("Colour"), page.locator("#legend")
+    expect(legend.locator(".mark.state-retried")).to_be_visible()
+    with page.expect_navigation(url="**/t/scene?*colour=duration*"):
+        colour.select_option("duration")
+    expect(colour).to_be_focused()
+    expect(legend.locator(".swatch")).to_have_count(7)
+    heights = legend.locator(".swatch").evaluate_all("all => all.map(each => each.getBoundingClientRect().top)")
+    assert len(set(heights)) == 1 and legend.evaluate("each => each.clientHeight") < 30, "one line"
+    page.locator("x-grid .grid-canvas").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(told).to_contain_text("two not run")
+    page.go_back()
+    expect(colour).to_have_value("state")
 
 
 @pytest.mark.check(29)

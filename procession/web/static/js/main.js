@@ -10,6 +10,7 @@ const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
 /** Load the islands that are there. */
 function islands() {
   for (const name of ISLANDS) if (!customElements.get(name) && document.querySelector(name)) void import(`./islands/${name}.js`);
+  if (document.querySelector(".filter select")) void import("./choose.js");
   if (document.querySelector("[data-select]")) void import("./select.js").then((select) => select.startSelect());
 }
 

@@ -6,7 +6,7 @@ export const HIGH = 18;
 
 /** @typedef {{ctx: CanvasRenderingContext2D, colours: Record<string, string>}} Brush */
 
-const NAMES = ["bg", "bg2", "ink", "line2", "link", "focus", "ok-cell", "retry-cell", "retry", "fail-cell", "run", "run-bg", "run-cell", "wait-cell", "cancel-cell", "skip-cell"];
+const NAMES = ["bg", "bg2", "ink", "line2", "link", "focus", "ok-cell", "retry-cell", "retry-line", "fail-cell", "run", "run-bg", "run-cell", "wait-cell", "cancel-cell", "skip-cell"];
 
 /** The colours of the theme as a canvas knows them. @param {Element} within @returns {Record<string, string>} */
 export function colours(within) {
@@ -42,8 +42,9 @@ export function cell({ ctx, colours: of }, code, x, y, wide) {
     ctx.fillStyle = of["wait-cell"];
     ctx.fillRect(x, y + 8, w, 2);
   } else if (name === "retried") {
-    ctx.fillStyle = of.retry;
-    ctx.fillRect(x, y + HIGH - 4, w, 3);
+    ctx.fillStyle = ctx.strokeStyle = of["retry-line"];
+    ctx.strokeRect(x + 0.5, y + 1.5, Math.max(1, w - 1), HIGH - 3);
+    ctx.fillRect(x, y + HIGH - 5, w, 4);
   } else if (name === "will-retry") {
     ctx.beginPath();
     ctx.moveTo(x + w, y);

@@ -54,18 +54,18 @@ export class Shade {
     return by === "attempts" ? "" : `${by.replace("metric.", "")} ${brief(value)}`;
   }
 
-  /** What the shades mean. */
+  /** What the shades mean. @returns {(Node | string)[]} */
   legend() {
-    const made = document.createElement("p");
-    made.className = "grid-told row";
+    /** @type {(Node | string)[]} */ const made = [];
     const { by, low, high, names } = this.told;
     const swatch = (/** @type {string} */ colour) => {
-      const one = made.appendChild(document.createElement("i"));
+      const one = document.createElement("i");
       one.className = "swatch";
       one.style.background = colour;
       one.setAttribute("aria-hidden", "true");
+      made.push(one);
     };
-    const say = (/** @type {string} */ text) => made.append(text);
+    const say = (/** @type {string} */ text) => made.push(text);
     const fills = shadesOf(this.told);
     if (low === null || high === null) say(_("No step of these processings has this number."));
     else if (by === "host")

@@ -1,11 +1,12 @@
 // A thousand processings and their steps on one canvas: pan, zoom, choose, and go through it with the keys.
+import { onKey } from "../keyring.js";
 import { fill } from "../select.js";
 import { duration, moment } from "../time.js";
 import { _, number } from "../words.js";
 import { cell, colours, HEAD, HIGH, STATES } from "./grid-paint.js";
 import { Shade } from "./grid-shade.js";
 
-const WORDS = () => [_("not there"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("skipped"), _("lost"), _("held"), _("asks a person")];
+const WORDS = () => [_("not run"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("not run"), _("lost"), _("held"), _("asks a person")];
 const BAD = new Set([4, 10]);
 const NARROW = 3;
 const WIDE = 24;
@@ -32,6 +33,7 @@ class XGrid extends HTMLElement {
       this.away?.abort();
       this.away = undefined;
       this.sized?.disconnect();
+      this.forget?.();
       this.replaceChildren(...(this.before ?? []));
     });
   }
@@ -85,7 +87,8 @@ class XGrid extends HTMLElement {
     this.told.className = "grid-told";
     this.told.setAttribute("role", "status");
     this.stage = stage;
-    this.replaceChildren(...(this.shade ? [this.shade.legend()] : []), box, this.told);
+    this.replaceChildren(box, this.told);
+    if (this.shade) document.getElementById("legend")?.replaceChildren(...this.shade.legend());
     this.colours = colours(this);
     this.measure();
     this.sized = new ResizeObserver(() => this.measure());
@@ -98,6 +101,7 @@ class XGrid extends HTMLElement {
     const signal = this.away?.signal;
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     stage.addEventListener("keydown", (event) => this.key(event));
+    this.forget = onKey((key) => this.next(key), [["n N", _("next, previous failure")]]);
     stage.addEventListener("pointerdown", (event) => this.press(event));
     stage.addEventListener("pointermove", (event) => !event.buttons && this.say(this.cellAt(event)));
     stage.addEventListener("pointerleave", () => this.say(this.cursor));
@@ -350,6 +354,14 @@ class XGrid extends HTMLElement {
     if (x < this.left || x + this.wide > this.left + (this.width ?? 0)) this.left = x - (this.width ?? 0) / 2;
     this.draw();
     this.say(this.cursor);
+  }
+
+  /** From anywhere on the page; the keys go on from there. @param {string} key */
+  next(key) {
+    if (key !== "n" && key !== "N") return false;
+    this.stage?.focus();
+    this.nextBad(key === "n" ? 1 : -1);
+    return true;
   }
 
   /** @param {number} by */
