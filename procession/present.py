@@ -85,6 +85,8 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "due_at": iso(found.due_at),
         "started_at": iso(found.started_at),
         "finished_at": iso(found.finished_at),
+        "seconds": None if found.finished_at is None else found.took(found.finished_at),
+        "idle": found.idle.total_seconds(),
         "cancel_requested_at": iso(found.cancel_requested_at),
         "held_at": iso(found.held_at),
         "pinned_at": iso(found.pinned_at),

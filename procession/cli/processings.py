@@ -94,9 +94,8 @@ def _going_on(words: list[str], sort: Order, limit: int, following: Cursor) -> s
 
 
 def _took(found: Processing, now: datetime) -> str:
-    if found.started_at is None:
-        return ""
-    return duration(max(0.0, ((found.finished_at or now) - found.started_at).total_seconds()))
+    took = found.took(now)
+    return "" if took is None else duration(took)
 
 
 def _table(found: list[Processing], now: datetime, *, chosen: bool, timed: bool) -> None:

@@ -33,19 +33,22 @@ class Ended:
     reason: str | None
     callback: str | None
     started_at: int | None = None
+    idle: int = 0
+    """Microseconds for which it had ended before."""
 
     @classmethod
     def of(cls, standing: Standing, state: State, reason: str | None) -> Ended:
         """One that stood so before."""
         stood = standing
-        return cls(stood.id, stood.definition_id, stood.task, state, reason, stood.callback, stood.started_at)
+        began = stood.started_at
+        return cls(stood.id, stood.definition_id, stood.task, state, reason, stood.callback, began, stood.idle)
 
 
 def note_ends(project: Project, tx: Tx, over: Sequence[Ended], definitions: Mapping[int, Task], now: int) -> None:
     """Count them, say when they retire, and write what is to be told of them."""
     if not over:
         return
-    tallies.add(tx, now, [tallies.ended(each.task, each.state, each.started_at, now) for each in over])
+    tallies.add(tx, now, [tallies.ended(e.task, e.state, e.started_at, now, e.idle) for e in over])
     spans = [(each.id, definitions[each.definition_id].retention) for each in over]
     instances.set_retire(tx, [{"id": pid, "at": now + int(span * 1e6)} for pid, span in spans if span])
     published = [each for each in over if each.callback and each.callback.startswith(SOURCE)]

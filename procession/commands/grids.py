@@ -88,8 +88,8 @@ def _of_steps(heads: Sequence[Head], cells: Iterable[Cell]) -> Grid:
     for cell in cells:
         by_id[cell.processing_id][cell.name] = cell
         places[cell.name] = max(cell.ordinal, places.get(cell.name, 0))
-        if cell.state == State.SUCCEEDED and cell.started_at and cell.finished_at:
-            took[cell.name].append((cell.finished_at - cell.started_at) / 1e6)
+        if cell.state == State.SUCCEEDED and cell.spent is not None:
+            took[cell.name].append(cell.spent / 1e6)
     names = sorted(places, key=lambda name: (places[name], name))
     columns, packed = [], []
     for head in reversed(heads):
@@ -119,7 +119,7 @@ def _of_cell(cell: Cell | None, head: Head, *, over: bool) -> int:
 def _column(head: Head) -> Column:
     seconds = None
     if head.started_at is not None and head.finished_at is not None:
-        seconds = (head.finished_at - head.started_at) / 1e6
+        seconds = (head.finished_at - head.started_at - head.idle) / 1e6
     return Column(head.title, head.id, head.state, head.started_at, seconds)
 
 

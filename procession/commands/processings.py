@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from procession.clock import micros
 from procession.commands.asked import Asked, Done, asked
@@ -238,7 +239,8 @@ def uncount(tx: Tx, processing: Processing, now: int, n: int = 1) -> None:
     """It has left the state in which it had ended: so many fewer ended in that hour (-1: it is in it again)."""
     started = None if processing.started_at is None else micros(processing.started_at)
     finished = now if processing.finished_at is None else micros(processing.finished_at)
-    tallies.add(tx, finished, [ended(processing.task, processing.state, started, finished, -n)])
+    idle = processing.idle // timedelta(microseconds=1)
+    tallies.add(tx, finished, [ended(processing.task, processing.state, started, finished, idle, -n)])
 
 
 def cannot(what: str, processing: Processing, step: Step) -> str:

@@ -99,9 +99,7 @@ def _told(
 
 
 def _seconds(cell: Cell) -> float | None:
-    if cell.started_at is None or cell.finished_at is None:
-        return None
-    return (cell.finished_at - cell.started_at) / 1e6
+    return None if cell.spent is None else cell.spent / 1e6
 
 
 def _attempts(cell: Cell) -> float | None:

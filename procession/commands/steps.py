@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     keep_held(tx, processing_id)
     uncount(tx, processing, now)
     if verb == "complete":
-        over = replace(Ended.of(standing, State.SUCCEEDED, None), started_at=standing.started_at or now)
+        over = Ended.of(standing_of(tx, processing_id), State.SUCCEEDED, None)
         note_ends(project, tx, [over], {standing.definition_id: tasks.get(tx, standing.definition_id)}, now)
     accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
     tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))

@@ -114,7 +114,7 @@ class Column:
     started_at: int | None = None
     """Microseconds."""
     seconds: float | None = None
-    """From begin to end."""
+    """How long it took."""
 
 
 @dataclass(frozen=True, slots=True)

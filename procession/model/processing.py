@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from procession.model.chosen import Chosen
@@ -174,6 +174,15 @@ class Processing:
     """Where its data come from."""
     experiment: str | None = None
     """What they belong to."""
+    idle: timedelta = timedelta()
+    """For so long it had ended before somebody let it go on: retried, restarted from a step or accepted by hand."""
+
+    def took(self, now: datetime) -> float | None:
+        """Seconds from its start to its end, or until now, less those for which it had ended before it was let go on;
+        None: it has not begun."""
+        if self.started_at is None:
+            return None
+        return max(0.0, ((self.finished_at or now) - self.started_at - self.idle).total_seconds())
 
     @property
     def values(self) -> Chosen:

@@ -27,7 +27,7 @@ def processings(tx: Tx) -> dict[str, dict[str, int]]:
 
 
 def spans(tx: Tx, task: str, since: int, most: int) -> Sequence[tuple[int, str, int]]:
-    """Id, state and microseconds from begin to end of the processings of a task that ended last, newest first."""
+    """Id, state and how many microseconds they took, of the processings of a task that ended last, newest first."""
     return tx.tuples(_SPANS, task=task, since=since, n=most)
 
 
@@ -50,7 +50,7 @@ _PROCESSINGS = Statement(
 )
 _SPANS = Statement(
     lambda _: (
-        select(p.id, p.state, p.finished_at - p.started_at)
+        select(p.id, p.state, p.finished_at - p.started_at - p.idle)
         .where(*_ended, p.started_at.is_not(None))
         .order_by(p.finished_at.desc())
         .limit(_n)

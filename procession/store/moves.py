@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, case, func, insert, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
@@ -184,6 +184,11 @@ def _processing_move(move: Move, dialect: str) -> Executable:
         values |= {"bytes": None}  # it is measured anew
     if move.verb in ("begin", "resume", "complete"):  # what was accepted by hand has begun as well
         values |= {"started_at": func.coalesce(table.started_at, given["at"])}
+    if PROCESSING.terminal.issuperset(move.sources):  # it goes on: how long it had ended is not what it took
+        lay = given["at"] - table.finished_at
+        values |= {
+            "idle": table.idle + case(((table.started_at.is_not(None)) & (lay > 0), lay), else_=literal_column("0"))
+        }
     if move.verb in ("retry", "resume", "restart"):
         values |= {"cancel_requested_at": None, "launcher_id": None, "bytes": None, "cleaned_at": None}
         values |= {"retire_at": None}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, literal, or_, select, text
@@ -66,7 +67,7 @@ def by_duration(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[
         raise Invalid(
             "too many processings lie in this range to be ordered by their durations; make it shorter or add task:NAME"
         )
-    took = p.finished_at - p.started_at
+    took = p.finished_at - p.started_at - p.idle
     asked = PICTURE.where(*search.within(tx, query, window), p.finished_at.is_not(None), p.started_at.is_not(None))
     if after is not None:
         asked = asked.where(or_(took < literal(after.by), (took == literal(after.by)) & (p.id < literal(after.id))))
@@ -76,7 +77,8 @@ def by_duration(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[
         return shown, None
     last = shown[-1]
     assert last.finished_at is not None and last.started_at is not None
-    return shown, Place(micros(last.finished_at) - micros(last.started_at), last.id)
+    took_last = (last.finished_at - last.started_at - last.idle) // timedelta(microseconds=1)
+    return shown, Place(took_last, last.id)
 
 
 def _tasks(tx: Tx, query: Query) -> list[str]:

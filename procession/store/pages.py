@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, case, exists, func, literal_column, select, text
+from sqlalchemy import BigInteger, and_, bindparam, case, cast, exists, func, literal_column, select, text
 from sqlalchemy.sql.base import Executable
 
 from procession.model.processing import Step
@@ -84,6 +84,8 @@ class Head(NamedTuple):
     created_at: int
     started_at: int | None
     finished_at: int | None
+    idle: int
+    """Microseconds for which it had ended before it was let go on."""
     asking: bool
     """A step of it asks a person."""
     key: str | None
@@ -139,8 +141,8 @@ class Cell(NamedTuple):
     held_at: int | None
     outcome: str | None
     """Of its last attempt, where it failed."""
-    started_at: int | None
-    finished_at: int | None
+    spent: int | None
+    """Microseconds for which its attempts ran; None: it has not ended, or nothing ran."""
     asking: bool
     """Of its live attempt: it asks a person, and nobody has answered."""
 
@@ -281,6 +283,7 @@ def _heads(dialect: str) -> Executable:
             p.created_at,
             p.started_at,
             p.finished_at,
+            p.idle,
             _ASKING,
             event.c.key,
         )
@@ -301,9 +304,13 @@ def _cells(dialect: str) -> Executable:
     given = given_ids(dialect, "ids")
     last = select(attempt.c.outcome).where(_same_attempt()).correlate(step).scalar_subquery()
     outcome = case((literal_column("step.state = 'failed'"), last))
+    ran = func.sum(attempt.c.finished_at - attempt.c.started_at)
+    mine = (attempt.c.processing_id == step.c.processing_id) & (attempt.c.ordinal == step.c.ordinal)
+    spent = select(cast(ran, BigInteger)).where(mine).correlate(step).scalar_subquery()
+    once = step.c.finished_at - step.c.started_at
     return select(
         step.c.processing_id, step.c.ordinal, step.c.name, step.c.state, step.c.attempt, step.c.due_at, step.c.held_at,
-        outcome, step.c.started_at, step.c.finished_at,
+        outcome, case((step.c.finished_at.is_not(None), case((step.c.attempt > 1, spent), else_=once))),
         and_(step.c.state == "running", exists().where(_same_attempt(), OPEN, attempt.c.answer.is_(None))),
     ).select_from(given.join(step, step.c.processing_id == given.c.id))  # fmt: skip
 

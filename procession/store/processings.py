@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -71,6 +72,8 @@ class Standing:
     first_id: int | None = None
     callback: str | None = None
     variables: str | None = None
+    idle: int = 0
+    """Microseconds for which it had ended before it was let go on."""
 
     @property
     def root(self) -> int:
@@ -340,7 +343,7 @@ def picture(row: Row[Any]) -> Processing:
         bytes=row.bytes, cleaned_at=at(row.cleaned_at), wants=row.wants, place=row.place, callback=row.callback,
         retire_at=at(row.retire_at), description=row.description, variables=row.variables, run=row.run_number,
         group=row.run_group, cause=row.cause if row.state == State.FAILED else None,
-        source=row.source, experiment=row.experiment,
+        source=row.source, experiment=row.experiment, idle=timedelta(microseconds=row.idle),
     )  # fmt: skip
 
 
@@ -366,6 +369,7 @@ def _standing(dialect: str) -> Executable:
             processing.c.first_id,
             processing.c.callback,
             processing.c.variables,
+            processing.c.idle,
         )
         .select_from(given.join(processing, processing.c.id == given.c.id))
         .order_by(processing.c.id)

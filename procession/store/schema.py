@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0007"
+VERSION = "0008"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
@@ -164,6 +164,7 @@ processing = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
+    Column("idle", BigInteger, nullable=False, server_default="0"),  # so long it had ended before it was let go on
     Column("held_at", BigInteger),  # nothing of it starts until it is released
     Column("pinned_at", BigInteger),  # the cleaner leaves it alone
     Column("errors", Integer, nullable=False, server_default="0"),  # recorded by its scripts: succeeded, but amber

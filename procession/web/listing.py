@@ -7,7 +7,6 @@ offset; a filter that cannot be read stays as it was typed, and what is wrong is
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from procession.errors import Invalid, NotFound
@@ -135,7 +134,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
         "steps": [
             {"step": step, "named": step is of, "kind": _drawn(step, ended=ended)} for step in item["steps"]
         ],
-        "at": item["started_at"] or item["created_at"], "seconds": _seconds(ask, item),
+        "at": item["started_at"] or item["created_at"], "seconds": words.took(item, ask.project.clock.now()),
         "tries": max((len(step["attempts"]) for step in item["steps"]), default=0),
         "host": (last["worker"] or last["host"] or "") if last else "",
         "text": (item["reason"] or "") if ended else words.unasked(why["text"]),
@@ -154,10 +153,3 @@ def _telling(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
             if step["state"] in states:
                 return step
     return next((step for step in reversed(steps) if step["attempts"]), None)
-
-
-def _seconds(ask: Ask, item: dict[str, Any]) -> float | None:
-    if item["started_at"] is None:
-        return None
-    end = datetime.fromisoformat(item["finished_at"]) if item["finished_at"] else ask.project.clock.now()
-    return max(0.0, (end - datetime.fromisoformat(item["started_at"])).total_seconds())

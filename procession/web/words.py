@@ -72,6 +72,14 @@ SAID = {
 }  # fmt: skip
 
 
+def took(found: Mapping[str, Any], now: datetime) -> float | None:
+    """Seconds that a processing took, or has taken until now; None: it has not begun."""
+    if found["started_at"] is None:
+        return None
+    until = now if found["finished_at"] is None else datetime.fromisoformat(found["finished_at"])
+    return max(0.0, (until - datetime.fromisoformat(found["started_at"])).total_seconds() - float(found["idle"]))
+
+
 def said(kind: str) -> str:
     """The word of a way to be drawn."""
     return SAID.get(kind, kind)

@@ -57,10 +57,12 @@ def facts(found: JSON, now: datetime) -> JSON:
     attempts = [each for step in found["steps"] for each in step["attempts"]]
     hosts = list(dict.fromkeys(each["host"] for each in reversed(attempts) if each["host"]))
     begun = min((each["started_at"] for each in attempts if each["started_at"]), default=found["started_at"])
+    took = words.took(found, now)
     waited = _span(found["created_at"], begun or found["finished_at"] or now)
     return {
         "kind": words.whole(found), "begun": begun, "ended": found["finished_at"],
-        "took": duration(_span(begun, found["finished_at"] or now)) if begun else None,
+        "took": None if took is None else duration(took),
+        "idle": duration(round(found["idle"])) if found["idle"] >= 1 else None,
         "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
         "params": params(found["params"]), "more_params": max(0, len(found["params"]) - MOST_PARAMS),
     }  # fmt: skip
