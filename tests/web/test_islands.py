@@ -227,3 +227,48 @@ def test_a_frame_of_pan_and_zoom_paints_once_only_what_is_seen_and_asks_for_no_l
     failed = columns + 2  # the small map: one mark for each column that failed, and the window
     assert [each for each in frames if each["strokes"] > each["seen"] * (2 + 5 * steps) + failed] == []
     assert min(each["strokes"] for each in frames if each["paints"]) < columns * steps / 2, "not all of it is painted"
+
+
+APART = """() => {
+  const words = [...document.querySelectorAll('.gantt-axis .ticks > *')].map((word) => word.getBoundingClientRect());
+  words.sort((one, other) => one.left - other.left);
+  const edge = document.querySelector('.gantt-axis .ticks').getBoundingClientRect().right;
+  return [words.length, words.some((word, at) => at && word.left < words[at - 1].right), words.at(-1).right > edge + 1];
+}"""
+SHARES = """() => ['.waits', '.state-running'].map((name) => {
+  const bar = document.querySelector(`.gantt-bars > ${name}`);
+  return [Number.parseFloat(bar.style.left), Number.parseFloat(bar.style.width)];
+})"""
+
+
+@pytest.mark.feature("M104")
+@pytest.mark.check(2)
+def test_a_timeline_grows_by_the_clock_of_the_server_and_its_words_keep_apart_at_any_width(
+    site: StaticSite, pages: Pages
+) -> None:
+    begun = 1_795_000_000  # in another year than the clock of the browser
+    bars = "".join(
+        f'<a class="{name}" href="#{at}" data-from="{begun + start}" data-to="{end and begun + end}">{name}</a>'
+        for at, (name, start, end) in enumerate(
+            (("state-will-retry", 0, 40), ("state-waiting waits", 40, 1000), ("state-running", 1000, ""))
+        )
+    )
+    row = f'<div class="gantt-row"><span>one</span><div class="gantt-bars">{bars}</div><span class="took">1 s</span></div>'
+    island(site, "gantt", f'<x-gantt class="gantt" data-now="{begun + 1060}">{row}</x-gantt>')
+    page = pages(viewport={"width": 1440, "height": 900})
+    page.clock.install(time=1_700_000_000)
+    page.goto(f"{site.url}gantt")
+    page.locator("x-gantt[data-drawn]").wait_for()
+    expect(page.locator(".gantt-axis .gap")).to_have_text("16 min")
+    (_, _), (left, wide) = page.evaluate(SHARES)
+    assert left + wide == pytest.approx(100, abs=1) and wide == pytest.approx(96 * 60 / 100, abs=3), "up to now"
+    page.clock.run_for(300_000)
+    (start, waited), (left, wide) = page.evaluate(SHARES)
+    assert left + wide == pytest.approx(100, abs=1) and wide == pytest.approx(96 * 360 / 400, abs=3), "it has grown"
+    assert start + waited == pytest.approx(left, abs=0.1)
+    for width in (1440, 390, 700, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.clock.run_for(100)
+        page.wait_for_function("(g => g.wide === g.clientWidth)(document.querySelector('x-gantt'))")
+        words, overlap, beyond = page.evaluate(APART)
+        assert words >= 2 and not overlap and not beyond, width

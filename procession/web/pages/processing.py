@@ -48,6 +48,7 @@ def _shown(ask: Ask, wanted: str | None) -> Shown:
         "tabs": panels.tabs(ask, found, chosen), "facts": head.facts(found, now), "beside": head.beside(ask, found),
         "versions": head.versions(ask, found), "failed": cards.failed(ask, found, _failing(found, chosen.step)),
         "waits": cards.waiting(ask, found), "accepted": cards.accepted(found), "rows": timeline.rows(found, now),
+        "now": now.timestamp(),
         "choices": choices(found, adjustable=_adjustable(ask, found)), "panel": told, "asked": _asked(ask, found),
     }  # fmt: skip
     live = f"proc:{found['id']}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from procession.units import duration
@@ -46,6 +46,8 @@ class Row:
     tries: int
     bars: list[Bar]
     took: str
+    since: datetime | None
+    """Where an attempt runs: the moment since which it would have run for as long as all of them together."""
 
 
 def rows(found: JSON, now: datetime) -> list[Row]:
@@ -62,7 +64,17 @@ def rows(found: JSON, now: datetime) -> list[Row]:
         over = found["finished_at"] is not None and step["state"] in ("pending", "ready")
         kind = "skipped" if over else words.state(step)
         took = duration(spent) if spent else words.said(kind).lower()
-        made.append(Row(step["ordinal"], step["name"], kind, len(attempts), bars, took))
+        made.append(
+            Row(
+                step["ordinal"],
+                step["name"],
+                kind,
+                len(attempts),
+                bars,
+                took,
+                now - timedelta(seconds=spent) if live else None,
+            )
+        )
         free = max(filter(None, (free, step["finished_at"])))
     return made
 
@@ -80,11 +92,10 @@ def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
     first = next((each["started_at"] for each in attempts if each["started_at"]), None)
     if first is not None or (waits and not attempts):
         start, end = _unix(free), None if first is None else _unix(first)
-        waited = (now.timestamp() if end is None else end) - start
-        if waited >= NOTICED:
-            bars.append(Bar("waiting", True, None, start, end, duration(round(waited)), words.said("waiting")))
+        bars += _wait(start, end, now)
     for number, each in enumerate(attempts):
         if each["started_at"] is None and each["finished_at"] is None:
+            bars += _wait(_unix(each["claimed_at"]), None, now)
             continue
         start = _unix(each["started_at"] or each["finished_at"])
         end = None if each["finished_at"] is None else _unix(each["finished_at"])
@@ -97,8 +108,22 @@ def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
             kind, said = ("failed", "Failed") if by_hand else ("will-retry", "Failed, tried again")
         elif each["made_by"] and each["asks"] is None:
             said = f"Accepted by {each['made_by']}"
-        bars.append(Bar(kind, False, each["number"], start, end, took, said))
+        paused = each["paused_at"] if end is None else None
+        bars.append(Bar(kind, False, each["number"], start, _unix(paused) if paused else end, took, said))
+        if paused:
+            bars += _wait(_unix(paused), None, now)
+        elif following and end is not None and following[0]["started_at"]:
+            bars += _wait(end, _unix(following[0]["started_at"]), now, following[0]["number"])
+    if attempts and waits and attempts[-1]["finished_at"]:
+        bars += _wait(_unix(attempts[-1]["finished_at"]), None, now, attempts[-1]["number"] + 1)
     return bars
+
+
+def _wait(start: float, end: float | None, now: datetime, before: int = 0) -> list[Bar]:
+    """The time in which nothing of a step ran, perhaps before another attempt; until now where it still waits."""
+    waited = (now.timestamp() if end is None else end) - start
+    said = f"before attempt {before}" if before else words.said("waiting")
+    return [Bar("waiting", True, None, start, end, duration(round(waited)), said)] if waited >= NOTICED else []
 
 
 def _unix(at: str) -> float:

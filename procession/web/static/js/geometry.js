@@ -2,12 +2,8 @@
 
 /** Set what is to be set below this element. @param {ParentNode} root */
 export function measure(root = document) {
-  for (const bar of root.querySelectorAll(".bar[data-width] > i")) {
-    const wide = Math.max(0, Math.min(100, Number(/** @type {HTMLElement} */ (bar.parentElement).dataset.width)));
-    /** @type {HTMLElement} */ (bar).style.width = `${wide || 0}%`;
-  }
-  for (const share of root.querySelectorAll(".shares > i[data-share]")) {
-    const part = /** @type {HTMLElement} */ (share);
-    part.style.width = `${Math.max(0, Math.min(100, Number(part.dataset.share)))}%`;
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(".bar[data-width] > i, .shares > i[data-share]"))) {
+    const share = Number(part.dataset.share ?? part.parentElement?.dataset.width) || 0;
+    part.style.width = `${Math.max(0, Math.min(100, share))}%`;
   }
 }

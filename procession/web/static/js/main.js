@@ -7,7 +7,7 @@ import { startTime } from "./time.js";
 
 const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
 
-/** Load the islands that are there. */
+/** Load what is there. */
 function islands() {
   for (const name of ISLANDS) if (!customElements.get(name) && document.querySelector(name)) void import(`./islands/${name}.js`);
   if (document.querySelector(".filter select")) void import("./choose.js");
@@ -62,7 +62,7 @@ try {
   const side = localStorage.getItem("side");
   if (side) document.documentElement.dataset.side = side;
 } catch {
-  // storage is forbidden: the navigation is as the server wrote it
+  // no storage: as the server wrote it
 }
 startMorph();
 startTime();

@@ -1,8 +1,7 @@
 // Moments as people want them: UTC, local, or day of year, each with its zone; ages go on by themselves.
-import { _ } from "./words.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+export const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
 
 /** The zone chosen for this page. @returns {"utc" | "local" | "doy"} */
 export function zone() {
@@ -50,19 +49,6 @@ export function moment(at, kind = "moment", bare = false) {
   return `${of("Date")} ${MONTHS[of("Month")]}${year} ${clock}${tail}`;
 }
 
-/** All three at once, for whoever points at it. @param {Date} at */
-function whole(at) {
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const local = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return `${at.toISOString().replace("T", " ").replace("Z", "")} UTC\n${local} ${here}\n${age(at)}`;
-}
-
-/** @param {Date} at */
-function age(at) {
-  const past = Math.trunc((Date.now() - at.getTime()) / 1000);
-  return past < 0 ? _("in {time}", { time: duration(-past) }) : _("{time} ago", { time: duration(past) });
-}
-
 /** @param {Element} element */
 function write(element) {
   const at = new Date(element.getAttribute("datetime") ?? "");
@@ -88,7 +74,6 @@ export function startTime() {
   document.addEventListener("prefer", () => tell());
   document.addEventListener("pointerover", (event) => {
     const element = /** @type {Element} */ (event.target).closest?.("time[datetime]");
-    const at = new Date(element?.getAttribute("datetime") ?? "");
-    if (element && !Number.isNaN(at.getTime())) element.setAttribute("title", whole(at));
+    if (element) void import("./moments.js").then((page) => page.explain(element));
   });
 }
