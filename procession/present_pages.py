@@ -168,6 +168,8 @@ def spans(found: Spans) -> dict[str, Any]:
     return {
         "task": found.task,
         "since": _at(found.since),
+        "looked_at": found.looked_at,
+        "complete": found.complete,
         "steps": [_of_step(each, found.hosts) for each in found.steps],
     }
 

@@ -1,14 +1,17 @@
 """Spans: how long the steps of a task took, when, and since when one takes longer.
 
-In: a task and a number of days. Out: for each step points of time and duration, their median and ninetieth percentile,
-failures, and a change of level if there is one. Always: of a sample that is spread over the days, so it costs the same
-however many there were.
+In: a task and a number of days. Out: for each step points of time and duration, the median and ninetieth percentile of
+those that succeeded, failures, and a change of level if there is one. Always: of all that ended where they are few,
+else of a sample that is spread over the days, so it costs the same however many there were.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from procession.commands.events import unknown_task
 from procession.errors import NotFound
@@ -24,6 +27,8 @@ PARTS = 50
 MOST_POINTS = 2000
 FEWEST = 2
 """Processings of each part, at least."""
+NO_FAILURES = frozenset({"succeeded", "skipped", "void", "cancelled"})
+"""Outcomes of attempts that are no failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class Spans:
 
     task: str
     since: int
+    looked_at: int
+    """Processings."""
+    complete: bool
+    """Did no other processing of it end in these days?"""
     steps: tuple[OfStep, ...]
     hosts: dict[int, str]
 
@@ -60,18 +69,27 @@ def spans(project: Project, task: str, days: int = 7) -> Spans:
         if task not in names and not processings.known_task(tx, task):
             raise NotFound(unknown_task(task, names))
         chain = next((len(each.steps) for each in tasks.current(tx).values() if each.name == task), 1)
-        each = max(FEWEST, MOST_POINTS // chain // PARTS)
-        points = pages.points(tx, pages.sampled(tx, task, parts, each))[-MOST_POINTS:]
+        most = MOST_POINTS // chain
+        ids = pages.sampled(tx, task, [(since, now + 1)], most + 1)
+        if not (complete := len(ids) <= most):
+            ids = pages.sampled(tx, task, parts, max(FEWEST, most // PARTS))
+        points = pages.points(tx, ids)[-MOST_POINTS:]
         hosts = pages.hosts(tx)
     by_step: dict[tuple[int, str], list[Point]] = defaultdict(list)
     for point in points:
         by_step[point.ordinal, point.name].append(point)
-    return Spans(task, since, tuple(_of_step(name, some) for (_, name), some in sorted(by_step.items())), hosts)
+    found = tuple(_of_step(name, some) for (_, name), some in sorted(by_step.items()))
+    return Spans(task, since, len(ids), complete, found, hosts)
+
+
+def within(share: float, values: Sequence[float]) -> float:
+    """The smallest of these values that is no less than such a share of them."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def _of_step(name: str, points: list[Point]) -> OfStep:
     good = [(p.finished_at, (p.finished_at - p.started_at) / 1e6) for p in points if p.outcome == "succeeded"]
-    ordered = sorted(seconds for _, seconds in good)
-    middle, high = (ordered[int(share * (len(ordered) - 1))] if ordered else None for share in (0.5, 0.9))
-    failures = sum(point.outcome not in ("succeeded", "skipped", "void") for point in points)
+    spans = [seconds for _, seconds in good]
+    middle, high = (median(spans), within(0.9, spans)) if spans else (None, None)
+    failures = sum(point.outcome not in NO_FAILURES for point in points)
     return OfStep(name, tuple(points), middle, high, failures, drift.shift(good))

@@ -70,6 +70,9 @@ def picture(red: int, wide: int = 64, high: int = 48) -> bytes:
 class Failing(Served):
     """The project; each of its methods lets something happen in it."""
 
+    reported = 0
+    """The processing that has left a page of HTML, where a test has one."""
+
     def __init__(self, root: Path, toml: str = TOML) -> None:
         super().__init__(root, toml, cpus=500)
         self.driven.clock.advance((datetime.now(UTC) - BEGINNING - timedelta(days=4)).total_seconds())

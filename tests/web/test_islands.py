@@ -253,7 +253,7 @@ def test_a_timeline_grows_by_the_clock_of_the_server_and_its_words_keep_apart_at
             (("state-will-retry", 0, 40), ("state-waiting waits", 40, 1000), ("state-running", 1000, ""))
         )
     )
-    row = f'<div class="gantt-row"><span>one</span><div class="gantt-bars">{bars}</div><span class="took">1 s</span></div>'
+    row = f'<div class="gantt-row"><span>one</span><div class="gantt-bars">{bars}</div><span>1 s</span></div>'
     island(site, "gantt", f'<x-gantt class="gantt" data-now="{begun + 1060}">{row}</x-gantt>')
     page = pages(viewport={"width": 1440, "height": 900})
     page.clock.install(time=1_700_000_000)
@@ -272,3 +272,20 @@ def test_a_timeline_grows_by_the_clock_of_the_server_and_its_words_keep_apart_at
         page.wait_for_function("(g => g.wide === g.clientWidth)(document.querySelector('x-gantt'))")
         words, overlap, beyond = page.evaluate(APART)
         assert words >= 2 and not overlap and not beyond, width
+
+
+@pytest.mark.feature("M118")
+@pytest.mark.parametrize(("apart", "seconds"), [(2, (60.0, 61.5)), (3600, (7190.0, 7220.0)), (1, (0.01, 0.012))])
+def test_no_two_ticks_of_a_chart_read_the_same(
+    site: StaticSite, pages: Pages, apart: int, seconds: tuple[float, float]
+) -> None:
+    at = [1_795_000_000.5 + n * apart for n in range(4)]
+    told = {"x": at, "series": [{"name": "succeeded", "values": [*seconds, *seconds], "points": True}]}
+    site.routes["points.json"] = lambda _query: (200, "application/json", json.dumps(told).encode())
+    island(site, "chart", '<x-chart data-src="points.json" data-unit="s"></x-chart>')
+    page = pages(viewport={"width": 900, "height": 600})
+    page.goto(f"{site.url}chart")
+    page.locator("x-chart .u-legend").wait_for()
+    across, up = page.evaluate("document.querySelector('x-chart').chart.axes.map((axis) => axis._values)")
+    assert len(across) == len(set(across)) > 1, across
+    assert len(up) == len(set(up)) > 1 and up[0] == "0 s", up

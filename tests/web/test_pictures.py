@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 from PIL import Image
@@ -25,6 +26,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
     made.driven.clock.advance(90_000)
     made.runs(2)
     born = made.pictures(PICTURES)
+    made.reported = born[-1]
     made.artifact(born[-1], 2, "two", "report.html", b"<script>document.title = document.cookie</script>")
     made.artifact(born[-1], 2, "two", f"{HOSTILE.replace('/', '')}.png", picture(9))
     yield made
@@ -86,14 +88,25 @@ def test_a_small_picture_is_made_of_known_kinds_and_sizes_alone(ann: Visitor, fa
 
 
 @pytest.mark.feature("M118")
-def test_durations_say_median_percentile_and_failures_and_give_the_chart_its_points(ann: Visitor) -> None:
+def test_durations_say_median_percentile_and_failures_and_give_the_chart_its_points(
+    ann: Visitor, failing: Failing
+) -> None:
     seen = ann.get("t/s2-l2a?tab=durations")
     assert [e["data-src"] for e in seen.page.all("x-chart")] == [
         f"../t/s2-l2a/durations.json?step={step}&days=7" for step in ("one", "two")
     ]
     told = json.loads(ann.get("t/s2-l2a/durations.json?step=two", Accept="application/json").body)
     names = [each["name"] for each in told["series"]]
-    assert names == ["succeeded", "failed", "p50", "p90"]
+    assert names == ["succeeded", "failed", "median", "90 % within"]
+    text, told_all = " ".join(seen.page.text.split()), failing.ask("GET", "/api/v1/tasks/s2-l2a/durations").json
+    assert told_all["complete"] and f"all {told_all['looked_at']} processings that ended since" in text
+    for step in told_all["steps"]:
+        good = sorted(each["seconds"] for each in step["points"] if each["outcome"] == "succeeded")
+        assert step["median"] == pytest.approx(median(good))
+        assert sum(each <= step["p90"] for each in good) >= 0.9 * len(good) > sum(each < step["p90"] for each in good)
+        assert len(good) + step["failures"] == len(step["points"])
+        row = seen.page.one("a", href=f"#chart-{step['name']}")
+        assert row and step["name"] in row.text
     assert {len(each["values"]) for each in told["series"]} == {len(told["x"])} == {len(told["links"])}
     assert re.fullmatch(r"\.\./p/\d+/s/two", told["links"][0])
     assert sum(value is not None for value in told["series"][1]["values"]) == 3
@@ -141,10 +154,9 @@ def test_two_hundred_pictures_come_as_they_come_near_and_arrows_go_from_processi
     expect(title).not_to_have_text(mine)
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
-    born = failing.driven.rows("SELECT max(id) AS id FROM processing WHERE task = 's2-l2a'")[0].id
     cookies = page.evaluate(
         "url => fetch(url).then(answer => answer.headers.get('content-security-policy'))",
-        f"/files/{born}/02-two/1/artifacts/report.html?frame=1",
+        f"/files/{failing.reported}/02-two/1/artifacts/report.html?frame=1",
     )
     assert cookies.startswith("sandbox;"), "nothing of it runs in our origin"
     assert wrong == []

@@ -1,14 +1,17 @@
 """The tab Durations of a task: how long each step takes, since when one takes longer, and the points of a chart.
 
-*In:* a number of days. *Out:* of a sample over these days for each step its median and ninetieth percentile, failures,
-a change of level in words; for the chart all points. *Always:* what is said of a change is what `model/drift.py` says.
+*In:* a number of days. *Out:* for each step the median and ninetieth percentile of what succeeded, failures, a change
+of level in words; for the chart all points. *Always:* each number says of how many it is; what is said of a change is
+what `model/drift.py` says.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from statistics import median
 from typing import Any
 
+from procession.commands.spans import NO_FAILURES
 from procession.errors import NotFound
 from procession.units import duration
 from procession.web.page import Ask, Piece, page, told
@@ -16,7 +19,6 @@ from procession.web.pages.task import TABS
 from procession.web.url import joined, rel
 
 DAYS = (1, 7, 30, 90)
-BAD = frozenset({"failed", "timeout", "lost", "memory", "not_started"})
 
 
 def durations(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -24,7 +26,8 @@ def durations(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     days = _days(ask)
     found = ask.verb("durations", name=task["name"], days=days)
     return "tabs/durations.html", {
-        "days": days, "spans": DAYS, "since": found["since"], "rows": [_row(each) for each in found["steps"]],
+        "days": days, "spans": DAYS, "since": found["since"], "looked_at": found["looked_at"],
+        "complete": found["complete"], "rows": [_row(each) for each in found["steps"]],
     }  # fmt: skip
 
 
@@ -44,7 +47,8 @@ def _row(each: dict[str, Any]) -> dict[str, Any]:
             "only": _only(each["points"], shift),
         }  # fmt: skip
     return {"name": each["name"], "median": each["median"], "p90": each["p90"], "failures": each["failures"],
-            "n": len(each["points"]), "shift": said, "by_host": _by_host(each["points"])}  # fmt: skip
+            "n": sum(point["outcome"] == "succeeded" for point in each["points"]), "shift": said,
+            "by_host": _by_host(each["points"])}  # fmt: skip
 
 
 def _only(points: list[dict[str, Any]], shift: dict[str, Any]) -> str:
@@ -55,11 +59,7 @@ def _only(points: list[dict[str, Any]], shift: dict[str, Any]) -> str:
         if point["outcome"] == "succeeded" and point["host"] and datetime.fromisoformat(point["at"]) >= since:
             later.setdefault(point["host"], []).append(point["seconds"])
     middle = (shift["before"] * shift["after"]) ** 0.5
-    beyond = {
-        host: (sorted(some)[len(some) // 2] > middle) == (shift["change"] > 0)
-        for host, some in later.items()
-        if len(some) >= 5
-    }
+    beyond = {host: (median(some) > middle) == (shift["change"] > 0) for host, some in later.items() if len(some) >= 5}
     return (
         next((host for host, changed in beyond.items() if changed), "")
         if sum(beyond.values()) == 1 < len(beyond)
@@ -73,9 +73,7 @@ def _by_host(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for point in points:
         if point["outcome"] == "succeeded" and point["host"]:
             found.setdefault(point["host"], []).append(point["seconds"])
-    return [
-        {"host": host, "median": sorted(some)[len(some) // 2], "n": len(some)} for host, some in sorted(found.items())
-    ]
+    return [{"host": host, "median": median(some), "n": len(some)} for host, some in sorted(found.items())]
 
 
 @page("/t/{task}/durations.json")
@@ -87,17 +85,25 @@ def points(ask: Ask) -> Piece:
     if step is None:
         raise NotFound(f"task {ask.values['task'][:60]} has no step {wanted[:60]!r} that has ended in these days")
     at = [round(datetime.fromisoformat(each["at"]).timestamp(), 3) for each in step["points"]]
-    good = [each["seconds"] if each["outcome"] not in BAD else None for each in step["points"]]
-    bad = [each["seconds"] if each["outcome"] in BAD else None for each in step["points"]]
-    series: list[dict[str, Any]] = [{"name": "succeeded", "values": good, "color": "run", "points": True}]
-    if any(each is not None for each in bad):
-        series.append({"name": "failed", "values": bad, "color": "fail", "points": True})
-    for name, key, colour in (("p50", "median", "ok"), ("p90", "p90", "retry")):
+    series = [
+        {"name": name, "values": [each["seconds"] if _came(each) == name else None for each in step["points"]],
+         "color": colour, "points": True}
+        for name, colour in (("succeeded", "run"), ("failed", "fail"), ("skipped or cancelled", "wait"))
+        if name == "succeeded" or any(_came(each) == name for each in step["points"])
+    ]  # fmt: skip
+    for name, key, colour in (("median", "median", "ok"), ("90 % within", "p90", "retry")):
         if step[key] is not None and at:
             series.append({"name": name, "values": [step[key]] * len(at), "color": colour})
     tab = joined("t", ask.values["task"])  # where the chart stands, from which the links go
     links = [rel(tab, joined("p", each["processing"], "s", step["name"])) for each in step["points"]]
     return told({"x": at, "series": series, "links": links})
+
+
+def _came(point: dict[str, Any]) -> str:
+    """What came of a point, as the chart tells them apart."""
+    if point["outcome"] == "succeeded":
+        return "succeeded"
+    return "skipped or cancelled" if point["outcome"] in NO_FAILURES else "failed"
 
 
 TABS["durations"] = ("Durations", durations)

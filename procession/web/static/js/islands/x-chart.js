@@ -24,6 +24,22 @@ async function library() {
   return of.uPlot;
 }
 
+/** Distances of ticks in seconds that people read at a glance. */
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
+const FINE = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+
+/** A length of time, as fine as ticks stand apart: 1 min 30 s, 2 h 20 s, 0.05 s. @param {number} seconds */
+function exact(seconds) {
+  let rest = Math.round(seconds * 1000) / 1000;
+  const parts = [];
+  for (const [unit, size] of /** @type {[string, number][]} */ ([["d", 86400], ["h", 3600], ["min", 60], ["s", 0]])) {
+    const n = size ? Math.floor(rest / size) : Number(rest.toFixed(3));
+    if (n) parts.push(`${n} ${unit}`);
+    rest -= n * size;
+  }
+  return parts.join(" ") || "0 s";
+}
+
 class XChart extends HTMLElement {
   connectedCallback() {
     if (this.away) return;
@@ -92,12 +108,12 @@ class XChart extends HTMLElement {
     const options = {
       width: this.clientWidth,
       height: this.high,
-      scales: { x: { time: true } },
+      scales: { x: { time: true }, ...(unit === "s" && { y: { range: (/** @type {unknown} */ _u, /** @type {number} */ _least, /** @type {number} */ most) => [0, (most || 1) * 1.08] } }) },
       cursor: { y: false, points: { size: 7 } },
       legend: { live: true },
       axes: [
-        { ...axis, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map((each) => moment(new Date(each * 1000), "short", true)), space: 110 },
-        { ...axis, size: 84, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map(say) },
+        { ...axis, incrs: STEPS, values: (/** @type {unknown} */ _u, /** @type {number[]} */ at, /** @type {unknown} */ _axis, /** @type {unknown} */ _space, /** @type {number} */ apart) => at.map((each) => moment(new Date(each * 1000), apart < 60 ? "moment" : "short", true)), space: 120 },
+        { ...axis, size: 84, ...(unit === "s" && { incrs: [...FINE, ...STEPS] }), values: (/** @type {unknown} */ _u, /** @type {number[]} */ at) => at.map(unit === "s" ? exact : say) },
       ],
       series: [{ label: _("Time"), value: (/** @type {unknown} */ _u, /** @type {number | null} */ at) => (at ? moment(new Date(at * 1000)) : "–") }, ...series],
     };
