@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import clean, table
 from procession.errors import Refused
@@ -177,14 +178,18 @@ def login_command(account: str | None, as_json: bool) -> None:
 @click.option("--verb", metavar="VERB", help="Only this verb.")
 @click.option("--subject", metavar="THING", help="Only what concerns this, as processing:12 or task:scene.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most so many.")
+@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
-def audit_command(by: str | None, verb: str | None, subject: str | None, limit: int, as_json: bool) -> None:
+def audit_command(
+    by: str | None, verb: str | None, subject: str | None, limit: int, before: int | None, as_json: bool
+) -> None:
     """Who asked for what, from where, and what came of it; the newest first."""
     with opened() as project:
-        found = ask(project, "audit", by=by, verb=verb, subject=subject, limit=limit)
+        found = ask(project, "audit", by=by, verb=verb, subject=subject, limit=limit, cursor=before)
     rows = [
         (line["id"], line["at"], clean(line["by"]), line["via"], line["verb"], clean(line["subject"] or ""),
          line["outcome"], clean(line["problem"] or ""))
         for line in found["items"]
     ]  # fmt: skip
-    answer(as_json, lambda: found, lambda: table(("id", "at", "by", "via", "verb", "about", "outcome", ""), rows))
+    head = ("id", "at", "by", "via", "verb", "about", "outcome", "")
+    answer(as_json, lambda: found, lambda: going_on.listed(head, rows, found["next"]))

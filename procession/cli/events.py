@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from procession import present, present_pages
+from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, plain, state, table
 from procession.commands import arrivals, events
@@ -106,8 +107,7 @@ def events_command(name: str | None, unmatched: bool, limit: int, before: int | 
             for e in found
         ]  # fmt: skip
         table(("id", "event", "title", "repeats", "processings", "came"), rows)
-        if following:
-            click.echo(f"more: procession events --before {following}")
+        going_on.tell(following)
 
     def as_page() -> Any:
         return present.page([present_pages.event(e, born.get(e.id, []), decided[e.id]) for e in found], following)

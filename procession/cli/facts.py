@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from procession.cli import table
+from procession.cli import going_on, table
 
 LONGEST = 200
 """Characters of a value in a table."""
@@ -24,8 +24,7 @@ def rows(*columns: str) -> Callable[[Any], None]:
             table.table(columns, shown)
         else:
             click.echo("nothing")
-        if found.get("next"):
-            click.echo(f"more: --before {found['next']}")
+        going_on.tell(found.get("next"))
 
     return tell
 

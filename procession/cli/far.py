@@ -359,7 +359,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "refused": _ask("refused", facts.rows("id", "at", "source", "name", "reason", "raw"), limit="limit",
                     cursor="before"),
     "audit": _ask("audit", facts.rows("id", "at", "by", "via", "verb", "subject", "outcome", "problem"), by="by",
-                  verb="verb", subject="subject", limit="limit"),
+                  verb="verb", subject="subject", limit="limit", cursor="before"),
     **WORK,
 }  # fmt: skip
 """Command → what it asks of a server."""

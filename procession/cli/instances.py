@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from procession import present
+from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
 from procession.cli.events import parameters
 from procession.cli.table import age, clean, many, state, table
@@ -211,7 +212,7 @@ def _list(
     answer(
         as_json,
         lambda: present.page([present.instance(each, project.var) for each in found], following),
-        lambda: table(("id", "key", "state", "came", "reason"), rows),
+        lambda: going_on.listed(("id", "key", "state", "came", "reason"), rows, following),
     )
 
 
@@ -301,7 +302,7 @@ def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bo
     answer(
         as_json,
         lambda: present.page(items, following),
-        lambda: table(("id", "processing", "state", "tries", "made", "to", "problem"), rows),
+        lambda: going_on.listed(("id", "processing", "state", "tries", "made", "to", "problem"), rows, following),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from datetime import datetime
 
 import click
 
 from procession import present
+from procession.cli import going_on
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.querying import Querying, words_argument
 from procession.cli.table import age, bar, clean, plain, state, table
@@ -64,8 +64,8 @@ def list_command(
             lambda: present.page([present.processing(p, project.var, whys[p.id]) for p in found], following),
             lambda: _table(found, project.clock.now(), chosen=not query.everything, timed=sort == "duration"),
         )
-        if following and not as_json:
-            click.echo(f"more: {_going_on([*words, *more], sort, limit, following)}")
+        if not as_json:
+            going_on.tell(following)
 
 
 def _found(
@@ -83,14 +83,6 @@ def _found(
 def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dict[str, dict[str, object]]]]:
     outputs = steps.outputs(tx, [p.id for p in found])
     return [(p, outputs.get(p.id, {})) for p in found]
-
-
-def _going_on(words: list[str], sort: Order, limit: int, following: Cursor) -> str:
-    """The whole command that lists what comes next."""
-    options = ([] if sort == "id" else ["--sort", sort]) + ([] if limit == LIMIT else ["--limit", str(limit)])
-    turned = any(word.startswith("-") for word in words)  # behind "--" nothing is taken for an option
-    query = (["--"] if turned else []) + words
-    return shlex.join(["procession", "list", *options, "--before", str(following), *query])
 
 
 def _took(found: Processing, now: datetime) -> str:

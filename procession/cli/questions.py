@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from procession import present
+from procession.cli import going_on
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.table import age, clean, table
 from procession.clock import moment
@@ -46,8 +47,7 @@ def _table(found: list[questions.Open], following: int | None, now: datetime) ->
         for each in found
     ]
     table(("id", "task", "step", "question", "asked"), rows)
-    if following is not None:
-        click.echo(f"more: procession questions --after {following}")
+    going_on.tell(following)
 
 
 @click.command("answer", context_settings={"ignore_unknown_options": True})

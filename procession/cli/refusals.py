@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from procession import present
+from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, table
 from procession.clock import moment
@@ -24,12 +25,15 @@ def refused_command(limit: int, before: int | None, as_json: bool) -> None:
     answer(
         as_json,
         lambda: present.page([present.refusal(each) for each in found], following),
-        lambda: _tell([(r.id, age(moment(r.at), now), r.source, r.name or "?", r.reason, r.raw[:60]) for r in found]),
+        lambda: _tell(
+            [(r.id, age(moment(r.at), now), r.source, r.name or "?", r.reason, r.raw[:60]) for r in found], following
+        ),
     )
 
 
-def _tell(rows: list[tuple[int, str, str, str, str, str]]) -> None:
+def _tell(rows: list[tuple[int, str, str, str, str, str]], following: int | None) -> None:
     if not rows:
         click.echo("nothing was refused")
         return
     table(("id", "", "from", "event", "why", "what came"), [tuple(clean(str(cell)) for cell in row) for row in rows])
+    going_on.tell(following)

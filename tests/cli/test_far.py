@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def test_who_looks_from_afar_sees_what_is_seen_here(d: Driven, site: Site, words
     as_text = far(site, *words)
     assert as_text.exit_code == 0, as_text.output
     assert as_text.output.strip()
+
+
+def test_a_list_that_goes_on_prints_the_whole_command(d: Driven, site: Site) -> None:
+    for number in range(3):
+        d.born("e", n=number)
+    for words in (["list", "task:t", "-state:failed", "--limit", "1"], ["events", "--name", "e", "--limit", "1"]):
+        seen, going = list[str](), [*words]
+        while going:
+            shown = far(site, *going).output
+            seen.append(shown.split("\n")[1].split()[0])
+            following = shlex.split(shown.partition("more: procession ")[2])
+            assert following[:4] == ([] if len(seen) == 3 else ["--url", site.url, "--token-file", following[3]])
+            going = following[4:]
+        assert seen == ["3", "2", "1"]
 
 
 def test_doctor_and_disk_answer_from_afar(site: Site) -> None:

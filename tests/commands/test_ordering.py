@@ -123,8 +123,9 @@ def test_the_command_line_sorts_and_goes_on(tmp_path: object) -> None:
         assert "took" in shown.split("\n")[0]
         assert "9 s" in shown.split("\n")[1]
         for expected in ("1", "2"):  # the command that is printed is whole: it goes on as it stands
-            words = shlex.split(shown.split("more: procession list ")[1])
-            code, shown = say(*words)
+            words = shlex.split(shown.split("more: procession ")[1])
+            assert words[:3] == ["--project", str(d.root), "list"]
+            code, shown = say(*words[3:])
             assert (code, shown.split("\n")[1].split()[0]) == (0, expected)
         assert "more:" not in shown
         assert "--limit 2 --before 2 -- -state:failed 'task:a*'" in say("-state:failed", "task:a*", "--limit", "2")[1]
