@@ -16,6 +16,7 @@ from procession.contract import strict_json
 from procession.errors import Invalid, NotFound
 from procession.model.event import Event, NewEvent, read_moment
 from procession.model.processing import Processing
+from procession.model.wording import sender
 from procession.project import person
 from procession.store import events as store
 from procession.store import processings
@@ -87,18 +88,21 @@ def _tell(done: events.Submitted, name: str, sets: list[str]) -> None:
 @click.command("events")
 @click.option("--name", help="Only of this name.")
 @click.option("--unmatched", is_flag=True, help="Only those that no task took.")
+@click.option("--no-timetables", is_flag=True, help="None that a timetable made.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
-def events_command(name: str | None, unmatched: bool, limit: int, before: int | None, as_json: bool) -> None:
+def events_command(
+    name: str | None, unmatched: bool, no_timetables: bool, limit: int, before: int | None, as_json: bool
+) -> None:
     """Events, newest first: how often each came again, and what became of it."""
     with opened() as project, project.store.read() as tx:
-        found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
-        found, rest = found[:limit], found[limit:]
+        found, following = arrivals.newest(
+            tx, name=name, untaken=unmatched, before=before, limit=limit, untimed=no_timetables
+        )
         born = processings.of_events(tx, [each.id for each in found])
         decided = arrivals.decisions(tx, found, born)
         now = project.clock.now()
-    following = found[-1].id if rest else None
 
     def text() -> None:
         rows = [
@@ -143,7 +147,7 @@ def _show(found: Event, born: list[Processing], now: datetime) -> None:
     for name, value in (
         ("key", found.key),
         ("title", found.title),
-        ("source", found.source),
+        ("from", sender(found.source)),
         ("came", age(found.created_at, now)),
         ("repeats", f"{found.repeats}, the last {age(found.last_seen_at, now)}" if found.repeats else ""),
         ("conflicts", f"{found.conflicts} with other parameters" if found.conflicts else ""),

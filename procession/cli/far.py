@@ -319,7 +319,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "logs": _logs,
     "emit": _emit,
     "events": _ask("events", facts.rows("id", "name", "title", "repeats", "processings", "created_at"), name="name",
-                   unmatched="unmatched", limit="limit", cursor="before"),
+                   unmatched="unmatched", no_timetables="no_timetables", limit="limit", cursor="before"),
     "event": _ask("event", facts.fields, id="event_id"),
     "sets": _ask("sets", facts.rows("set", "key", "state", "wanted", "missing", "due_at"), name="name", limit="limit"),
     "messages": _ask("messages", facts.rows("id", "kind", "task", "step", "count", "last_at", "text"), ended="ended",

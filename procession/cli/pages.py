@@ -15,6 +15,7 @@ from procession.cli.door import asked
 from procession.cli.querying import Querying
 from procession.cli.table import clean, said_age, table
 from procession.model.grid import LEVELS, Mark, read_cell
+from procession.model.wording import sender
 from procession.units import duration
 
 query_argument = click.argument("words", metavar="[QUERY]", nargs=-1)
@@ -170,4 +171,5 @@ def arrivals_command(hours: int, as_json: bool) -> None:
 
 def _arrivals(found: Any) -> None:
     table(("since", "events"), [(each["at"], each["n"]) for each in found["spans"]])
-    table(("source", "of the newest", "last"), [(clean(s["name"]), s["n"], s["last_at"]) for s in found["sources"]])
+    rows = [(clean(sender(each["name"])), each["n"], each["last_at"]) for each in found["sources"]]
+    table(("from", "of the newest", "last"), rows)

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from procession.model.event import Event
 from procession.model.task import CALL, Task
 from procession.project import Project
-from procession.store import pages, processings, search, tasks
+from procession.store import events, pages, processings, search, tasks
 from procession.store.database import Tx
 
 WIDTH = 600_000_000
 """Microseconds: ten minutes."""
 MOST = 20_000
 OF_SOURCES = 5_000
+LOOKED = 10_000
+"""Events that one page looks at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,18 @@ def arrivals(project: Project, hours: int = 24) -> Arrivals:
         known = found.get(kind, Source(kind, 0, 0))
         found[kind] = Source(kind, known.n + n, max(known.last_at, at))
     return Arrivals(since, tuple(counted), tuple(sorted(found.values(), key=lambda each: (-each.last_at, each.name))))
+
+
+def newest(
+    tx: Tx, *, name: str | None, untaken: bool, before: int | None, limit: int, untimed: bool
+) -> tuple[list[Event], int | None]:  # fmt: skip
+    """Events, newest first, and the id below which to go on. `untimed`: without those of timetables; of so many of the
+    newest only, so that a page may be short though there is more."""
+    since = events.floor(tx, before, LOOKED) if untimed else None
+    found = events.newest(
+        tx, name=name, untaken=untaken, before=before, limit=limit + 1, since=(since or 0) if untimed else None
+    )
+    return found[:limit], found[limit - 1].id if len(found) > limit else since
 
 
 @dataclass(frozen=True, slots=True)

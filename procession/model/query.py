@@ -20,6 +20,7 @@ from procession.model.term import (
     FIELD,
     IDS,
     MARKS,
+    QUIET,
     STAR,
     STATES,
     Ids,
@@ -210,7 +211,7 @@ def _check_possible(terms: list[Term]) -> None:
     for term in terms:
         if isinstance(term, Names) and term.field in ("task", "event", "group", "key") and "*" not in term.text:
             field, values = term.field, set(term.patterns)
-        elif isinstance(term, States) and not term.states.intersection(MARKS):
+        elif isinstance(term, States) and not term.states.intersection((*MARKS, QUIET)):
             field, values = "state", set(term.states)
         else:
             continue

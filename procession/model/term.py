@@ -15,7 +15,9 @@ from procession.model.states import PROCESSING
 MARKS = ("amber", "held", "pinned", "asking")
 """What ``state:`` takes besides the states: succeeded with recorded errors, held by a person, kept from cleaning,
 waiting for a person's answer."""
-STATES = (*PROCESSING.states, *MARKS)
+QUIET = "quiet"
+"""What ``state:`` takes, too: it ran by a timetable, went well, and no processing came of it."""
+STATES = (*PROCESSING.states, *MARKS, QUIET)
 
 FIELD = re.compile(r"(-?)([A-Za-z][A-Za-z-]*|[Pp]aram\.[^:\s\"',]*):")
 STAR = "\0"
@@ -57,7 +59,7 @@ class States:
     """In one of these states, or with one of these marks."""
 
     states: frozenset[str]
-    """Of `PROCESSING.states` and `MARKS`."""
+    """Of `STATES`."""
     negated: bool = False
 
     @property

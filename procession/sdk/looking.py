@@ -64,10 +64,18 @@ class Looking(Asking):
         return self._ask("questions", task=task, limit=limit, cursor=cursor)
 
     def events(
-        self, name: str | None = None, unmatched: bool = False, limit: int = 20, cursor: int | None = None
+        self,
+        name: str | None = None,
+        unmatched: bool = False,
+        limit: int = 20,
+        cursor: int | None = None,
+        no_timetables: bool = False,
     ) -> Json:
-        """Events, newest first; with `unmatched` those that no task took."""
-        return self._ask("events", name=name, unmatched=unmatched, limit=limit, cursor=cursor)
+        """Events, newest first; with `unmatched` those that no task took, with `no_timetables` none that a timetable
+        made."""
+        return self._ask(
+            "events", name=name, unmatched=unmatched, limit=limit, cursor=cursor, no_timetables=no_timetables
+        )
 
     def event(self, id: int) -> Json:
         """Everything about one event: its parameters, its repeats, and the processings that came of it."""

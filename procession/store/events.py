@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal_column, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
 from procession.clock import moment
 from procession.model.event import Event
+from procession.model.wording import TIMETABLE
 from procession.store import schema
 from procession.store.database import Statement, Tx
-from procession.store.dialect import Given, given_rows
+from procession.store.dialect import Given, given_rows, like
 
 event, event_key = schema.event, schema.event_key
 
@@ -68,13 +69,27 @@ def find(tx: Tx, event_id: int) -> Event | None:
     return None if row is None else picture(row)
 
 
-def newest(tx: Tx, *, name: str | None, untaken: bool, before: int | None, limit: int) -> list[Event]:
-    """Events, newest first; `untaken` are those that no task took; `before` is the id to go on from."""
+def floor(tx: Tx, before: int | None, n: int) -> int | None:
+    """The id of the nth newest event below an id; None where there are not so many."""
+    asked = select(event.c.id).order_by(event.c.id.desc()).limit(n)
+    some = (asked if before is None else asked.where(event.c.id < before)).subquery("some")
+    there, lowest = tx.connection.execute(select(func.count(), func.min(some.c.id))).one()
+    return lowest if there == n else None
+
+
+def newest(
+    tx: Tx, *, name: str | None, untaken: bool, before: int | None, limit: int, since: int | None = None
+) -> list[Event]:  # fmt: skip
+    """Events, newest first; `untaken` are those that no task took; `before` is the id to go on from; `since`: none that
+    a timetable made, and none below this id."""
     asked = select(event).order_by(event.c.id.desc()).limit(limit)
     if name is not None:
         asked = asked.where(event.c.name == name)
     if untaken:
         asked = asked.where(literal_column("event.taken = 0"))
+    if since is not None:
+        timed = like(tx.dialect, event.c.name, f"{TIMETABLE}*")
+        asked = asked.where(event.c.id >= since, ~timed)
     if before is not None:
         asked = asked.where(event.c.id < before)
     return [picture(row) for row in tx.connection.execute(asked)]

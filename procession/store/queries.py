@@ -15,7 +15,8 @@ from procession.clock import micros
 from procession.model.processing import Processing
 from procession.model.query import Query
 from procession.model.states import PROCESSING
-from procession.model.term import Ids, Names, Since, States, Term, Versions, Words, plain
+from procession.model.term import QUIET, Ids, Names, Since, States, Term, Versions, Words, plain
+from procession.model.wording import TIMETABLE
 from procession.store import schema
 from procession.store.causes import FAILED_NOW
 from procession.store.database import Tx
@@ -82,7 +83,7 @@ def of_term(dialect: str, term: Term) -> Condition:
         case Versions():
             return p.version.in_(term.numbers)
         case States():
-            return _states(term)
+            return _states(dialect, term)
         case Since():
             column = p.created_at if term.field in ("after", "before") else p.finished_at
             at = micros(term.at)
@@ -94,7 +95,7 @@ def of_term(dialect: str, term: Term) -> Condition:
             return _names(dialect, term)
 
 
-def _states(term: States) -> Condition:
+def _states(dialect: str, term: States) -> Condition:
     states = sorted(term.states.intersection(PROCESSING.states))
     found: list[Condition] = []
     if states:
@@ -112,7 +113,19 @@ def _states(term: States) -> Condition:
     if "asking" in term.states:
         open_ones = select(attempt.c.processing_id).where(ASKING, attempt.c.answer.is_(None))
         found.append(p.id.in_(open_ones))
+    if QUIET in term.states:
+        found.append(_quiet(dialect))
     return or_(*found)
+
+
+def _quiet(dialect: str) -> Condition:
+    """It ran by a timetable, went well, and no processing came of it: children name the first version of it."""
+    timed = select(definition.c.id).where(like(dialect, json_value(dialect, definition.c.body, "on"), f"{TIMETABLE}*"))
+    child = schema.processing.alias("child")
+    return and_(
+        literal_column("processing.state = 'succeeded'"), p.errors == 0, p.definition_id.in_(timed),
+        ~exists().where(child.c.origin_id == func.coalesce(p.first_id, p.id)),
+    )  # fmt: skip
 
 
 def _names(dialect: str, term: Names) -> Condition:

@@ -96,19 +96,21 @@ def shown(done: births.Submitted) -> dict[str, Any]:
 
 @verb("events", "read", "GET /events")
 def events_(
-    project: Project, caller: Caller, name: str | None = None, unmatched: bool = False, limit: int = 20,
-    cursor: int | None = None,
+    project: Project, caller: Caller, name: str | None = None, unmatched: bool = False, no_timetables: bool = False,
+    limit: int = 20, cursor: int | None = None,
 ) -> Any:  # fmt: skip
-    """Events, newest first: how often each came again, and what became of it."""
+    """Events, newest first: how often each came again, and what became of it. `no_timetables`: none that a timetable
+    made; a page may then be short though there is more."""
     limit = up_to("limit", limit, 500)
     before = None if cursor is None else identity("cursor", cursor)
     with project.store.read() as tx:
-        found = store.newest(tx, name=name, untaken=unmatched, before=before, limit=limit + 1)
-        found, rest = found[:limit], found[limit:]
+        found, following = arrivals.newest(
+            tx, name=name, untaken=unmatched, before=before, limit=limit, untimed=no_timetables
+        )
         born = processings.of_events(tx, [each.id for each in found])
         decided = arrivals.decisions(tx, found, born)
     items = [present_pages.event(each, born.get(each.id, []), decided[each.id]) for each in found]
-    return present.page(items, found[-1].id if rest else None)
+    return present.page(items, following)
 
 
 @verb("event", "read", "GET /events/{id}")

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from procession.errors import Invalid
 from procession.model.query import split
+from procession.model.term import QUIET
 
 QUICK = ("running", "waiting", "asking", "failed", "succeeded", "cancelled", "held")
 """States that are one click away."""
+LOUD = f"-state:{QUIET}"
+"""The term that leaves out runs of timetables that found nothing; it stands beside any state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,20 @@ def chips(text: str) -> list[Chip]:
 
 def replaced(text: str, field: str, term: str) -> str:
     """The filter with this term in place of all those of its field; an empty term takes them away."""
-    rest = [each for each in terms(text) if not each.lower().startswith((f"{field}:", f"-{field}:"))]
+    fields = (f"{field}:", f"-{field}:")
+    rest = [each for each in terms(text) if each == LOUD or not each.lower().startswith(fields)]
     return " ".join((*rest, term) if term else rest)
 
 
 def of_field(text: str, field: str) -> str:
     """What the first term of this field asks for; empty without one."""
     return next((each.partition(":")[2] for each in terms(text) if each.lower().startswith(f"{field}:")), "")
+
+
+def loud(text: str, *, hidden: bool) -> str:
+    """This filter without runs that found nothing; or with them again."""
+    rest = [each for each in terms(text) if each != LOUD]
+    return " ".join((*rest, LOUD) if hidden else rest)
 
 
 def ranged(text: str) -> str:

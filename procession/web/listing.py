@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from procession.errors import Invalid, NotFound
+from procession.model.wording import TIMETABLE
 from procession.store import submitters
 from procession.web import filters, words
 from procession.web.page import Ask
+from procession.web.url import joined
 
 ROWS = 50
 LOOKS = 4
@@ -44,6 +46,7 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
         "sort": sorted_by(ask),
         "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
+        "quiet": _quiet(ask, text, there, task),
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": _completions(ask, text),
     }  # fmt: skip
@@ -58,6 +61,18 @@ def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
     by = _submitters(ask, items) if values["queued"] else {}
     values["rows"] = [_row(ask, each, by.get(each["id"], "")) for each in items]
     return values
+
+
+def _quiet(ask: Ask, text: str, there: list[dict[str, Any]], task: str) -> dict[str, Any] | None:
+    """Are runs of timetables that found nothing left out, and the list in which it is the other way round; None where
+    nothing runs by a timetable."""
+    hidden = filters.LOUD in filters.terms(text)
+    timed = any(each["on"].startswith(TIMETABLE) and task in ("", each["name"]) for each in there)
+    if not timed and not hidden:
+        return None
+    query, sort = filters.loud(text, hidden=not hidden), ask.query.get("sort")
+    pieces, tab = (("t", task), "list") if task else (("p",), None)
+    return {"hidden": hidden, "turned": joined(*pieces, tab=tab, query=query, sort=sort)}
 
 
 def data(values: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +145,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
     return {
         "item": item, "id": item["id"], "task": item["task"], "kind": kind, "by": by,
         "title": item["title"] or item["key"] or item["event_name"],
-        "params": "  ".join(f"{name}={words.plain(value)}" for name, value in item["params"].items()),
+        "params": words.brought(item["event_name"], item["params"], item["created_at"]),
         "steps": [
             {"step": step, "named": step is of, "kind": _drawn(step, ended=ended)} for step in item["steps"]
         ],

@@ -16,9 +16,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "density": ("usual", "comfortable", "compact"),
     "refresh": ("live", "5", "30", "off"),
     "keys": ("on", "off"),
+    "quiet": ("shown", "hidden"),
 }
 """Name → its values, the usual one first. ``refresh``: as it happens, every so many seconds, or when asked; ``keys``:
-single keys as shortcuts."""
+single keys as shortcuts; ``quiet``: runs of timetables that found nothing, in lists."""
 KEPT = 400 * 86_400
 """Seconds; browsers keep no cookie for longer."""
 
@@ -32,6 +33,7 @@ class Preferences:
     density: str = "usual"
     refresh: str = "live"
     keys: str = "on"
+    quiet: str = "shown"
 
     def changed(self, given: Mapping[str, str]) -> Preferences:
         """With those that are given and that there are."""

@@ -65,7 +65,7 @@ TOPICS: dict[str, tuple[str, str]] = {
 QUERIES = {
     "id": "these numbers and ranges: 17, id:1,4-6",
     "task": "of this task; a list means one of them: task:a,b",
-    "state": "waiting, running, succeeded, failed, cancelled, skipped; or amber, asking, held, pinned",
+    "state": "waiting, running, succeeded, failed, cancelled, skipped; or amber, asking, held, pinned, quiet",
     "step": "standing at this step: it is ready, running, failed or cancelled",
     "event": "of an event of this name",
     "key": "of an event with this key",

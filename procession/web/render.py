@@ -15,6 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from procession import units
 from procession.errors import NotFound
+from procession.model import wording
 from procession.web import words
 from procession.web.markdown import markdown
 
@@ -39,7 +40,7 @@ def environment() -> Environment:
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
         "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name, "tidy": words.tidy,
-        "spark": words.spark,
+        "spark": words.spark, "brought": words.brought, "sender": wording.sender,
     }  # fmt: skip
     return made
 

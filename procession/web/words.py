@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from procession.clock import Clock
+from procession.model import wording
 from procession.units import duration
 
 STATES = {
@@ -121,6 +122,11 @@ def spark(values: Sequence[float]) -> list[dict[str, float]]:
 def plain(value: object) -> str:
     """A value of an event in a line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def brought(name: str, params: Mapping[str, Any], came: str) -> str:
+    """What an event brought, in a line."""
+    return wording.brought(name, params, datetime.fromisoformat(came))
 
 
 def moment(at: str) -> str:

@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from procession.errors import Denied, Invalid, NotFound
-from procession.web.page import Ask, Shown, page
+from procession.model.wording import TIMETABLE
+from procession.web.page import Ask, Gone, Shown, page
+from procession.web.url import joined
 from procession.web.words import state
 
 ROWS = 50
@@ -23,14 +25,17 @@ MOST_IN_LINK = 4_000
 
 
 @page("/events")
-def events(ask: Ask) -> Shown:
+def events(ask: Ask) -> Shown | Gone:
     """All of them, those that no task took, what was refused, or the sets."""
+    if ask.prefers.quiet == "hidden" and not {"timetables", "name", "cursor", "tab"} & ask.query.keys():
+        return Gone(joined("events", **{**ask.query, "timetables": "hidden"}))
     tab = ask.query.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     name = ask.query.get("name", "").strip()
     values: dict[str, Any] = {
         "tab": tab, "name": name, "problem": "", "items": [], "next": None, "states": {},
-        "first": "cursor" not in ask.query, **_around(ask),
+        "first": "cursor" not in ask.query, "hidden": ask.query.get("timetables") == "hidden",
+        "timed": any(each["on"].startswith(TIMETABLE) for each in ask.verb("tasks")["items"]), **_around(ask),
     }  # fmt: skip
     try:
         found = _found(ask, tab, name)
@@ -56,6 +61,7 @@ def _found(ask: Ask, tab: str, name: str) -> dict[str, Any]:
         found = ask.verb("refused", limit=ROWS, cursor=ask.argument("refused", "cursor"))
     else:
         found = ask.verb("events", name=name or None, unmatched=tab == "unmatched" or None, limit=ROWS,
+                         no_timetables=ask.query.get("timetables") == "hidden" or None,
                          cursor=ask.argument("events", "cursor"))  # fmt: skip
     return {"items": found["items"], "next": found["next"]}
 

@@ -164,7 +164,7 @@ def _row(processing: dict[str, Any], name: str) -> dict[str, Any]:
     last = step["attempts"][-1] if step else {}
     return {
         "id": processing["id"], "title": processing["title"] or processing["key"] or processing["event_name"],
-        "params": "  ".join(f"{key}={value}" for key, value in processing["params"].items())[:300],
+        "params": words.brought(processing["event_name"], processing["params"], processing["created_at"])[:300],
         "at": processing["finished_at"], "tries": len(step["attempts"]) if step else 0,
         "host": last.get("worker") or last.get("host") or "", "reason": processing["reason"] or "", "step": name,
     }  # fmt: skip

@@ -17,6 +17,8 @@ def processings(ask: Ask) -> Shown | Gone:
     if added := ask.query.get("add"):
         field = added.partition(":")[0]
         return Gone(joined("p", query=filters.replaced(typed(ask), field, added), sort=ask.query.get("sort")))
+    if ask.prefers.quiet == "hidden" and not {"query", "q", "cursor"} & ask.query.keys():
+        return Gone(joined("p", **{**ask.query, "query": filters.LOUD}))
     values, order = {**listing(ask), "of_event": "", "views": _views(ask)}, sorted_by(ask)
     command = f"procession list {typed(ask)}{'' if order == 'id' else f' --sort {order}'}"
     return Shown(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from procession.errors import Invalid, NotFound
+from procession.model import wording
 from procession.units import duration
 from procession.web import words
 from procession.web.page import Ask
@@ -64,8 +65,15 @@ def facts(found: JSON, now: datetime) -> JSON:
         "took": None if took is None else duration(took),
         "idle": duration(round(found["idle"])) if found["idle"] >= 1 else None,
         "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
-        "params": params(found["params"]), "more_params": max(0, len(found["params"]) - MOST_PARAMS),
+        "params": _params(found), "more_params": max(0, len(found["params"]) - MOST_PARAMS),
     }  # fmt: skip
+
+
+def _params(found: JSON) -> list[tuple[str, str]]:
+    """What its event brought; of a timetable whether it came in time."""
+    if found["event_name"].startswith(wording.TIMETABLE):
+        return [("timetable", words.brought(found["event_name"], found["params"], found["created_at"]))]
+    return params(found["params"])
 
 
 def params(found: JSON) -> list[tuple[str, str]]:
