@@ -7,6 +7,7 @@ import pytest
 
 from procession.store import upgrade
 from procession.store.database import Store
+from tests import memory
 from tests.brokers import ActiveMQ, Broker, RabbitMQ
 from tests.features import (  # noqa: F401  pytest finds hooks by their names
     pytest_collection_modifyitems,
@@ -23,6 +24,7 @@ REQUIRED = frozenset(os.environ.get("PROCESSION_REQUIRE", "").replace(",", " ").
 for name in [name for name in os.environ if name.startswith("PROCESSION_") and name != "PROCESSION_REQUIRE"]:
     del os.environ[name]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # makes every start of Python many times slower
+memory.use()
 
 
 @pytest.fixture(scope="session")

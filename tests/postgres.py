@@ -55,21 +55,12 @@ def free_port() -> int:
         return port
 
 
-def _quick_place() -> str | None:
-    """A directory in memory where there is one with room: no test reads there what a disk does. Else the usual one."""
-    place = "/dev/shm"
-    with contextlib.suppress(OSError):
-        if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 2 << 30:
-            return place
-    return None
-
-
 class Postgres:
     """A server of one's own. Use it as a context manager, or `start` and `stop` it."""
 
     def __init__(self) -> None:
         self.programs = programs()
-        self.directory = Path(tempfile.mkdtemp(prefix="procession-pg.", dir=_quick_place()))
+        self.directory = Path(tempfile.mkdtemp(prefix="procession-pg."))
         self.port = free_port()
         self._prefix: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None

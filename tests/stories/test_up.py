@@ -5,6 +5,7 @@ import pwd
 import shutil
 import sqlite3
 import stat
+import tempfile
 
 import pytest
 
@@ -57,7 +58,7 @@ def ordinary_user(site: Site) -> list[str]:
     if probe.wait(30) != 0:
         pytest.skip("this Python cannot be run by an ordinary user")
     for directory in (site.root, *site.root.parents):
-        if directory.owner() != "root" or directory == directory.parent or str(directory) == "/tmp":
+        if directory.owner() != "root" or directory == directory.parent or str(directory) == tempfile.gettempdir():
             break
         directory.chmod(stat.S_IMODE(directory.stat().st_mode) | 0o755)
     return prefix
