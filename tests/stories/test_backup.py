@@ -17,6 +17,7 @@ TOML = """\
 cpus = 4
 [tasks.quick]
 on = "quick"
+retry = { delay = "0 s" }
 run = "./quick.sh {n}"
 [tasks.slow]
 on = "slow"
