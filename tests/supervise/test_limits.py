@@ -104,12 +104,14 @@ def test_processor_time_of_the_whole_tree_is_limited(runner: Runner) -> None:  #
 
 
 def test_the_kernels_own_end_by_processor_time_is_recognised(runner: Runner) -> None:  # noqa: F811
-    """The script is stopped from being seen: only RLIMIT_CPU can have ended it."""
-    code = "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + SPIN
-    job = runner.python(code, cpu_seconds=1.0)
+    """The script is stopped from being seen, once it is on record: only RLIMIT_CPU can have ended it."""
+    go = runner.root / "go"
+    code = f"import os, signal, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+    job = runner.python(f"{code}os.kill(os.getppid(), signal.SIGSTOP)\n{SPIN}", cpu_seconds=1.0)
     runner.submit(job)
     shim = runner.running(job.key).record.shim
     script = runner.running(job.key).record.find("spawned")["pid"]
+    go.touch()
     eventually(lambda: not alive(script), timeout=20)
     os.kill(shim, signal.SIGCONT)
     end = runner.ended(job.key)
