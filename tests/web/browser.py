@@ -18,6 +18,18 @@ ARGUMENTS = [
     )
 ]  # fmt: skip
 
+OFF = (
+    # The bars of a window, which nobody sees: each new window had a process for them, which took half of its time.
+    "InitialWebUI", "PreloadTopChromeWebUI", "WebUIToolbarProcessOverheadExperiment", "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess",
+    # What Playwright turns off: the browser takes only the last list.
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled",
+    "PreconnectToSearch",
+)  # fmt: skip
+"""Features of Chromium that no page needs."""
+
 expect.set_options(timeout=20_000)
 
 
@@ -37,7 +49,7 @@ def browser() -> Browser:
 def _launched(program: str) -> Browser:
     """Playwright can be started only once in a thread."""
     play = sync_playwright().start()
-    made = play.chromium.launch(executable_path=program, args=ARGUMENTS)
+    made = play.chromium.launch(executable_path=program, args=[*ARGUMENTS, f"--disable-features={','.join(OFF)}"])
 
     def end() -> None:
         made.close()
