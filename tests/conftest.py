@@ -7,10 +7,9 @@ import pytest
 
 from procession.store import upgrade
 from procession.store.database import Store
-from tests import memory
+from tests import features, memory, order
 from tests.brokers import ActiveMQ, Broker, RabbitMQ
 from tests.features import (  # noqa: F401  pytest finds hooks by their names
-    pytest_collection_modifyitems,
     pytest_runtest_logreport,
     pytest_runtest_setup,
     pytest_sessionfinish,
@@ -25,6 +24,17 @@ for name in [name for name in os.environ if name.startswith("PROCESSION_") and n
     del os.environ[name]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # makes every start of Python many times slower
 memory.use()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Write the features onto the tests, and order them."""
+    features.mark(items)
+    order.put_in_order(config, items)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: much of the time a test waits, for a script, a browser, a moment."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,7 @@ WORST_FIRST = ("failed", "skipped", "passed")  # of set-up, call and tear-down, 
 _answers: dict[str, dict[str, object]] = {}
 
 
-@pytest.hookimpl
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def mark(items: list[pytest.Item]) -> None:
     """Write the rows of each test onto it: its reports carry them along, also from worker to controller."""
     for item in items:
         rows = [row for mark in item.iter_markers("feature") for row in mark.args]
