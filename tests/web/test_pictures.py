@@ -64,7 +64,9 @@ def test_a_gallery_is_bounded_names_artifacts_and_says_where_there_is_none(ann: 
     assert "sandbox" in file.headers["content-security-policy"]
     failed = ann.get(f"{GALLERY}&query=state%3Afailed&artifact=two%2Fpreview.png")
     assert not failed.page.all("img")
-    assert failed.page.text.count("no picture") == 6
+    tiles = [" ".join(each.text.split()) for each in failed.page.all("figure")]
+    assert len(tiles) == 6 and all(": exit code 1: " in each for each in tiles), "each says why"
+    assert sum("scene bad-" in each for each in tiles) == 3, "and what it was"
     for wrong in ("artifact=..%2F..%2Fetc", "query=state%3Azebra", "artifact=two%2F..%2F..%2Fx.png"):
         refused = ann.get(f"{GALLERY}&{wrong}")
         assert refused.page.one("p", id="query-e").text, wrong
@@ -137,6 +139,23 @@ def test_two_hundred_pictures_come_as_they_come_near_and_arrows_go_from_processi
     expect(page.locator("x-gallery figure a.picture").nth(PICTURES - 1)).to_be_attached()  # another test may add one
     page.evaluate("scrollTo(0, 0)")
     first.click()
+    small, large = page.locator("x-gallery img").first, page.locator("dialog img")
+    room = page.locator("dialog .stage")
+    expect(small).to_have_class("tiny")
+    assert small.evaluate("each => each.width % 64 + each.height % 48") == 0, "its pixels stay squares"
+    expect(large).to_have_class("tiny")
+    wide, inside = large.evaluate("each => each.width"), room.evaluate("each => each.clientWidth")
+    assert wide % 64 == 0 and 64 < wide <= inside, "as large as has room, by a whole number"
+    assert large.evaluate("each => getComputedStyle(each).imageRendering") == "pixelated"
+    real = page.get_by_role("button", name="1 : 1")
+    expect(real).to_have_attribute("aria-pressed", "false")
+    plain = real.evaluate("each => getComputedStyle(each).boxShadow")
+    real.click()
+    expect(real).to_have_attribute("aria-pressed", "true")
+    assert real.evaluate("each => getComputedStyle(each).boxShadow") != plain, "one sees that it is pressed"
+    assert large.evaluate("each => each.width") == 64
+    real.click()
+    room.focus()
     title = page.locator("dialog h2")
     before = title.text_content()
     page.keyboard.press("ArrowRight")

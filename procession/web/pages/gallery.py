@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from procession.errors import Invalid, NotFound
+from procession.web import words
 from procession.web.page import Ask
 from procession.web.pages.task import TABS
 
 AT_ONCE = 60
 PICTURES = ("png", "jpg", "jpeg", "gif", "webp", "svg", "avif", "bmp")
+LONGEST = 300
+"""Characters of a caption; what is longer stands on the page of the processing."""
 SIZES = ("small", "medium", "large")
 
 
@@ -31,11 +34,15 @@ def gallery(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         found = _found(ask, name, values)
     except (Invalid, NotFound) as error:
         return "tabs/gallery.html", {**values, "problem": str(error)}
-    numbers = _numbers(ask, [each["id"] for each in found["items"]])
+    facts = _facts(ask, [each["id"] for each in found["items"]])
+    numbers = {pid: _numbers(fact) for pid, fact in facts.items()}
     artifact = found["artifact"] or ""
     return "tabs/gallery.html", {
         **values, "artifact": artifact, "artifacts": _sorted(found["artifacts"], artifact), "next": found["next"],
-        "pictures": [_picture(each, artifact, numbers.get(each["id"], {}).get(label)) for each in found["items"]],
+        "pictures": [
+            {**_picture(each, artifact, numbers.get(each["id"], {}).get(label)), **_words(facts.get(each["id"]))}
+            for each in found["items"]
+        ],
         "numbers": sorted({number for some in numbers.values() for number in some}),
         "is_picture": _is_picture(artifact),
     }  # fmt: skip
@@ -62,16 +69,27 @@ def _sorted(names: list[str], chosen: str) -> list[str]:
     return sorted({*names, *([chosen] if chosen else [])}, key=lambda each: (not _is_picture(each), each))
 
 
-def _numbers(ask: Ask, ids: list[int]) -> dict[int, dict[str, float]]:
-    """Id → the numbers that its scripts have reported."""
-    found: dict[int, dict[str, float]] = {}
-    if ids:
-        asked = f"id:{','.join(map(str, sorted(ids)))}"
-        for each in ask.verb("list", query=asked, limit=AT_ONCE)["items"]:
-            for step in each["steps"]:
-                for attempt in step["attempts"]:
-                    found.setdefault(each["id"], {}).update(attempt["metrics"] or {})
-    return found
+def _facts(ask: Ask, ids: list[int]) -> dict[int, dict[str, Any]]:
+    """Id → the processing."""
+    if not ids:
+        return {}
+    asked = f"id:{','.join(map(str, sorted(ids)))}"
+    return {each["id"]: each for each in ask.verb("list", query=asked, limit=AT_ONCE)["items"]}
+
+
+def _numbers(fact: dict[str, Any]) -> dict[str, float]:
+    """The numbers that its scripts have reported."""
+    attempts = [attempt for step in fact["steps"] for attempt in step["attempts"]]
+    return {name: value for attempt in attempts for name, value in (attempt["metrics"] or {}).items()}
+
+
+def _words(fact: dict[str, Any] | None) -> dict[str, str]:
+    """What it is called, and why it failed."""
+    if fact is None:
+        return {"words": "", "why": ""}
+    params = ", ".join(f"{name} {words.plain(value)}" for name, value in fact["params"].items())
+    said = fact["title"] or fact["key"] or params or fact["event_name"]
+    return {"words": said[:LONGEST], "why": (fact["reason"] or "")[:LONGEST] if fact["state"] == "failed" else ""}
 
 
 def _picture(each: dict[str, Any], artifact: str, number: float | None) -> dict[str, Any]:

@@ -5,6 +5,15 @@ import { _ } from "../words.js";
 
 const BLINK = 700; // ms for each of two pictures that are compared; slow enough to hurt nobody
 
+/** A small picture grows by a whole number, so that its pixels stay squares and can be counted. @param {HTMLImageElement} image @param {Element | null} room */
+function enlarge(image, room) {
+  const { naturalWidth: wide, naturalHeight: high } = image;
+  const times = !room || !wide || /\.svg(\?|$)/.test(image.src) ? 1 : Math.floor(Math.min(room.clientWidth / wide, room.clientHeight / high));
+  image.classList.toggle("tiny", times > 1);
+  image.style.width = times > 1 ? `${wide * times}px` : "";
+  image.style.height = times > 1 ? `${high * times}px` : "";
+}
+
 class XGallery extends HTMLElement {
   connectedCallback() {
     if (this.away) return;
@@ -22,6 +31,10 @@ class XGallery extends HTMLElement {
       const none = Object.assign(document.createElement("span"), { className: "none", textContent: _("no picture") });
       image.replaceWith(none);
     }, { capture: true, signal });
+    this.addEventListener("load", (event) => this.grow([/** @type {HTMLImageElement} */ (event.target)]), { capture: true, signal });
+    this.grow();
+    this.sized = new ResizeObserver(() => this.grow());
+    this.sized.observe(this);
     this.end = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && void this.more(), { rootMargin: "600px" });
     if (this.lastElementChild && this.dataset.more) this.end.observe(this.lastElementChild);
   }
@@ -32,6 +45,12 @@ class XGallery extends HTMLElement {
     this.away?.abort();
     this.away = undefined;
     this.end?.disconnect();
+    this.sized?.disconnect();
+  }
+
+  /** @param {Iterable<HTMLImageElement>} images */
+  grow(images = this.querySelectorAll("img")) {
+    for (const image of images) if (image.complete) enlarge(image, image.closest(".picture"));
   }
 
   /** The next page of pictures, once its place comes near. */
@@ -68,6 +87,8 @@ class XGallery extends HTMLElement {
     const title = head.appendChild(document.createElement("h2"));
     const real = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: "1 : 1", type: "button" }));
     const blink = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Blink"), type: "button" }));
+    real.title = _("Each pixel of the picture as one of the screen");
+    real.setAttribute("aria-pressed", "false");
     blink.title = _("Compare with the previous processing (b)");
     const file = head.appendChild(Object.assign(document.createElement("a"), { className: "btn btn-small", textContent: _("Open the file") }));
     const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Close"), type: "button" }));
@@ -103,6 +124,10 @@ class XGallery extends HTMLElement {
     };
     put(link);
     const dialog = show([head, stage], { kind: "light" });
+    const grow = () => enlarge(image, stage);
+    image.addEventListener("load", grow);
+    const sized = new ResizeObserver(grow);
+    sized.observe(stage);
     real.addEventListener("click", () => real.setAttribute("aria-pressed", String(dialog.classList.toggle("real"))));
     blink.addEventListener("click", compare);
     dialog.addEventListener("keydown", (event) => {
@@ -115,6 +140,7 @@ class XGallery extends HTMLElement {
     });
     dialog.addEventListener("close", () => {
       clearInterval(timer);
+      sized.disconnect();
       link.focus();
     });
     stage.focus();
