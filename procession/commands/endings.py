@@ -48,7 +48,7 @@ def note_ends(project: Project, tx: Tx, over: Sequence[Ended], definitions: Mapp
     """Count them, say when they retire, and write what is to be told of them."""
     if not over:
         return
-    tallies.add(tx, now, [tallies.ended(e.task, e.state, e.started_at, now, e.idle) for e in over])
+    tallies.add(tx, now, [tallies.ended(e.task, e.state, e.started_at, now, idle=e.idle) for e in over])
     spans = [(each.id, definitions[each.definition_id].retention) for each in over]
     instances.set_retire(tx, [{"id": pid, "at": now + int(span * 1e6)} for pid, span in spans if span])
     published = [each for each in over if each.callback and each.callback.startswith(SOURCE)]

@@ -240,7 +240,7 @@ def uncount(tx: Tx, processing: Processing, now: int, n: int = 1) -> None:
     started = None if processing.started_at is None else micros(processing.started_at)
     finished = now if processing.finished_at is None else micros(processing.finished_at)
     idle = processing.idle // timedelta(microseconds=1)
-    tallies.add(tx, finished, [ended(processing.task, processing.state, started, finished, idle, -n)])
+    tallies.add(tx, finished, [ended(processing.task, processing.state, started, finished, -n, idle)])
 
 
 def cannot(what: str, processing: Processing, step: Step) -> str:

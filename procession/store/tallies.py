@@ -54,7 +54,7 @@ class Tallied:
     seconds: float
 
 
-def ended(task: str, state: str, started_at: int | None, finished_at: int, idle: int, n: int = 1) -> Count:
+def ended(task: str, state: str, started_at: int | None, finished_at: int, n: int = 1, idle: int = 0) -> Count:
     """A processing of this task has ended so (or, with -1, has left that state again); moments in microseconds, and for
     how many of them it had ended before."""
     seconds = 0.0 if started_at is None else (finished_at - started_at - idle) / 1e6

@@ -14,6 +14,8 @@ from tests.web.visiting import Visitor
 pytest_plugins = ["tests.web.in_chromium"]
 pytestmark = pytest.mark.feature("P14", "M105", "M108")
 MANY = 130
+CUT = """() => [...document.querySelectorAll('.tabs, .seg, .scroll:has(> .processings)')]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.outerHTML.slice(0, 80))"""
 
 
 def prepare(served: Served) -> None:
@@ -152,6 +154,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         page.goto(f"http://{served.host}/{path}")
         assert axe(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.evaluate(CUT) == [], f"{path}: nothing of these is out of sight"
 
 
 def test_the_list_of_keys_has_those_that_lead_to_pages_and_its_switch_is_kept(served: Served, page: Page) -> None:

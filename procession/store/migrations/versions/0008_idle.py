@@ -39,8 +39,8 @@ def _tallies() -> None:
         )
     )
     less = sa.text(
-        "UPDATE tally SET seconds = seconds - :seconds WHERE noun = 'task' AND name = :task AND what = :state"
+        "UPDATE tally SET seconds = seconds - :seconds WHERE noun = 'task' AND name = :task AND what = :what"
         " AND hour IN (:hour, -1)"
     )
-    for task, state, at, seconds in of.all():
-        op.get_bind().execute(less, {"task": task, "state": state, "hour": at, "seconds": float(seconds)})
+    for task, what, at, seconds in of.all():
+        op.get_bind().execute(less, {"task": task, "what": what, "hour": at, "seconds": float(seconds)})
