@@ -829,6 +829,9 @@ def question(found: Open) -> dict[str, Any]:
         "form": form.form,
         "asked_at": _at(asked.asked_at),
         "until": _at(asked.until),
+        "earlier": [
+            {"value": each.value, "by": each.made_by, "at": _at(each.at), "note": each.note} for each in found.earlier
+        ],
     }
 
 

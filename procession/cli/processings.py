@@ -11,13 +11,13 @@ from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.querying import Querying, words_argument
-from procession.cli.table import age, bar, clean, plain, state, table
+from procession.cli.table import age, bar, clean, many, plain, state, table
 from procession.clock import moment
 from procession.commands import bulk, changes, ordering, processings, reasons
 from procession.commands.changes import Comparison
 from procession.commands.ordering import ORDERS, Cursor, Order
 from procession.model.journal import Entry
-from procession.model.processing import Processing, Step
+from procession.model.processing import Attempt, Processing, Step
 from procession.model.query import MAX_ID, Query, whole
 from procession.model.states import State
 from procession.model.term import STATES
@@ -187,7 +187,7 @@ def _show(
                 step.name, one.number if one else "",
                 state(one.outcome or "running", one.errors) if one else state(step.state),
                 duration(taken) if taken is not None else "", size(one.max_rss) if one and one.max_rss else "",
-                clean((one.reason or one.note or "") if one else ""),
+                clean(_reason(one) if one else ""),
             ))  # fmt: skip
         if said := present.progress(found, step, project.var):
             rows.append(("", "", bar(said["share"]), "", "", clean(said["text"])))
@@ -204,13 +204,32 @@ def _show(
         failed = processings.find_step(found, None).name
         if compared and compared.changes:
             click.echo(f"\nchanged since it went well (procession changes {found.id} {failed}):")
-            for change in compared.changes[:FIRST]:
+            plain_ones = [each for each in compared.changes if not each.folded]
+            for change in plain_ones[:FIRST]:
                 click.echo(f"  {clean(change.sentence)}")
+            folded = len(compared.changes) - len(plain_ones)
+            rest = [f"{len(plain_ones) - FIRST} more"] if len(plain_ones) > FIRST else []
+            rest += [f"{many(folded, 'difference')} of the environment"] if folded else []
+            if rest:
+                click.echo(f"  and {' and '.join(rest)}")
         called = any(one.pooled for one in processings.find_step(found, None).attempts)
         click.echo(f"\nlog:    procession logs {found.id} {failed}")
         if not called:
             click.echo(f"enter:  procession shell {found.id} {failed}")
         click.echo(f"again:  procession retry {found.id}")
+
+
+def _reason(one: Attempt) -> str:
+    """Why it ended so; of a question what is asked, or what was answered."""
+    if one.asks is None or one.reason:
+        return one.reason or one.note or ""
+    if one.answer is None:
+        return f"asks: {one.asks}" if one.outcome is None else ""
+    return (
+        f"answered {plain(one.answer)}"
+        + (f" by {one.made_by}" if one.made_by else "")
+        + (f": {one.note}" if one.note else "")
+    )
 
 
 @click.command("why")

@@ -41,13 +41,21 @@ def _table(found: list[questions.Open], following: int | None, now: datetime) ->
             each.asking.processing_id,
             each.asking.task,
             each.asking.step,
-            clean(each.question.sentence(each.asking.text)),
+            clean(each.question.sentence(each.asking.text) + _before(each)),
             age(moment(each.asking.asked_at), now),
         )
         for each in found
     ]
     table(("id", "task", "step", "question", "asked"), rows)
     going_on.tell(following)
+
+
+def _before(found: questions.Open) -> str:
+    """That it is asked again, and what was answered before."""
+    if not found.earlier:
+        return ""
+    last = found.earlier[0]
+    return f"; asked again, answered before: {last.value}" + (f" by {last.made_by}" if last.made_by else "")
 
 
 @click.command("answer", context_settings={"ignore_unknown_options": True})

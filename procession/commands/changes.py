@@ -1,8 +1,9 @@
 """What changed: a failed attempt beside the last good one of the same task and step, the most telling first (N10).
 
-In: an attempt that has ended. Out: what is different, in a fixed order: code, parameters and arguments, environment,
-inputs, interpreter and packages, commit, host, limits, duration, memory. Always: rows and what lies beside the logs are
-read, nothing is executed; what was cleaned away is left out and said.
+In: an attempt that has ended. Out: what is different, in a fixed order: code, inputs, parameters and arguments, limits,
+interpreter and packages, commit, host and version of Procession, duration, memory, and last the environment, of which
+what the shell of a person sets comes after the rest. Always: rows and what lies beside the logs are read, nothing is
+executed; what was cleaned away is left out and said.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from typing import Any
 from procession import code
 from procession.commands import processings
 from procession.errors import NotFound
+from procession.model.difference import beside, short
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import State
 from procession.project import Project
-from procession.store import steps, tasks
+from procession.store import launchers, steps, tasks
 from procession.store.database import Tx
 from procession.supervise import spool
 from procession.units import duration, size
 
-SHOWN = 60
-"""Characters of a value in a line."""
 SECRET = re.compile(r"(?i)pass|secret|token|key|credential")
 OURS = "PROCESSION_"
+SESSION = re.compile(
+    r"MAKEFLAGS|MAKELEVEL|MFLAGS|PS[0-4]|PROMPT_COMMAND|SHLVL|OLDPWD|PWD|_|TERM|TERM_.*|COLORTERM|COLUMNS|LINES|LS_COLORS"
+    r"|LESS.*|HIST.*|MAIL|SSH_.*|XDG_SESSION_.*|DBUS_SESSION_.*|WINDOWID|TMUX.*|STY|INVOCATION_ID|JOURNAL_STREAM"
+)
+"""Variables of the shell or terminal in which somebody started Procession: they seldom tell anything."""
 APART = 1.5
 """So many times longer, or more memory, is told."""
 
@@ -39,8 +44,8 @@ class Change:
     """One difference."""
 
     kind: str
-    """``code``, ``parameter``, ``argument``, ``environment``, ``input``, ``interpreter``, ``package``, ``commit``,
-    ``host``, ``limit``, ``duration`` or ``memory``."""
+    """``code``, ``input``, ``parameter``, ``argument``, ``limit``, ``interpreter``, ``package``, ``commit``, ``host``,
+    ``procession``, ``duration``, ``memory`` or ``environment``."""
     name: str
     before: str | None
     """In the good attempt; None: it was not there."""
@@ -50,15 +55,27 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """For people: one line."""
-        subject = f"{self.kind} {self.name}" if self.name else self.kind
+        """For people: one line, in which what is another is seen."""
+        subject = self.subject
         if self.kind == "code" and self.before and self.after:
             return f"{subject} has changed"
         if self.before is None:
-            return f"{subject} is new: {_short(self.after)}"
+            return f"{subject} is new: {short(self.after or '')}"
         if self.after is None:
-            return f"{subject} is gone; it was {_short(self.before)}"
-        return f"{subject}: {_short(self.before)} → {_short(self.after)}"
+            return f"{subject} is gone; it was {short(self.before)}"
+        before, after = beside(self.before, self.after)
+        return f"{subject}: {before.text} → {after.text}"
+
+    @property
+    def subject(self) -> str:
+        """What is different."""
+        kind = {"procession": "version of Procession"}.get(self.kind, self.kind)
+        return f"{kind} {self.name}" if self.name else kind
+
+    @property
+    def folded(self) -> bool:
+        """Is it of the environment, of which only the number is told at first?"""
+        return self.kind == "environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,8 @@ class _Side:
     spec: Mapping[str, Any]
     limits: Mapping[str, str]
     work: str
+    version: str | None
+    """Of Procession, that of whoever claimed it."""
 
 
 def changes(project: Project, processing_id: int, step_name: str | None = None) -> Comparison:
@@ -144,7 +163,8 @@ def _side(project: Project, tx: Tx, found: Processing, step: Step, attempt: Atte
     limits = {"timeout": plan.timeout, "memory": plan.memory, "cpus": plan.cpus, "cpu": plan.caps.cpu,
               "files": plan.caps.files, "no_output": plan.caps.quiet, "log": plan.caps.log}  # fmt: skip
     said = {name: f"{value:g}" for name, value in limits.items() if value}
-    return _Side(found, attempt, record.spec if record else {}, said, str(project.var.work(found.id)))
+    version = None if attempt.launcher_id is None else launchers.version(tx, attempt.launcher_id)
+    return _Side(found, attempt, record.spec if record else {}, said, str(project.var.work(found.id)), version)
 
 
 # ── the differences, in the order in which they tell most ──────────────────────────────────────────
@@ -152,19 +172,23 @@ def _side(project: Project, tx: Tx, found: Processing, step: Step, attempt: Atte
 
 def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Change]:
     yield from of_code(project, before.attempt.code, after.attempt.code)
-    parameters = list(of_texts("parameter", _texts(before.processing.params), _texts(after.processing.params)))
-    yield from parameters
-    if before.spec and after.spec:
-        if not parameters:  # else the arguments follow from them
-            yield from _arguments(before, after)
-        yield from of_texts("environment", _environment(before), _environment(after))
     one, other = before.attempt.surroundings or {}, after.attempt.surroundings or {}
     yield from _inputs(one.get("inputs", {}), other.get("inputs", {}))
+    parameters = list(of_texts("parameter", _texts(before.processing.params), _texts(after.processing.params)))
+    yield from parameters
+    known = bool(before.spec and after.spec)
+    if known and not parameters:  # else the arguments follow from them
+        yield from _arguments(before, after)
+    yield from of_texts("limit", before.limits, after.limits)
     yield from _interpreter(project, one, other)
     yield from _pair("commit", "", one.get("commit"), other.get("commit"))
     yield from _pair("host", "", before.attempt.host, after.attempt.host)
-    yield from of_texts("limit", before.limits, after.limits)
+    if before.version and after.version:
+        yield from _pair("procession", "", before.version, after.version)
     yield from _measured(before.attempt, after.attempt)
+    if known:
+        found = of_texts("environment", _environment(before), _environment(after))
+        yield from sorted(found, key=lambda each: SESSION.fullmatch(each.name) is not None)
 
 
 def of_code(project: Project, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
@@ -245,8 +269,3 @@ def _texts(params: Mapping[str, Any]) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in params.items()
     }
-
-
-def _short(value: str | None) -> str:
-    text = "" if value is None else " ".join(value.split())
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

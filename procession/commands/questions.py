@@ -19,7 +19,7 @@ from procession.project import Project
 from procession.store import moves, questions, tasks
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.questions import Asking
+from procession.store.questions import Asking, Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Open:
 
     asking: Asking
     question: Question
+    earlier: tuple[Earlier, ...] = ()
+    """What was answered when it was asked before, the newest first."""
 
     @property
     def hint(self) -> str:
@@ -108,4 +110,10 @@ def unanswered(
         if last is not None:
             whole = [each for each in questions.of(tx, last) if each.answer is None]
             found = [each for each in found if each.processing_id < last] + whole
-        return [Open(each, question_of(tx, each)) for each in found], last
+        before = questions.earlier(tx, [each.processing_id for each in found]) if found else []
+        return [Open(each, question_of(tx, each), _earlier(before, each)) for each in found], last
+
+
+def _earlier(before: list[Earlier], asking: Asking) -> tuple[Earlier, ...]:
+    same = (asking.processing_id, asking.ordinal)
+    return tuple(each for each in before if (each.processing_id, each.ordinal) == same)

@@ -95,6 +95,12 @@ def names(tx: Tx) -> list[str]:
     return sorted({row.name for row in [*not_stopped(tx), *newest(tx, 100)]})
 
 
+def version(tx: Tx, launcher_id: int) -> str | None:
+    """The version of Procession that a launcher runs or ran; None where it is not known."""
+    row = tx.row(_VERSION, id=launcher_id)
+    return None if row is None else row[0]
+
+
 def newest(tx: Tx, limit: int) -> Sequence[Row[Any]]:
     """Those that started last, the newest first: every column."""
     return tx.rows(_NEWEST, n=limit)
@@ -156,6 +162,7 @@ _BEAT = Statement(
 )
 _STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
 _CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
+_VERSION = Statement(lambda _: select(_t.c.version).where(_t.c.id == _param("id")))
 _SET_URL = Statement(lambda _: update(_t).values(url=_param("url", Text)).where(_t.c.id == _param("id")))
 _SET_CAPACITY = Statement(
     lambda _: (

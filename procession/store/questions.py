@@ -51,6 +51,29 @@ class Asking(NamedTuple):
         return None if self.answer is None else json.loads(self.answer)
 
 
+class Earlier(NamedTuple):
+    """An answer that the same step had to an attempt before, which was settled."""
+
+    processing_id: int
+    ordinal: int
+    number: int
+    answer: str
+    """JSON."""
+    made_by: str | None
+    at: int | None
+    note: str | None
+
+    @property
+    def value(self) -> Any:
+        """What was answered."""
+        return json.loads(self.answer)
+
+
+def earlier(tx: Tx, ids: Iterable[int]) -> list[Earlier]:
+    """Answers of settled attempts of these processings, the newest first of each step."""
+    return [Earlier(*row) for row in tx.each_tuple(_EARLIER, [{"id": i} for i in sorted(set(ids))])]
+
+
 def answer(tx: Tx, which: tuple[int, int, int], value: Any, by: str, note: str | None, at: int) -> bool:
     """Write the answer to a live question that nobody has answered; say whether there was one."""
     pid, ordinal, number = which
@@ -132,6 +155,14 @@ _OF = Statement(lambda _: _ALL.where(_a.c.processing_id == _param("id")).order_b
 _OF_ALL = Statement(
     lambda dialect: _ALL.where(_a.c.processing_id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))).order_by(
         *_ORDER
+    )
+)
+_EARLIER = Statement(
+    lambda dialect: (
+        select(_a.c.processing_id, _a.c.ordinal, _a.c.number, _a.c.answer, _a.c.made_by, _a.c.finished_at, _a.c.note)
+        .where(_a.c.processing_id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id)))
+        .where(_a.c.outcome.is_not(None), _a.c.answer.is_not(None))
+        .order_by(_a.c.processing_id, _a.c.ordinal, _a.c.number.desc())
     )
 )
 _UNANSWERED = Statement(

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from jinja2 import pass_context
+
 from procession.clock import Clock
 from procession.model import wording
 from procession.units import duration
@@ -139,7 +141,8 @@ def glyph(kind: str) -> str:
     return f"state-{kind}"
 
 
-def once(_: object = None) -> str:
+@pass_context  # else Jinja makes it once for all, when it compiles a template that gives it a text
+def once(_context: object, _: object = None) -> str:
     """A key under which a form is done once."""
     return secrets.token_urlsafe(18)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from procession.cli.main import group
 from procession.commands import changes
 from procession.commands.changes import Comparison
 from procession.errors import NotFound
@@ -86,7 +88,7 @@ def test_a_changed_script_is_the_first_line_with_its_diff(drive: Drive) -> None:
     (d.root / "calc.py").write_text("print(2)\n")
     bad = run(d, 1, 90.0, {"LANG": "C"})
     found = compared(d, bad)
-    assert [change.kind for change in found.changes] == ["code", "environment", "duration"]
+    assert [change.kind for change in found.changes] == ["code", "duration", "environment"]
     assert found.changes[0].sentence == f"code {d.root / 'calc.py'} has changed"
     assert "-print(1)\n+print(2)\n" in (found.changes[0].diff or "")
 
@@ -95,9 +97,41 @@ def test_one_variable_of_the_environment_is_the_first_line(drive: Drive) -> None
     """The test of N10."""
     d = project(drive)
     run(d, 0, env={"GDAL_CACHEMAX": "512"})
-    bad = run(d, 1, 90.0, {"GDAL_CACHEMAX": "64"})
+    bad = run(d, 1, env={"GDAL_CACHEMAX": "64"})
     assert first(d, bad) == ("environment", "GDAL_CACHEMAX", "512", "64")
     assert compared(d, bad).changes[0].sentence == "environment GDAL_CACHEMAX: 512 → 64"
+
+
+def test_the_environment_comes_last_and_the_shell_of_a_person_after_it(drive: Drive) -> None:
+    d = project(drive)
+    shell = {"PS1": "$ ", "SHLVL": "1", "MAKEFLAGS": "", "TERM": "dumb"}
+    long = ":".join(f"/opt/tool-{n}/bin" for n in range(20))
+    run(d, 0, env={**shell, "ZPATH": f"{long}:/opt/one:/usr/bin", "GDAL": "3.6"})
+    (d.root / "in.dat").write_text("x" * 5000)
+    changed = {name: f"{value}x" for name, value in shell.items()}
+    define(d, 'timeout = "5 min"')
+    bad = run(d, 1, 90.0, env={**changed, "ZPATH": f"{long}:/opt/two:/usr/bin", "GDAL": "3.8"})
+    found = compared(d, bad).changes
+    kinds = [each.kind for each in found]
+    assert kinds == ["input", "limit", "duration"] + ["environment"] * 6
+    assert [each.name for each in found[3:]] == ["GDAL", "ZPATH", *sorted(shell)]
+    assert found[4].sentence == "environment ZPATH: …ol-19/bin:/opt/one:/usr/bin → …ol-19/bin:/opt/two:/usr/bin"
+    said = CliRunner().invoke(group, ["--project", str(d.root), "changes", str(bad)]).output
+    assert said.index("limit timeout") < said.index("6 differences of the environment") < said.index("GDAL: 3.6 → 3.8")
+    assert "of the shell or terminal: MAKEFLAGS, PS1, SHLVL, TERM\n" in said and "dumb" not in said
+    shown = CliRunner().invoke(group, ["--project", str(d.root), "show", str(bad)]).output
+    assert "and 6 differences of the environment" in shown and "PS1" not in shown
+
+
+def test_a_newer_procession_is_told(drive: Drive) -> None:
+    d = project(drive)
+    run(d, 0)
+    d.crash()
+    bad = run(d, 1)
+    with d.project.store.begin() as tx:
+        tx.connection.exec_driver_sql("UPDATE launcher SET version = '0.1'")
+        tx.connection.exec_driver_sql("UPDATE launcher SET version = '0.2' WHERE id = (SELECT max(id) FROM launcher)")
+    assert compared(d, bad).changes[0].sentence == "version of Procession: 0.1 → 0.2"
 
 
 def test_a_secret_is_told_to_be_another_one_and_not_what_it_is(drive: Drive) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 
+from procession.cli.main import group
 from procession.commands import tokens
 from tests.api.served import Got, Served, serving
 
@@ -126,11 +128,12 @@ def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Serv
     assert f"files/{pid}/01-one/1/artifacts/a%20b.png" in text
     assert "link.png" not in text
     forms = [f for f in re.findall(r"<form.*?</form>", text, re.DOTALL) if 'do/answer"' in f]
-    assert len(forms) == 2
-    done = send(served, operator, forms[1])
+    assert re.findall(r'name="value" value="([^"]*)"', forms[0]) == ["yes", "no &lt;b&gt;"] and len(forms) == 1
+    done = send(served, operator, forms[0], note="too <dark>")
     assert (done.status, done.headers.get("Location", done.headers.get("location"))) == (303, "../questions")
     served.driven.turn()
     assert (served.driven.get(pid).outputs or {})["check"] == {"value": "no <b>"}
+    assert served.driven.step(pid, 2).attempts[0].note == "too <dark>"
     (form,) = [f for f in re.findall(r"<form.*?</form>", look(served, operator), re.DOTALL) if "do/answer" in f]
     assert 'type="number"' in form
     assert send(served, operator, form, value="9").status == 400
@@ -149,3 +152,31 @@ def test_the_page_of_a_processing_asks_what_it_asks(served: Served) -> None:
     assert send(served, headers, form).status == 303
     assert served.ask("GET", f"/api/v1/processings/{pid}/why").json["code"] != "person" or other
     assert [each["processing"] for each in served.ask("GET", "/api/v1/questions").json["items"]] == [other]
+
+
+def test_a_question_that_is_asked_again_says_so_with_the_answer_before(served: Served) -> None:
+    pid = asking(served)
+    answer(served, pid, value="yes", note="a bit dark")
+    served.driven.turn()
+    answer(served, pid, value=2)
+    served.driven.turn()
+    served.driven.end(pid)
+    assert served.ask("POST", f"/api/v1/processings/{pid}/restart", {"step": "check"}).status == 200
+    served.driven.turn()
+    (one,) = served.ask("GET", "/api/v1/questions").json["items"]
+    (before,) = one["earlier"]
+    assert (before["value"], before["note"], one["step"]) == ("yes", "a bit dark", "check") and before["at"]
+    text = html.unescape(re.sub(r"<[^>]*>|\s+", " ", look(served, visit(served, "operator"))))
+    assert "Asked again. Earlier answer: yes by" in " ".join(text.split()) and ": a bit dark" in text
+    assert "check.value" not in text, "no output that is not true any more"
+    said = CliRunner().invoke(group, ["--project", str(served.driven.root), "questions"]).output
+    assert "asked again, answered before: yes by" in said
+    rows = CliRunner().invoke(group, ["--project", str(served.driven.root), "show", str(pid)]).output
+    assert "answered yes by" in rows and ": a bit dark" in rows and "asks: Is L8 good?" in rows
+
+
+def test_every_form_has_a_key_of_its_own(served: Served) -> None:
+    asking(served)
+    headers = visit(served, "operator")
+    keys = [re.findall(r'name="Idempotency-Key" value="([^"]+)"', look(served, headers)) for _ in range(2)]
+    assert keys[0] and not set(keys[0]) & set(keys[1])

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from procession import present
 from procession.commands import changes, variables
 from procession.commands.variables import read_words
 from procession.errors import Invalid, ProcessionError
 from procession.web import words
 from procession.web.page import Ask, Shown, page, plain
 from procession.web.processing import directory, head, previews, timeline
+from procession.web.processing.differences import differences
 from procession.web.processing.values import rows_of, typed
 
 JSON = dict[str, Any]
@@ -62,8 +64,8 @@ def compare(ask: Ask) -> Shown:
     rows = [{row.name: row for row in timeline.rows(each, now)} for each in (other, found)]
     steps = [
         {"name": name, "before": rows[0].get(name), "after": rows[1][name],
-         "changes": [{"kind": c.kind, "text": c.sentence, "diff": c.diff}
-                     for c in changes.between(ask.project, found["id"], other["id"], name)]}
+         "changes": differences([present.change(each)
+                                 for each in changes.between(ask.project, found["id"], other["id"], name)])}
         for name in names
     ]  # fmt: skip
     both = [_side(ask, each) for each in (other, found)]

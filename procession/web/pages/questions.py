@@ -33,7 +33,9 @@ def made_so_far(ask: Ask, processing: int) -> dict[str, Any]:
     done = [step for step in found["steps"] if step["state"] == "succeeded" and step["attempts"]]
     root = ask.project.var.work(processing)
     pictures = [each for step in done for each in _pictures(root, Path(step["attempts"][-1]["directory"]))]
-    return {"outputs": found["outputs"] or {}, "pictures": pictures[:MOST_PICTURES]}
+    names = {step["name"] for step in done}  # what an earlier answer came to is told with its question
+    outputs = {step: values for step, values in (found["outputs"] or {}).items() if step in names}
+    return {"outputs": outputs, "pictures": pictures[:MOST_PICTURES]}
 
 
 def _pictures(root: Path, attempt: Path) -> Iterator[str]:

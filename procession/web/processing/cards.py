@@ -15,6 +15,7 @@ from procession.errors import NotFound, Refused
 from procession.model.outcome import Outcome
 from procession.store import causes, tasks
 from procession.web.page import Ask
+from procession.web.processing.differences import Differences, differences
 from procession.web.processing.timeline import kind_of
 
 JSON = dict[str, Any]
@@ -59,7 +60,7 @@ class Failed:
     signature: str | None
     since: str | None
     compared: JSON | None
-    changes: list[str]
+    changes: Differences
     shell: str
     enters: bool
     cleaned: bool
@@ -76,11 +77,11 @@ def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
     cause = _cause(ask, last["cause"])
     others = max(0, (cause.failed if cause else 0) - 1)
     compared = _compared(ask, found["id"], step["name"])
-    changes = [each["text"] for each in compared["changes"]] if compared else []
+    changes = differences(compared["changes"] if compared else (), MOST_CHANGES)
     since = iso(moment(cause.first_at)) if cause and others and cause.first_at else None
     return Failed(
         step["name"], last["number"], _budget(ask, found, step, last), _what(last), error_of(last), others,
-        last["cause"], since, compared, changes[:MOST_CHANGES],
+        last["cause"], since, compared, changes,
         f"procession shell {found['id']} {step['name']}", last["started_at"] is not None, bool(found["cleaned_at"]),
         last["asks"] is not None,
     )  # fmt: skip
