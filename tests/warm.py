@@ -1,8 +1,9 @@
 """Commands of tests without the imports: one process has loaded the command line, and forks for each command.
 
 A command is then a real process as ever, with its own arguments, environment, directory and pipes; it only has not to
-load Python's modules first, which is most of what a command costs. What starts cold stays tested where it is the point
-(`Site.start`, `tests/stories/test_looking.py`, the guides).
+load Python's modules first, which is most of what a command costs, also of a launcher. What starts cold stays tested
+where it is the point (`Site.start`, `tests/stories/test_looking.py`, the guides). ``/proc/PID/environ`` of such a
+process is the server's; of what it executes, its own.
 
 A request is one message on a Unix socket: JSON, and the descriptors of stdin, stdout and stderr. The answers are
 the pid, and the exit status as `subprocess` gives it.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -25,40 +27,71 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import procession.cli
 from procession.cli.main import main
 
 LARGEST = 1 << 20
+SERVE = "procession.api.server", "procession.launcher.journal_log", "procession.launcher.loop", "procession.web.site"
+"""What a launcher loads once it serves."""
+
+
+class Started:
+    """A command that runs, with what `subprocess.Popen` has."""
+
+    def __init__(
+        self, arguments: Sequence[str], *, cwd: str | Path, env: Mapping[str, str], out: BinaryIO, err: BinaryIO
+    ) -> None:
+        self.args = ["procession", *arguments]
+        self.returncode: int | None = None
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.settimeout(60)
+        self._line.connect(_server())
+        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
+        with Path(os.devnull).open("rb") as nothing:
+            socket.send_fds(self._line, [request], [nothing.fileno(), out.fileno(), err.fileno()])
+        self.pid = int(self._line.recv(64))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status; subprocess.TimeoutExpired after `timeout` seconds."""
+        if self.returncode is None:
+            self._line.settimeout(timeout)
+            try:
+                self.returncode = int(self._line.recv(64))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+            self._line.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit status; None: it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 def run(
     arguments: Sequence[str], *, cwd: str | Path, env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
     """Run ``procession ARGUMENTS`` to its end; subprocess.TimeoutExpired, and it is killed, after `timeout` seconds."""
-    command = ["procession", *arguments]
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-        Path(os.devnull).open("rb") as nothing,
-    ):
-        line.settimeout(timeout)
-        line.connect(_server())
-        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
-        socket.send_fds(line, [request], [nothing.fileno(), out.fileno(), err.fileno()])
-        pid = int(line.recv(64))
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = Started(arguments, cwd=cwd, env=env, out=out, err=err)
         try:
-            status = int(line.recv(64))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            line.settimeout(10)
-            line.recv(64)
-            raise subprocess.TimeoutExpired(command, timeout) from None
+            status = started.wait(timeout)
+        except subprocess.TimeoutExpired:
+            started.send_signal(signal.SIGKILL)
+            started.wait(10)
+            raise
         out.seek(0)
         err.seek(0)
-        return subprocess.CompletedProcess(command, status, out.read().decode(), err.read().decode())
+        return subprocess.CompletedProcess(started.args, status, out.read().decode(), err.read().decode())
 
 
 @cache
@@ -88,9 +121,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def serve(address: str) -> None:
-    """Load all commands, then fork for whoever asks, until the tests that started this have gone."""
-    for module in pkgutil.iter_modules(procession.cli.__path__, "procession.cli."):
-        importlib.import_module(module.name)
+    """Load all commands and what serves, then fork for whoever asks, until the tests that started this have gone."""
+    commands = [each.name for each in pkgutil.iter_modules(procession.cli.__path__, "procession.cli.")]
+    for name in (*commands, *SERVE):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(address)
     listener.listen(64)

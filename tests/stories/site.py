@@ -1,7 +1,8 @@
 """A project served by real processes: what the stories share.
 
 Everything that is started inherits the variable `MARK`, so at the end whatever is left of a story (launcher, forge,
-shims, scripts and what they left behind) is found by it, and ended by its pid; nothing else is touched.
+shims, scripts and what they left behind) is found by it, and ended by its pid; nothing else is touched. Launchers that
+were not loaded anew (`tests/warm.py`) do not show it, so they are remembered.
 """
 
 import json
@@ -64,7 +65,8 @@ class Site:
         self.mark = uuid.uuid4().hex
         self.truth = root / "truth"
         self.gates = root / "gates"
-        self.launcher: subprocess.Popen[bytes] | None = None
+        self.launcher: subprocess.Popen[bytes] | warm.Started | None = None
+        self._warm: list[warm.Started] = []
         self._opened: Project | None = None
         self.gates.mkdir(parents=True)
 
@@ -109,10 +111,14 @@ class Site:
     def json(self, *arguments: str, code: int | None = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code).stdout)
 
-    def up(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start the launcher and wait until it serves."""
+    def up(self, *options: str, cold: bool = False) -> subprocess.Popen[bytes] | warm.Started:
+        """Start the launcher and wait until it serves; `cold`, as a person does, with all that Python loads."""
         with (self.root / "up.out").open("ab") as out:
-            self.launcher = self.start("up", *options, stdout=out, stderr=out)
+            if cold:
+                self.launcher = self.start("up", *options, stdout=out, stderr=out)
+            else:
+                self.launcher = warm.Started(["up", *options], cwd=self.root, env=self.environment, out=out, err=out)
+                self._warm.append(self.launcher)
         launcher = self.launcher
 
         def serves() -> bool:
@@ -150,7 +156,7 @@ class Site:
     def everything(self) -> list[int]:
         """Every process that was started here, or by what was started here."""
         wanted = f"{MARK}={self.mark}".encode()
-        found = []
+        found = [each.pid for each in self._warm if each.poll() is None]
         for pid in psutil.pids():
             try:
                 marked = wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

@@ -67,14 +67,16 @@ def test_a_restart_loop_under_load_makes_progress_and_executes_everything_once(s
     """F14, G9; I6, I7, I11: many short scripts, queued ahead at the shims; the launcher is killed each moment."""
     site.write(SHORT, touch_count_sh=TOUCH_COUNT)
     pids = {n: site.emit("count", id=f"s{n}", code=str(n % 3)) for n in range(400)}
-    kills, before = 0, 0
-    while kills < 12:
+    kills, longest = 0, 0.6
+    while kills < 12 or (kills < 30 and not site.true_lines()):
         site.up()
-        pause = time.monotonic() + site.random.uniform(0.1, 0.6)
-        eventually(lambda until=pause: time.monotonic() >= until, timeout=5)
+        pause = time.monotonic() + site.random.uniform(0.1, longest)
+        eventually(lambda until=pause: time.monotonic() >= until, timeout=60)
         site.kill(forge_too=site.random.random() < 0.5)
         kills += 1
-    assert len(site.true_lines()) > before
+        if not site.true_lines():
+            longest *= 1.2  # a machine that is busy begins nothing so soon
+    assert site.true_lines()
     site.up()
     for pid in pids.values():
         site.until(pid, timeout=90)

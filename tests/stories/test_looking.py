@@ -145,7 +145,7 @@ def test_ps_shows_what_each_process_does_and_all_of_them_are_small(site: Site, o
     kernel drops them when it needs room.
     """
     site.write(TOML, **SCRIPTS)
-    site.up(*options)
+    site.up(*options, cold=True)
     pid = site.emit("one", name="x")
     site.began("x")
     assert list(site.shims().values()) == [f"procession shim {pid}/1/1 gated"]

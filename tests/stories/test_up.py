@@ -20,7 +20,7 @@ TRUE = "#!/bin/sh\ntrue\n"
 def test_a_second_launcher_of_the_same_place_is_refused_in_one_line(site: Site) -> None:
     """F12, I6."""
     site.write(ONE, one_sh=TRUE)
-    first = site.up()
+    first = site.up(cold=True)
     done = site.run("up", code=5)
     assert done.stderr.count("\n") == 1
     assert f"already running here (process {first.pid})" in done.stderr
