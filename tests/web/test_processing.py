@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,7 @@ def test_it_opens_at_the_failing_step_and_the_line_is_there(served: Served, admi
     assert (
         rows[2].endswith("not run") and "attempt 1, Failed, tried again" in rows[1] and "attempt 2, Failed" in rows[1]
     )
+    assert re.search("attempt 1, Failed, tried again.*waited 2 min before attempt 2 attempt 2, Failed", rows[1])
     before = admin.get(f"p/{found}/s/two?a=1").page
     assert before.one("x-log")["data-src"].endswith("two/1.json")
     assert admin.get(f"p/{found}/s/one").page.one("x-log")["data-src"].endswith("one/1.json")

@@ -42,6 +42,14 @@ SHORTCUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Grids",
+        (
+            ("n N", "Next and previous failure, from anywhere on the page"),
+            ("← → ↑ ↓", "Go through the cells, once one is chosen; with Shift select processings"),
+            ("Enter", "Open the step"),
+        ),
+    ),
+    (
         "Logs",
         (
             ("f", "Follow the end"),

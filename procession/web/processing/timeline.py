@@ -63,7 +63,8 @@ def rows(found: JSON, now: datetime) -> list[Row]:
             spent += max(0.0, now.timestamp() - _unix(live["started_at"]))
         over = found["finished_at"] is not None and step["state"] in ("pending", "ready")
         kind = "skipped" if over else words.state(step)
-        took = duration(spent) if spent else words.said(kind).lower()
+        ran = live is not None or any(each["seconds"] is not None for each in attempts)
+        took = duration(spent) if ran else words.said(kind).lower()
         made.append(
             Row(
                 step["ordinal"],
