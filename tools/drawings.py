@@ -69,6 +69,7 @@ TABLES = {
     "bridge_link": "a connection of a bridge to its broker, or why there is none",
     "outbox": "a message that is to be published; it goes when the broker has confirmed it",
     "batch": "a verb over all that a query finds, done in small pieces by the flow",
+    "batch_done": "what a batch has done: the processing, or the new version of it",
     "account": "a person who may log in: role, groups of tasks, hashed password",
     "token": "what lets a caller in, by the hash of its secret: tokens, login links, sessions",
     "audit": "append-only: who asked for what, from where, and what came of it",

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from procession.cli import facts
 from procession.cli.callers import ask
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import clean, table
 
 
 @click.command("batches")
+@click.argument("batch_id", metavar="[ID]", required=False, type=click.IntRange(1, 2**63 - 1))
 @click.option("--cancel", "cancelled", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Do nothing more of it.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
 @json_option
-def batches_command(cancelled: int | None, limit: int, as_json: bool) -> None:
-    """Batches, newest first: how far each is; or cancel one, what it has done stays."""
+def batches_command(batch_id: int | None, cancelled: int | None, limit: int, as_json: bool) -> None:
+    """Batches, newest first: how far each is; or one, with what became of all that it has done; or cancel one, what it
+    has done stays."""
     with opened() as project:
+        if batch_id is not None and cancelled is None:
+            one = ask(project, "batch", id=batch_id)
+            answer(as_json, lambda: one, lambda: show(one))
+            return
         found = (
             ask(project, "batches", limit=limit) if cancelled is None else ask(project, "batch-cancel", id=cancelled)
         )
@@ -26,3 +35,13 @@ def batches_command(cancelled: int | None, limit: int, as_json: bool) -> None:
         for b in items
     ]  # fmt: skip
     answer(as_json, lambda: found, lambda: table(("id", "verb", "query", "done", "refused", ""), rows))
+
+
+def show(found: Any) -> None:
+    """One batch, and how what it has done stands now."""
+    became = found["became"]
+    facts.fields({name: value for name, value in found.items() if name != "became"})
+    if became["states"]:
+        most = "" if became["exact"] else f", of the newest {became['total']}"
+        said = ", ".join(f"{n} {state}" for state, n in sorted(became["states"].items()))
+        click.echo(f"{'now':<12} {said}{most}; see: procession list batch:{found['id']}")

@@ -271,6 +271,10 @@ def _read(client: Client, values: Values) -> None:
 def _batches(client: Client, values: Values) -> None:
     if values["cancelled"] is not None:
         _say(values, client.batch_cancel(values["cancelled"]), facts.fields)
+    elif values["batch_id"] is not None:
+        from procession.cli.batches import show  # noqa: PLC0415
+
+        _say(values, client.batch(values["batch_id"]), show)
     else:
         _say(values, client.batches(values["limit"]), facts.rows("id", "verb", "query", "done", "total", "refused"))
 

@@ -20,7 +20,7 @@ from procession.errors import Invalid, NotFound, ProcessionError, Refused, Store
 from procession.model import query
 from procession.model.processing import Processing
 from procession.model.query import Query
-from procession.model.term import Ids
+from procession.model.term import Batches, Ids
 from procession.project import Project
 from procession.store import batches as store
 from procession.store import pages, search
@@ -227,6 +227,21 @@ def get(project: Project, batch_id: int) -> Batch:
         return _there(tx, batch_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of all that a batch has done, as it is now."""
+
+    count: Counted
+    states: Mapping[str, int]
+    """State → how many of those that were counted."""
+
+
+def became(project: Project, batch_id: int) -> Became:
+    """How what a batch has done stands now; of the newest `search.MOST_COUNTED`."""
+    with project.store.read() as tx:
+        return Became(*search.by_state(tx, Query((Batches((batch_id,)),))))
+
+
 def newest(project: Project, limit: int) -> list[Batch]:
     """Batches, newest first."""
     with project.store.read() as tx:
@@ -254,11 +269,11 @@ def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
     act, who = doing(batch.verb, batch.asked).act(batch.asked), Asked(batch.by, f"batch {batch.id}")
     asked = query.parse(batch.query, moment(batch.made_at))
     ids, cursor, over = search.onwards(tx, asked, batch.cursor, batch.until_id, PIECE)
-    done, refused, problems = batch.done, batch.refused, list(batch.problems)
+    done, refused, problems, now = batch.done, batch.refused, list(batch.problems), list[int]()
     for pid in ids:
         try:
             with tx.apart():
-                act(project, tx, pid, who)
+                now.append(act(project, tx, pid, who).id)
             done += 1
         except StoreError:
             raise
@@ -270,5 +285,6 @@ def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
         batch, cursor=cursor, total=max(batch.total, done + refused), done=done, refused=refused,
         problems=tuple(problems[:MOST_PROBLEMS]), finished_at=project.now() if over else None,
     )  # fmt: skip
+    store.add_done(tx, batch.id, now)
     store.advance(tx, new)
     return new

@@ -79,7 +79,7 @@ def complete(
 MEANINGS = dict((  # noqa: C406  a dictionary with a state looks like a row (tests/store/test_moves.py)
     ("id", "numbers, 17,19-21"), ("task", "its task"), ("state", "its state"), ("step", "where it stands"),
     ("event", "its event"), ("key", "the key of its event"), ("group", "the group of its task"),
-    ("version", "its version"),
+    ("version", "its version"), ("batch", "what a bulk action did"),
     ("cause", "why it failed"), ("source", "where its data come from"), ("experiment", "what they belong to"),
     ("after", "created since, -1d or a date"), ("before", "created before"), ("ended-after", "ended since"),
     ("ended-before", "ended before"), ("reason", "a part of its reason"),

@@ -23,6 +23,7 @@ from procession.model.term import (
     QUIET,
     STAR,
     STATES,
+    Batches,
     Ids,
     Names,
     Since,
@@ -40,7 +41,7 @@ MAX_VERSION = 2**31 - 1
 YEARS = range(1970, 3000)
 
 FIELDS = (
-    *("id", "task", "state", "step", "event", "key", "group", "version", "cause", "source", "experiment"),
+    *("id", "task", "state", "step", "event", "key", "group", "version", "batch", "cause", "source", "experiment"),
     *("after", "before", "ended-after", "ended-before", "reason", "param.NAME"),
 )
 
@@ -156,6 +157,9 @@ _READERS: dict[str, _Reader] = {
     "id": lambda field, raw, negated, now: Ids(_ranges(raw), negated),
     "version": lambda field, raw, negated, now: Versions(
         tuple(sorted({whole(each, "a version", MAX_VERSION) for each in _many(field, raw)})), negated
+    ),
+    "batch": lambda field, raw, negated, now: Batches(
+        tuple(sorted({whole(each, "a batch") for each in _many(field, raw)})), negated
     ),
 }
 

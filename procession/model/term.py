@@ -80,6 +80,18 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """What one of these batches has done: as it is now, or its new version."""
+
+    numbers: tuple[int, ...]
+    negated: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"batch:{','.join(map(str, self.numbers))}"
+
+
+@dataclass(frozen=True, slots=True)
 class Since:
     """Created, or ended, at `at` or later; or before it. What has not ended has ended neither after nor before."""
 
@@ -110,7 +122,7 @@ class Words:
         return _quoted(self.wanted) if plain else _quoted(self.wanted, always=True)
 
 
-Term = Ids | Names | States | Versions | Since | Words
+Term = Ids | Names | States | Versions | Batches | Since | Words
 
 
 def literally(text: str) -> str:

@@ -75,7 +75,7 @@ class Steering(Asking):
         return self._ask("batches", limit=limit)
 
     def batch(self, id: int) -> Json:
-        """How far a batch is: done, refused, and why."""
+        """How far a batch is: done, refused, and why; and what ``became`` of all that it has done, by their states."""
         return self._ask("batch", id=id)
 
     def batch_cancel(self, id: int) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, insert, lit
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
+from procession.store.dialect import Given
 
 _t = schema.batch
 
@@ -70,6 +71,11 @@ def advance(tx: Tx, batch: Batch) -> None:
     )  # fmt: skip
 
 
+def add_done(tx: Tx, batch_id: int, processing_ids: Iterable[int]) -> None:
+    """Note what a batch has done."""
+    tx.write(_ADD_DONE, [{"batch_id": batch_id, "processing_id": pid} for pid in processing_ids])
+
+
 def cancel(tx: Tx, batch_id: int, at: int) -> bool:
     """Do nothing more of it; False if it has ended."""
     return tx.run(_CANCEL, id=batch_id, at=at).rowcount > 0
@@ -106,6 +112,13 @@ _ADD = Statement(
             until_id=BigInteger,
             total=Integer,
         )
+    )
+)
+_ADD_DONE = Statement(
+    lambda dialect: (
+        Given(dialect, {"batch_id": BigInteger(), "processing_id": BigInteger()})
+        .into(dialect, schema.batch_done)
+        .on_conflict_do_nothing()
     )
 )
 _FIND = Statement(lambda _: select(_t).where(_t.c.id == _id))

@@ -401,6 +401,7 @@ def _free_keys(dialect: str) -> Executable:
 
 _OF_PROCESSINGS = (
     schema.result, schema.delivery, schema.output, schema.attempt, schema.step, schema.journal,
+    schema.batch_done,
 )  # fmt: skip
 _LOCK = Statement(_lock)
 _LOOK = Statement(lambda dialect: _lock(dialect, locking=False))

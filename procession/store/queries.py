@@ -15,7 +15,7 @@ from procession.clock import micros
 from procession.model.processing import Processing
 from procession.model.query import Query
 from procession.model.states import PROCESSING
-from procession.model.term import QUIET, Ids, Names, Since, States, Term, Versions, Words, plain
+from procession.model.term import QUIET, Batches, Ids, Names, Since, States, Term, Versions, Words, plain
 from procession.model.wording import TIMETABLE
 from procession.store import schema
 from procession.store.causes import FAILED_NOW
@@ -82,6 +82,9 @@ def of_term(dialect: str, term: Term) -> Condition:
             return or_(*(p.id == a if a == b else p.id.between(a, b) for a, b in term.ranges))
         case Versions():
             return p.version.in_(term.numbers)
+        case Batches():
+            done = schema.batch_done.c
+            return p.id.in_(select(done.processing_id).where(done.batch_id.in_(term.numbers)))
         case States():
             return _states(dialect, term)
         case Since():

@@ -893,6 +893,16 @@ batch = Table(  # a verb over all that a query finds, done in small pieces by th
     sqlite_autoincrement=True,
 )
 
+batch_done = Table(  # what a batch has done: the processing, or the new version of it
+    "batch_done",
+    metadata,
+    Column("batch_id", Id, nullable=False),
+    Column("processing_id", Id, nullable=False),
+    PrimaryKeyConstraint("batch_id", "processing_id"),
+    Index("ix_batch_done_processing", "processing_id"),  # to forget a processing
+    sqlite_with_rowid=False,
+)
+
 refusal = Table(  # what came and could not be taken: as it was, and why
     "refusal",
     metadata,

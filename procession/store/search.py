@@ -15,14 +15,14 @@ from sqlalchemy import BigInteger, Select, bindparam, func, literal, literal_col
 from procession.clock import micros
 from procession.model.processing import Processing
 from procession.model.query import Query
-from procession.model.term import Ids, Names, Since, States
+from procession.model.term import Batches, Ids, Names, Since, States
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import unindexed
 from procession.store.processings import PICTURE, picture
 from procession.store.queries import conditions, needs_event, of_term
 
-p, event = schema.processing.c, schema.event
+p, event, done = schema.processing.c, schema.event, schema.batch_done.c
 
 LOOKED = 10_000
 """Rows that one call looks at, at most,"""
@@ -169,7 +169,7 @@ def _below(tx: Tx, query: Query, ceiling: int, looked: int | None = None) -> Win
     low, high = _moments(tx, query)
     ceiling = min(ceiling, high)
     looked = LOOKED_DEEP if needs_event(query) else looked or LOOKED
-    number = _number(tx, query)
+    number = _candidate(tx, query)
     inner = _candidates(tx, query).where(number < literal(ceiling), number >= literal(low))
     inner = inner.order_by(number.desc()).limit(looked)
     n, floor = tx.connection.execute(_bounds(inner, func.min)).one()
@@ -180,7 +180,7 @@ def _above(tx: Tx, query: Query, below: int) -> Window:
     """The oldest candidates above an id."""
     low, high = _moments(tx, query)
     low, looked = max(low, below + 1), LOOKED_DEEP if needs_event(query) else LOOKED
-    number = _number(tx, query)
+    number = _candidate(tx, query)
     inner = _candidates(tx, query).where(number >= literal(low), number < literal(high)).order_by(number).limit(looked)
     n, ceiling = tx.connection.execute(_bounds(inner, func.max)).one()
     return Window(low, high if n < looked else int(ceiling) + 1, n < looked)
@@ -196,8 +196,21 @@ def _number(tx: Tx, query: Query) -> Any:
     return unindexed(tx.dialect, p.id) if _live(query) else p.id
 
 
+def _candidate(tx: Tx, query: Query) -> Any:
+    """The id among the candidates."""
+    return _number(tx, query) if _batch(query) is None else done.processing_id
+
+
+def _batch(query: Query) -> Batches | None:
+    """The one batch whose processings are meant: they are known by their ids, however many others there are."""
+    meant = (each for each in query.terms if isinstance(each, Batches) and not each.negated)
+    return next((each for each in meant if len(each.numbers) == 1), None)
+
+
 def _live(query: Query) -> str | None:
     """The one state that is asked for, if it is one of those that are left."""
+    if _batch(query):
+        return None
     for term in query.terms:
         if isinstance(term, States) and not term.negated and len(term.states) == 1:
             (state,) = term.states
@@ -207,6 +220,8 @@ def _live(query: Query) -> str | None:
 
 def _candidates(tx: Tx, query: Query) -> Select[Any]:
     """Ids by one index: everything that is meant, and more."""
+    if batch := _batch(query):
+        return select(done.processing_id.label("id")).where(done.batch_id == batch.numbers[0])
     if live := _live(query):
         conditions_: list[Any] = [literal_column(each) for each in _LIVE[live]]
         if len(conditions_) > 1:
@@ -229,13 +244,14 @@ def _in_order(query: Query) -> Any:
     """The term whose index leaves least, of those whose index has one value, and so the order of ids."""
     term = _best(query)
     single = isinstance(term, Names) and len(term.patterns) == 1
+    single = single or (isinstance(term, Batches) and len(term.numbers) == 1)
     return term if single or (isinstance(term, States) and len(term.states) == 1) else None
 
 
 def _rank(term: Any) -> int | None:
     if term.negated:
         return None
-    if isinstance(term, Ids):
+    if isinstance(term, (Ids, Batches)):
         return 0
     if isinstance(term, Names) and not any("*" in each for each in term.patterns):
         return {"cause": 1, "experiment": 2, "source": 3, "task": 5}.get(term.field)
@@ -263,6 +279,10 @@ def within(tx: Tx, query: Query, window: Window) -> list[Any]:
     bounds: list[Any] = [number >= literal(window.floor), number < literal(window.ceiling)]
     if _live(query):
         bounds.append(p.id.in_(_candidates(tx, query)))
+    if (batch := _batch(query)) is not None:  # of a large one no more ids are read than stand in the window
+        some = done.processing_id >= literal(window.floor), done.processing_id < literal(window.ceiling)
+        rest = Query(tuple(each for each in query.terms if each is not batch))
+        return [*bounds, p.id.in_(_candidates(tx, query).where(*some)), *conditions(tx, rest)]
     return [*bounds, *conditions(tx, query)]
 
 

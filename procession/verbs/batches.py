@@ -42,8 +42,11 @@ def batches(project: Project, caller: Caller, limit: int = 20) -> Any:
 
 @verb("batch", "read", "GET /batches/{id}")
 def batch(project: Project, caller: Caller, id: int) -> Any:
-    """How far a batch is."""
-    return _batch(commands.get(project, identity("id", id)))
+    """How far a batch is, and what became of all that it has done."""
+    found = commands.get(project, identity("id", id))
+    became = commands.became(project, found.id)
+    counted = {"total": became.count.n, "exact": became.count.exact, "states": dict(became.states)}
+    return {**_batch(found), "became": counted}
 
 
 @verb("batch-cancel", "operate", "POST /batches/{id}/cancel")

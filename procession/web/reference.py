@@ -71,6 +71,7 @@ QUERIES = {
     "key": "of an event with this key",
     "group": "of a task in this group",
     "version": "of this version: version:2",
+    "batch": "what this bulk action has done, or the new versions of it: batch:17",
     "cause": "failed for this cause, and no newer version has replaced it",
     "source": "of this source",
     "experiment": "of this experiment",

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 
 import pytest
+from click.testing import CliRunner
 
 from procession import verbs
+from procession.cli.main import group
 from procession.commands import batches, bulk
 from procession.commands.asked import Asked
 from procession.errors import Invalid, Refused
+from procession.model import query
+from procession.store import queries, search
 from procession.verbs import Caller
 from tests.commands.test_bulk import TOML, zoo
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
@@ -87,6 +91,35 @@ def test_few_among_many_are_found_piece_by_piece_and_a_restart_goes_on(
     assert (ended.total, ended.done, ended.refused, ended.finished_at is not None) == (6, 6, 0, True)
     held = [row.id for row in d.rows("SELECT id FROM processing WHERE held_at IS NOT NULL ORDER BY id")]
     assert held == pids[3::4]
+
+
+def test_what_became_of_them_is_counted_and_found_by_a_query_also_as_new_versions(d: Driven) -> None:
+    pids = [d.born("e") for _ in range(3)]
+    d.turn()
+    for pid in pids:
+        d.end(pid, 1)
+    left = d.born("e")
+    made = batches.begin(d.project, "restart", f"id:{pids[0]},{pids[1]},{left}", {}, "ann")
+    d.turn(3)
+    (first, second) = (d.get(pid).replaced_by for pid in pids[:2])
+    assert first and second
+    d.end(first)
+    d.turn()
+    found = verbs.call(d.project, Caller("ann", "http"), "batch", {"id": made.id})
+    assert (found["done"], found["refused"]) == (2, 1)
+    assert found["became"] == {"total": 2, "exact": True, "states": {"succeeded": 1, "running": 1}}
+    with d.project.store.read() as tx:
+        for text, wanted in (
+            (f"batch:{made.id}", [first, second]),
+            (f"batch:{made.id} state:succeeded", [first]),
+            (f"batch:{made.id + 1}", []),
+            (f"-batch:{made.id} id:{left},{first}", [left]),
+        ):
+            asked = query.parse(text, d.clock.now())
+            assert queries.ids(tx, asked) == wanted
+            assert search.newest(tx, asked, 10) == (wanted[::-1], True)
+    said = CliRunner().invoke(group, ["--project", str(d.root), "batches", str(made.id)]).output
+    assert f"1 running, 1 succeeded; see: procession list batch:{made.id}" in said
 
 
 def test_what_comes_to_match_later_is_done_and_counted(d: Driven) -> None:

@@ -1,5 +1,7 @@
 """Acting on many: what would happen is said first, the number is typed, the server does it and tells how far it is."""
 
+from urllib.parse import urljoin
+
 import pytest
 
 from procession.store import audit
@@ -34,6 +36,19 @@ def test_what_would_happen_is_said_before_and_what_happened_after(served: Served
     said = " ".join(page.page.text.split())
     assert "4 of 4 · 3 retried · 1 skipped" in said and "Done" in said
     assert "failed" not in [served.driven.state(each) for each in bad]
+    assert "Now: 1 waiting · 2 running" in said or "Now: 3 " in said
+    served.driven.turn(2)
+    again_bad, again_good, *_ = (each for each in served.driven.claimed() if each in bad)
+    served.driven.end(again_bad, 1)
+    served.driven.end(again_good)
+    served.driven.turn()
+    served.driven.end(again_good)
+    page = admin.get(page.url)
+    found = page.page.one("p", id="became")
+    assert "1 succeeded" in " ".join(found.text.split()) and "1 failed again" in " ".join(found.text.split())
+    (link,) = [a["href"] for a in page.page.all("a") if a.text.endswith("failed again")]
+    rows = admin.get(urljoin(page.url, link)).page.all("input", name="id")
+    assert [int(row["value"]) for row in rows] == [again_bad], "the number leads to exactly these"
     again = [a for a in page.page.all("a") if "the skipped" in a.text]
     assert f"id%3A{good}" in again[0]["href"] or f"id:{good}" in again[0]["href"]
     with served.project.store.read() as tx:

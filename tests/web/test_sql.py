@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from procession import verbs
+from procession.commands import batches
 from procession.model import query
 from procession.project import Project
+from procession.store import batches as store
 from procession.store import causes, queries, search
 from procession.verbs import Caller
 from tests.web.big import AT, SMALL, big, opened
@@ -109,6 +111,30 @@ def test_a_piece_of_a_batch_costs_its_own_size_wherever_it_stands(project: Proje
         assert watched.unbounded(project) == []
         assert ids == [each for each in wanted if after < each <= cursor]
         assert over is (not [each for each in wanted if each > cursor]) or cursor < last
+
+
+@pytest.mark.feature("P14")
+def test_what_became_of_a_large_batch_is_counted_within_bounds(project: Project) -> None:
+    made = batches.begin(project, "hold", "task:s2-l2a", {}, "ann")
+    done = 30_000
+    with project.store.begin() as tx:
+        tx.connection.exec_driver_sql(
+            f"INSERT INTO batch_done SELECT {made.id}, id FROM processing ORDER BY id DESC LIMIT {done}"
+        )
+        store.cancel(tx, made.id, 1)
+    for name, arguments in (
+        ("batch", {"id": made.id}),
+        ("list", {"query": f"batch:{made.id} state:failed", "limit": 100, "why": False}),
+        ("count", {"query": f"batch:{made.id} state:failed"}),
+    ):
+        with watching(project) as watched:
+            answer = verbs.call(project, ANYBODY, name, arguments)
+        assert len(watched.queries) <= 10
+        assert watched.steps <= MOST_STEPS, name
+        assert watched.unbounded(project) == []
+        if name == "batch":
+            assert answer["became"]["total"] == 10_000 and not answer["became"]["exact"]
+            assert sum(answer["became"]["states"].values()) in (10_000, 10_001)
 
 
 def test_reading_all_processings_would_be_seen(project: Project) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from procession.errors import Invalid
+from procession.model.states import PROCESSING
 from procession.web import acting, dialogs, words
 from procession.web.page import Ask, Shown, page
 
@@ -58,11 +59,28 @@ def bulk(ask: Ask) -> Shown:
     """How far one is."""
     found = ask.verb("batch", id=ask.number("id"))
     again = ",".join(str(each["id"]) for each in found["problems"][:MOST_IDS])
+    values = {
+        "batch": _told(found),
+        "again": f"id:{again}" if again else "",
+        "became": _became(found),
+        "counted": found["became"],
+    }
     return Shown(
-        "pages/bulk.html", {"batch": _told(found), "again": f"id:{again}" if again else ""},
+        "pages/bulk.html", values,
         f"{found['verb'].capitalize().replace('-', ' ')} {found['total']}", live="all batch",
         crumbs=(("Processings", "p"), ("Bulk actions", "bulk")), data=found, command="procession batches",
     )  # fmt: skip
+
+
+def _became(found: Mapping[str, Any]) -> list[tuple[str, str, int, str]]:
+    """How what it has done stands now: the way to be drawn, in words, how many, the filter that means exactly these."""
+    states = found["became"]["states"] if found["verb"] != "delete" else {}
+    again = {"failed": "failed again"} if found["verb"] in ("retry", "restart") else {}
+    return [
+        (words.STATES[each], again.get(each, each), states[each], f"batch:{found['id']} state:{each}")
+        for each in PROCESSING.states
+        if states.get(each)
+    ]
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
