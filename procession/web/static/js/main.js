@@ -76,9 +76,9 @@ document.addEventListener("click", follow);
 document.addEventListener("auxclick", follow);
 document.addEventListener("click", menus);
 document.addEventListener("keydown", menus);
-/** @type {typeof import("./keys.js") | undefined} */
-let keys;
+/** @type {Promise<typeof import("./keys.js")> | undefined} */
+let keys; // one import: of two, the second may be first
 document.addEventListener("keydown", (event) => {
-  if (keys) return keys.hear(event);
-  void import("./keys.js").then((loaded) => (keys = loaded).hear(event));
+  keys ??= import("./keys.js");
+  void keys.then((loaded) => loaded.hear(event));
 });
