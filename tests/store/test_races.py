@@ -1,6 +1,5 @@
 """Many real processes at once: nothing twice, nothing beyond a limit, nothing half (G2, G4, G8, G24)."""
 
-import multiprocessing
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,8 +16,6 @@ from procession.store import processings
 from tests.store import workers
 from tests.store.making import chain, dump, event, project_on
 
-SPAWN = multiprocessing.get_context("spawn")
-
 
 @pytest.fixture
 def project(database_url: str, tmp_path: Path) -> Iterator[Project]:
@@ -30,11 +27,12 @@ def project(database_url: str, tmp_path: Path) -> Iterator[Project]:
 
 def together(*roles: tuple[Callable[..., None], tuple[object, ...]]) -> list[object]:
     """Run each of these in a process of its own, all beginning together; return their answers, by role."""
-    with SPAWN.Manager() as manager:
+    with workers.APART.Manager() as manager:
         barrier = manager.Barrier(len(roles))
         answers = [manager.Queue() for _ in roles]
         processes = [
-            SPAWN.Process(target=target, args=(barrier, answers[k], k, *args)) for k, (target, args) in enumerate(roles)
+            workers.APART.Process(target=target, args=(barrier, answers[k], k, *args))
+            for k, (target, args) in enumerate(roles)
         ]
         for process in processes:
             process.start()
@@ -141,9 +139,9 @@ def test_a_cancel_and_a_claim_at_the_same_moment_never_both_win(project: Project
 def test_a_process_killed_in_the_middle_of_a_transaction_leaves_nothing_half(project: Project, tmp_path: Path) -> None:
     """G4, F1, I3: killed -9 after events were born and claimed, before the commit."""
     url = project.store.url
-    ready = SPAWN.Queue()
+    ready = workers.APART.Queue()
     before = dump(project.store)
-    killed = SPAWN.Process(target=workers.die_in_a_transaction, args=(url, str(tmp_path), ready))
+    killed = workers.APART.Process(target=workers.die_in_a_transaction, args=(url, str(tmp_path), ready))
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL
