@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from procession.model.states import MACHINES, Machine
 
-VERSION = "0008"
+VERSION = "0009"
 """The migration that makes this schema; `store/migrations` ends with it."""
 
 metadata = MetaData(
