@@ -66,7 +66,9 @@ class Login:
         """A session for who sends a code, or account and password; Problem for who may not have one."""
         project = self._app.project
         account = given.get("account", "link")[:128]
-        caller = Caller(account if "account" in given else "login link", "http", frozenset(), None, client)
+        caller = Caller(
+            (account or "nobody") if "account" in given else "login link", "http", frozenset(), None, client
+        )
         self._throttle(account if "account" in given else None, client)
         if given.keys() not in ({"code"}, {"account", "password"}):
             raise Problem(400, "Invalid", "log in with a code, or with account and password")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from procession.cli import going_on, table
+from procession.units import size
 
 LONGEST = 200
 """Characters of a value in a table."""
@@ -19,7 +20,7 @@ def rows(*columns: str) -> Callable[[Any], None]:
     """What prints the items of a list with these of their fields."""
 
     def tell(found: Any) -> None:
-        shown = [[_cell(each.get(column)) for column in columns] for each in found["items"]]
+        shown = [[_cell(_told(each, column)) for column in columns] for each in found["items"]]
         if shown:
             table.table(columns, shown)
         else:
@@ -33,12 +34,12 @@ def fields(found: Any) -> None:
     """Print an object, a line for each of its fields; what is empty is left out, lists of objects come after."""
     for name, value in found.items():
         if value not in (None, "", [], {}) and not _is_list(value):
-            click.echo(f"{name:<12} {_cell(value)}")
+            click.echo(f"{name:<12} {_cell(_told(found, name))}")
     for name, value in found.items():
         if _is_list(value):
             click.echo(f"{name}:")
             columns = [column for column in value[0] if not isinstance(value[0][column], list | dict)][:WIDEST]
-            table.table(columns, [[_cell(each.get(column)) for column in columns] for each in value])
+            table.table(columns, [[_cell(_told(each, column)) for column in columns] for each in value])
 
 
 def text(found: Any) -> None:
@@ -46,8 +47,24 @@ def text(found: Any) -> None:
     click.echo(table.clean(found["text"]))
 
 
+SIZES = frozenset(
+    {"bytes", "size", "memory", "used_memory", "free", "committed", "room", "reserve", "keep_free", "max_total",
+     "max_rss", "log_bytes"}
+)  # fmt: skip
+"""Fields that are bytes."""
+OF_DISK = frozenset({"total", "used"})
+"""And these, where they stand beside what is free."""
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _told(found: Mapping[str, Any], name: str) -> Any:
+    """A field for people: bytes with their unit."""
+    value = found.get(name)
+    of_bytes = name in SIZES or (name in OF_DISK and "free" in found)
+    return size(value) if of_bytes and isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _cell(value: Any) -> str:

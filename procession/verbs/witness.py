@@ -34,6 +34,13 @@ LONGEST = 4_000
 """Characters of the arguments that are kept."""
 
 
+ABOUT = (
+    "processing", "id", "task", "group", "source", "queue", "event", "account", "signature", "host", "name", "key",
+    "query",
+)  # fmt: skip
+"""Arguments that say what a call is about, the most telling first."""
+
+
 class Taken(Duplicate):
     """Another request has this idempotency key."""
 
@@ -157,13 +164,16 @@ def told(arguments: Mapping[str, Any]) -> str:
 
 def subject_of(verb: str, arguments: Mapping[str, Any]) -> str | None:
     """What a call is about, by the names of its arguments: ``processing:12``, ``task:scene``."""
-    for name in ("processing", "id", "task", "event", "account", "name", "key"):
+    for name in ABOUT:
         value = arguments.get(name)
         if isinstance(value, int | str) and not isinstance(value, bool):
             noun = "processing" if name == "id" and not verb.startswith(("batch", "message", "redeliver")) else name
             noun = verb.partition("-")[0] if name == "id" and noun == "id" else noun
             return _plain(f"{noun}:{value}")[:200]
-    return None
+    names = arguments.get("names", arguments.get("ids"))
+    if isinstance(names, list | tuple) and names:
+        return _plain(", ".join(map(str, names)))[:200]
+    return "everything" if arguments.get("everything") else None
 
 
 def _plain(text: str) -> str:

@@ -18,6 +18,7 @@ from procession.cli.local import LOCAL
 from procession.cli.main import COMMANDS, group
 from procession.errors import HostError, Invalid, NotFound, QueueFull, Refused
 from procession.project import Project
+from procession.units import size
 from tests.flow.driven import Driven
 from tests.sdk.serving import TOKEN, Site, served
 
@@ -95,6 +96,12 @@ def test_a_list_that_goes_on_prints_the_whole_command(d: Driven, site: Site) -> 
             assert following[:4] == ([] if len(seen) == 3 else ["--url", site.url, "--token-file", following[3]])
             going = following[4:]
         assert seen == ["3", "2", "1"]
+
+
+def test_bytes_are_told_with_their_unit(site: Site) -> None:
+    found = told(far(site, "disk", "--json"))
+    shown = far(site, "disk").output
+    assert str(found["free"]) not in shown and f"total        {size(found['total'])}" in shown
 
 
 def test_doctor_and_disk_answer_from_afar(site: Site) -> None:

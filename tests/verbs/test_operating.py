@@ -7,6 +7,7 @@ import pytest
 from procession import verbs
 from procession.errors import Denied, Invalid, NotFound, Refused
 from procession.verbs import Caller
+from procession.verbs.witness import subject_of
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
 from tests.verbs.calling import ask, said
@@ -136,3 +137,19 @@ def test_who_only_tries_what_is_not_theirs_stands_in_the_audit_all_the_same(d: D
         with pytest.raises(Denied):
             verbs.call(d.project, viewer, verb, {**given, "dry_run": True})
         assert d.rows("SELECT count(*) AS n FROM audit")[0].n == before + 1, verb
+
+
+@pytest.mark.feature("M58")
+@pytest.mark.parametrize(
+    ("verb", "given", "wanted"),
+    [
+        ("pause", {"queue": "night"}, "queue:night"),
+        ("pause", {"group": "optical"}, "group:optical"),
+        ("resume", {"source": "L8"}, "source:L8"),
+        ("pause", {"everything": True}, "everything"),
+        ("batch-add", {"verb": "retry", "query": "state:failed"}, "query:state:failed"),
+        ("mute", {"signature": "ab12"}, "signature:ab12"),
+    ],
+)
+def test_the_audit_names_what_each_call_is_about(verb: str, given: dict[str, object], wanted: str) -> None:
+    assert subject_of(verb, given) == wanted

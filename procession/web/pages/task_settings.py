@@ -47,8 +47,9 @@ def _typed(kind: str, value: Any) -> str:
     """A value as one types it, so that it reads back as this one."""
     if value is None or isinstance(value, str):
         return value or ""
-    if kind == "memory":
-        return f"{value / 1e9:.12g} GB"
+    if kind == "memory":  # what a host has is no number that anybody would type
+        said = units.size(value)
+        return said if units.to_bytes(said) == value else ""
     return f"{value:.12g}"
 
 
