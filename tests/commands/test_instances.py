@@ -2,7 +2,6 @@
 
 # ruff: noqa: F811  fixtures are imported by name
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from procession.commands.asked import Asked
 from procession.commands.instances import Born, NewInstance
 from procession.errors import Duplicate, Invalid, NotFound, ProcessionError, QueueFull, Refused
 from procession.project import Project
+from tests.apart import APART
 from tests.commands.asking import balanced
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
@@ -171,9 +171,8 @@ def _submitting(root: str, gate: Any, answers: Any) -> None:
 def test_of_twenty_who_submit_the_same_key_at_the_same_time_one_is_taken(drive: Drive) -> None:
     d = drive(FILE)
     register(d)
-    spawn = multiprocessing.get_context("spawn")
-    gate, answers = spawn.Barrier(20), spawn.Queue()
-    them = [spawn.Process(target=_submitting, args=(str(d.root), gate, answers)) for _ in range(20)]
+    gate, answers = APART.Barrier(20), APART.Queue()
+    them = [APART.Process(target=_submitting, args=(str(d.root), gate, answers)) for _ in range(20)]
     for each in them:
         each.start()
     said = sorted(answers.get(timeout=60) for _ in them)

@@ -13,6 +13,7 @@ from procession.model.states import State
 from procession.project import Project
 from procession.store import events as store_events
 from procession.store import processings
+from tests.apart import APART
 from tests.store import workers
 from tests.store.making import chain, dump, event, project_on
 
@@ -27,12 +28,11 @@ def project(database_url: str, tmp_path: Path) -> Iterator[Project]:
 
 def together(*roles: tuple[Callable[..., None], tuple[object, ...]]) -> list[object]:
     """Run each of these in a process of its own, all beginning together; return their answers, by role."""
-    with workers.APART.Manager() as manager:
+    with APART.Manager() as manager:
         barrier = manager.Barrier(len(roles))
         answers = [manager.Queue() for _ in roles]
         processes = [
-            workers.APART.Process(target=target, args=(barrier, answers[k], k, *args))
-            for k, (target, args) in enumerate(roles)
+            APART.Process(target=target, args=(barrier, answers[k], k, *args)) for k, (target, args) in enumerate(roles)
         ]
         for process in processes:
             process.start()
@@ -139,9 +139,9 @@ def test_a_cancel_and_a_claim_at_the_same_moment_never_both_win(project: Project
 def test_a_process_killed_in_the_middle_of_a_transaction_leaves_nothing_half(project: Project, tmp_path: Path) -> None:
     """G4, F1, I3: killed -9 after events were born and claimed, before the commit."""
     url = project.store.url
-    ready = workers.APART.Queue()
+    ready = APART.Queue()
     before = dump(project.store)
-    killed = workers.APART.Process(target=workers.die_in_a_transaction, args=(url, str(tmp_path), ready))
+    killed = APART.Process(target=workers.die_in_a_transaction, args=(url, str(tmp_path), ready))
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL

@@ -16,6 +16,7 @@ from sqlalchemy.event import listen
 from procession.errors import SchemaMismatch, StoreBusy, StoreError
 from procession.store import schema, upgrade
 from procession.store.database import Store
+from tests.apart import APART
 from tests.store import workers
 
 ROOT = Path(__file__).parents[2]
@@ -305,9 +306,9 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> No
 
 def run_all(target: Callable[..., None], n: int, *args: object) -> list[object]:
     """Run this in so many processes that begin together; return their answers."""
-    with workers.APART.Manager() as manager:
+    with APART.Manager() as manager:
         barrier, answers = manager.Barrier(n), manager.Queue()
-        processes = [workers.APART.Process(target=target, args=(barrier, answers, k, *args)) for k in range(n)]
+        processes = [APART.Process(target=target, args=(barrier, answers, k, *args)) for k in range(n)]
         for process in processes:
             process.start()
         for process in processes:
@@ -338,7 +339,7 @@ def test_processes_that_migrate_at_once_migrate_once(database_url: str, tmp_path
 @pytest.mark.parametrize("at", [1, 7, 15, -1])
 def test_a_process_killed_while_it_makes_the_schema_leaves_none(empty_url: str, at: int) -> None:
     """G33: killed -9 after so many statements (-1: before the last one)."""
-    killed = workers.APART.Process(target=workers.make_and_die, args=(empty_url, at))
+    killed = APART.Process(target=workers.make_and_die, args=(empty_url, at))
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL
@@ -356,7 +357,7 @@ def test_a_process_killed_while_it_migrates_leaves_the_old_schema(database_url: 
     before = shape(store)
     kill = "os.kill(os.getpid(), signal.SIGKILL)"
     scripts = scripts_with(tmp_path, ADD_COLOUR, kill)
-    killed = workers.APART.Process(target=workers.prepare, args=(None, None, 0, database_url, str(scripts), AFTER_NEXT))
+    killed = APART.Process(target=workers.prepare, args=(None, None, 0, database_url, str(scripts), AFTER_NEXT))
     killed.start()
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL

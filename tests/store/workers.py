@@ -1,6 +1,5 @@
 """What other processes do in the tests of the store. Every function is the whole life of a process."""
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -15,10 +14,6 @@ from procession.store import processings as store_processings
 from procession.store import schema, upgrade
 from procession.store.database import Store
 from tests.store import making
-
-APART = multiprocessing.get_context("forkserver")
-"""Processes that share nothing with the one of the tests, and come from one that has loaded this module and no more."""
-APART.set_forkserver_preload([__name__])
 
 
 def prepare(barrier: Any, answers: Any, _k: int, url: str, scripts: str = "", version: str = schema.VERSION) -> None:
