@@ -7,7 +7,7 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 
-def eventually(ask: Callable[[], Answer], timeout: float = 10.0, interval: float = 0.02, what: str = "") -> Answer:
+def eventually(ask: Callable[[], Answer], timeout: float = 30.0, interval: float = 0.02, what: str = "") -> Answer:
     """Ask until the answer is true, and return it; fail after `timeout` seconds with the last answer.
 
     An AssertionError inside `ask` counts as "not yet", so that a whole assertion may be waited for.
