@@ -16,7 +16,7 @@ import pytest
 
 PLACE, DISK = "/dev/shm", "/var/tmp"
 ROOM = 4 << 30
-"""Bytes that must be free in memory; all tests together never have a quarter of that at once."""
+"""Bytes that must be free in memory: several times what a run of all tests takes, its PostgreSQL included."""
 
 
 def place() -> str | None:
