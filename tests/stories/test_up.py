@@ -6,6 +6,8 @@ import shutil
 import sqlite3
 import stat
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,17 @@ from tests.waiting import eventually
 
 ONE = '[tasks.t]\non = "e"\nrun = "./one.sh"\n'
 TRUE = "#!/bin/sh\ntrue\n"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Beside what pytest makes: every run of pytest that begins closes the directory of all to other accounts."""
+    with tempfile.TemporaryDirectory(prefix="procession-site-") as place:
+        one = Site(Path(place) / "site", seed=1)
+        try:
+            yield one
+        finally:
+            one.clean()
 
 
 def test_a_second_launcher_of_the_same_place_is_refused_in_one_line(site: Site) -> None:
