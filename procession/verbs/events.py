@@ -99,8 +99,10 @@ def events_(
     project: Project, caller: Caller, name: str | None = None, unmatched: bool = False, no_timetables: bool = False,
     limit: int = 20, cursor: int | None = None,
 ) -> Any:  # fmt: skip
-    """Events, newest first: how often each came again, and what became of it. `no_timetables`: none that a timetable
-    made; a page may then be short though there is more."""
+    """Events, newest first: how often each came again, and what became of it.
+
+    `no_timetables`: none that a timetable made; a page may then be short though there is more.
+    """
     limit = up_to("limit", limit, 500)
     before = None if cursor is None else identity("cursor", cursor)
     with project.store.read() as tx:
