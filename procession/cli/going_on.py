@@ -52,9 +52,8 @@ def _options(context: click.Context, but: str | None = None) -> Iterator[str]:
         if not isinstance(each, click.Option) or name == but or not given:
             continue
         value = context.params[name]
-        if each.is_flag:
-            if value == each.flag_value:
-                yield max(each.opts, key=len)
+        if each.is_flag and isinstance(value, bool):
+            yield max(each.opts if value else each.secondary_opts, key=len)
         else:
             for one in value if each.multiple else (value,):
                 yield from (max(each.opts, key=len), str(one))

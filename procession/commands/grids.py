@@ -25,6 +25,7 @@ from procession.project import Project
 from procession.store import pages, processings, search, tasks
 from procession.store.database import Tx
 from procession.store.pages import Cell, Head
+from procession.store.took import took_of
 
 MOST = 1000
 """Columns that are processings."""
@@ -119,7 +120,7 @@ def _of_cell(cell: Cell | None, head: Head, *, over: bool) -> int:
 def _column(head: Head) -> Column:
     seconds = None
     if head.started_at is not None and head.finished_at is not None:
-        seconds = (head.finished_at - head.started_at - head.idle) / 1e6
+        seconds = took_of(head.started_at, head.finished_at, head.idle) / 1e6
     return Column(head.title, head.id, head.state, head.started_at, seconds)
 
 

@@ -71,9 +71,10 @@ def spans(project: Project, task: str, days: int = 7) -> Spans:
         chain = next((len(each.steps) for each in tasks.current(tx).values() if each.name == task), 1)
         most = MOST_POINTS // chain
         ids = pages.sampled(tx, task, [(since, now + 1)], most + 1)
-        if not (complete := len(ids) <= most):
+        points = pages.points(tx, ids)
+        if not (complete := len(ids) <= most and len(points) <= MOST_POINTS):  # of an older, longer chain are more
             ids = pages.sampled(tx, task, parts, max(FEWEST, most // PARTS))
-        points = pages.points(tx, ids)[-MOST_POINTS:]
+            points = pages.points(tx, ids)[-MOST_POINTS:]
         hosts = pages.hosts(tx)
     by_step: dict[tuple[int, str], list[Point]] = defaultdict(list)
     for point in points:

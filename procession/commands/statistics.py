@@ -10,9 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from statistics import fmean, median
 
 from procession.clock import micros, moment
 from procession.commands.events import unknown_task
+from procession.commands.spans import within
 from procession.errors import NotFound
 from procession.model.states import PROCESSING
 from procession.project import Project
@@ -126,12 +128,7 @@ def durations(seconds: Sequence[float]) -> Durations | None:
     """Mean, median, 95th percentile (nearest rank) and the longest; None of nothing."""
     if not seconds:
         return None
-    ordered = sorted(seconds)
-
-    def at(share: float) -> float:
-        return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-
-    return Durations(len(ordered), sum(ordered) / len(ordered), at(0.5), at(0.95), ordered[-1])
+    return Durations(len(seconds), fmean(seconds), median(seconds), within(0.95, seconds), max(seconds))
 
 
 def _share(counts: dict[str, int]) -> float | None:

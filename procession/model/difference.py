@@ -16,6 +16,7 @@ AROUND = 16
 """Characters that are left of what is equal, on either side."""
 WORD = 24
 """A word that is no longer is told as a whole: ``v13 → v14``, not ``3 → 4``."""
+_SEEN = str.maketrans({" ": "·", "\t": "⇥", "\n": "⏎", "\r": "␍"})
 _END = re.compile(r"\w+$")
 _BEGIN = re.compile(r"^\w+")
 
@@ -37,6 +38,8 @@ class Side:
 def beside(before: str, after: str) -> tuple[Side, Side]:
     """Both texts in pieces."""
     one, two = (" ".join(text.split()) for text in (before, after))
+    if one == two:  # nothing but white space differs: then it is seen
+        one, two = (text.translate(_SEEN) for text in (before, after))
     head = _head(one, two)
     tail = _head(one[len(head) :][::-1], two[len(head) :][::-1])[::-1]
     sides = [Side(head, text[len(head) : len(text) - len(tail)], tail) for text in (one, two)]
@@ -55,7 +58,7 @@ def _head(one: str, two: str) -> str:
     """What both begin with, up to the word in which they differ."""
     same = next((at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
     head = one[:same]
-    if word := _END.search(head):
+    if word := _END.search(head, max(0, same - WORD - 1)):  # a longer one is told in part: look no further back
         rest = max(len(found[0]) if (found := _BEGIN.search(text[len(head) :])) else 0 for text in (one, two))
         if rest and len(word[0]) + rest <= WORD:
             return head[: word.start()]

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, func, literal_colum
 
 from procession.store import schema
 from procession.store.database import Statement, Tx
+from procession.store.took import took
 
 p, event, attempt, step = schema.processing.c, schema.event.c, schema.attempt.c, schema.step.c
 
@@ -50,10 +51,7 @@ _PROCESSINGS = Statement(
 )
 _SPANS = Statement(
     lambda _: (
-        select(p.id, p.state, p.finished_at - p.started_at - p.idle)
-        .where(*_ended, p.started_at.is_not(None))
-        .order_by(p.finished_at.desc())
-        .limit(_n)
+        select(p.id, p.state, took()).where(*_ended, p.started_at.is_not(None)).order_by(p.finished_at.desc()).limit(_n)
     )
 )
 _last = select(p.id).where(*_ended).order_by(p.finished_at.desc()).limit(_n).subquery("last")

@@ -25,6 +25,7 @@ from procession.store.database import Statement, Tx
 from procession.store.dialect import given_ids
 from procession.store.processings import PICTURE, picture
 from procession.store.queries import conditions, needs_event
+from procession.store.took import took
 
 p = schema.processing.c
 
@@ -67,18 +68,18 @@ def by_duration(tx: Tx, query: Query, after: Place | None, limit: int) -> tuple[
         raise Invalid(
             "too many processings lie in this range to be ordered by their durations; make it shorter or add task:NAME"
         )
-    took = p.finished_at - p.started_at - p.idle
+    spent = took()
     asked = PICTURE.where(*search.within(tx, query, window), p.finished_at.is_not(None), p.started_at.is_not(None))
     if after is not None:
-        asked = asked.where(or_(took < literal(after.by), (took == literal(after.by)) & (p.id < literal(after.id))))
-    rows = tx.connection.execute(asked.order_by(took.desc(), p.id.desc()).limit(limit + 1)).all()
+        asked = asked.where(or_(spent < literal(after.by), (spent == literal(after.by)) & (p.id < literal(after.id))))
+    rows = tx.connection.execute(asked.order_by(spent.desc(), p.id.desc()).limit(limit + 1)).all()
     shown = [picture(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return shown, None
     last = shown[-1]
     assert last.finished_at is not None and last.started_at is not None
-    took_last = (last.finished_at - last.started_at - last.idle) // timedelta(microseconds=1)
-    return shown, Place(took_last, last.id)
+    spent_last = max(timedelta(), last.finished_at - last.started_at - last.idle)
+    return shown, Place(spent_last // timedelta(microseconds=1), last.id)
 
 
 def _tasks(tx: Tx, query: Query) -> list[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.sql.base import Executable
 from procession.store import schema
 from procession.store.database import Statement, Tx
 from procession.store.dialect import Given, given_texts, unindexed
+from procession.store.took import took_of
 
 HOUR = 3_600_000_000
 """Microseconds."""
@@ -57,7 +58,7 @@ class Tallied:
 def ended(task: str, state: str, started_at: int | None, finished_at: int, n: int = 1, idle: int = 0) -> Count:
     """A processing of this task has ended so (or, with -1, has left that state again); moments in microseconds, and for
     how many of them it had ended before."""
-    seconds = 0.0 if started_at is None else (finished_at - started_at - idle) / 1e6
+    seconds = 0.0 if started_at is None else took_of(started_at, finished_at, idle) / 1e6
     return Count("task", task, str(state), n, n * seconds)
 
 

@@ -87,7 +87,8 @@ def test_who_looks_from_afar_sees_what_is_seen_here(d: Driven, site: Site, words
 def test_a_list_that_goes_on_prints_the_whole_command(d: Driven, site: Site) -> None:
     for number in range(3):
         d.born("e", n=number)
-    for words in (["list", "task:t", "-state:failed", "--limit", "1"], ["events", "--name", "e", "--limit", "1"]):
+    listing = ["list", "task:t", "-state:failed", "--limit", "1"]
+    for words in (listing, ["events", "--name", "e", "--no-timetables", "--limit", "1"]):
         seen, going = list[str](), [*words]
         while going:
             shown = far(site, *going).output
@@ -95,6 +96,7 @@ def test_a_list_that_goes_on_prints_the_whole_command(d: Driven, site: Site) -> 
             following = shlex.split(shown.partition("more: procession ")[2])
             assert following[:4] == ([] if len(seen) == 3 else ["--url", site.url, "--token-file", following[3]])
             going = following[4:]
+            assert not going or set(words) <= set(going), "all that was asked for is asked for again"
         assert seen == ["3", "2", "1"]
 
 

@@ -54,6 +54,42 @@ def lived(d: Driven) -> tuple[int, int, int]:
     return whole, retried, accepted
 
 
+def set_back(d: Driven) -> int:
+    """One that failed after 100 s and was retried when the clock had been set back by 50; then it was set back so far
+    that it ended before it began."""
+    which = d.born()
+    d.turn()
+    d.begin()
+    d.clock.advance(100)
+    d.end(which, 1)
+    d.clock.advance(-50)
+    processings.retry(d.project, which)
+    d.turn()
+    d.begin()
+    d.end(which)
+    d.turn()
+    d.begin()
+    d.clock.advance(-5000)
+    d.end(which)
+    d.clock.advance(10_000)
+    return which
+
+
+@pytest.mark.feature("M44", "M105", "P14")
+def test_nothing_took_less_than_nothing_though_a_clock_was_set_back(drive: Drive) -> None:
+    d = drive(TOML)
+    which = set_back(d)
+    assert [(each["id"], each["seconds"], each["idle"]) for each in ask(d, "list", why=False)["items"]] == [
+        (which, 0.0, 0.0)
+    ]
+    assert [each["id"] for each in ask(d, "list", query="after:-7d", sort="duration", why=False)["items"]] == [which]
+    (stats,) = ask(d, "stats", task="t", days=7)["items"]
+    assert stats["durations"]["longest"] == 0
+    assert [row.seconds for row in d.rows("SELECT seconds FROM tally WHERE what = 'succeeded'")] == [0, 0]
+    (column,) = ask(d, "grid", name="t")["columns"]
+    assert column["seconds"] == 0
+
+
 @pytest.mark.feature("M44", "M105", "P14")
 def test_what_lay_failed_until_somebody_went_on_is_not_what_it_took(drive: Drive) -> None:
     d = drive(TOML)
@@ -85,6 +121,7 @@ def test_what_lay_failed_until_somebody_went_on_is_not_what_it_took(drive: Drive
 def test_an_older_database_learns_it_from_its_journal(drive: Drive) -> None:
     d = drive(TOML)
     lived(d)
+    set_back(d)
     idle = "SELECT id, idle FROM processing ORDER BY id"
     tally = "SELECT hour, what, n, seconds FROM tally WHERE noun = 'task' ORDER BY hour, what"
     known = [tuple(row) for row in d.rows(idle)]

@@ -140,6 +140,12 @@ def test_the_grid_is_one_picture_that_the_keys_go_through(served: Served, page: 
     expect(told).to_contain_text("two not run")
     page.go_back()
     expect(colour).to_have_value("state")
+    colour.focus()
+    page.keyboard.press("ArrowDown")
+    expect(colour).to_have_value("duration")
+    assert "colour=" not in page.url, "who goes through the list with the keys has not chosen yet"
+    with page.expect_navigation(url="**/t/scene?*colour=duration*"):
+        page.keyboard.press("Enter")
 
 
 @pytest.mark.check(29)

@@ -80,10 +80,12 @@ def nginx(behind: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     (home / "nginx.conf").write_text(CONF.format(port=port, locations=of_the_guide(behind.port)))
     command = [program, "-p", str(home), "-c", "nginx.conf", "-e", "stderr"]
     with (home / "said").open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as running:
-        eventually(lambda: (home / "nginx.pid").exists() or running.poll() is not None)
-        assert running.poll() is None, (home / "said").read_text()
-        yield port
-        running.terminate()
+        try:
+            eventually(lambda: (home / "nginx.pid").exists() or running.poll() is not None)
+            assert running.poll() is None, (home / "said").read_text()
+            yield port
+        finally:
+            running.terminate()
 
 
 @pytest.fixture

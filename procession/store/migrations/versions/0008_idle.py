@@ -18,10 +18,13 @@ def upgrade() -> None:
     """Add the column; what has gone on before is found in the journal, as far as that reaches."""
     op.add_column("processing", sa.Column("idle", sa.BigInteger(), server_default="0", nullable=False))
     end = (
-        "SELECT MAX(e.at) FROM journal e WHERE e.processing_id = r.processing_id AND e.id < r.id"
+        "SELECT e.at FROM journal e WHERE e.processing_id = r.processing_id AND e.id < r.id"
         f" AND e.noun = 'processing' AND e.state IN {ENDED} AND e.at >= processing.started_at"
+        " ORDER BY e.id DESC LIMIT 1"
     )
-    spans = f"SELECT SUM(r.at - ({end})) FROM journal r WHERE r.processing_id = processing.id AND r.{REOPENED}"
+    lay = f"CASE WHEN r.at > ({end}) THEN r.at - ({end}) ELSE 0 END"
+    # A clock may have been set back between the two.
+    spans = f"SELECT SUM({lay}) FROM journal r WHERE r.processing_id = processing.id AND r.{REOPENED}"
     op.execute(
         f"UPDATE processing SET idle = COALESCE(({spans}), 0) WHERE started_at IS NOT NULL"
         f" AND id IN (SELECT processing_id FROM journal WHERE {REOPENED})"

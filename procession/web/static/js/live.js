@@ -1,5 +1,4 @@
 // One stream for each visible page: what it names is fetched again and morphed, so the page is never older than a moment.
-import { ask, place, read } from "./morph.js";
 import { leave, sit } from "./seats.js";
 import { moment } from "./time.js";
 import { _, number } from "./words.js";
@@ -48,7 +47,7 @@ function open() {
   asked = topics();
   if (off || document.hidden || !asked) return;
   if (mode() !== "live") return void (mode() === "off" ? stop() : poll());
-  if (!sit()) {
+  if (!sit(open)) {
     poll(_("Four other windows of this browser are live"));
     timer = setTimeout(open, POLLED * 3);
     return;
@@ -152,6 +151,7 @@ async function renew(part) {
   underWay.set(part, false);
   const busy = setTimeout(() => part.setAttribute("aria-busy", "true"), SLOW);
   try {
+    const { ask, place, read } = await import("./morph.js");
     const answer = await ask(new URL(part.dataset.src ?? "", document.baseURI).href);
     if (answer.redirected || answer.status >= 400) throw new Error(String(answer.status));
     if (answer.status === 200) await place(part, await read(answer));

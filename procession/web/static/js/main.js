@@ -2,7 +2,6 @@
 // with the first question.
 import { measure } from "./geometry.js";
 import { startLive } from "./live.js";
-import { startMorph } from "./morph.js";
 import { startTime } from "./time.js";
 
 const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
@@ -64,7 +63,6 @@ try {
 } catch {
   // no storage: as the server wrote it
 }
-startMorph();
 startTime();
 measure();
 startLive();

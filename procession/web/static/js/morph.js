@@ -1,20 +1,17 @@
-// A part of the page takes its new form without losing what somebody is doing in it.
+// A part of the page takes its new form without losing what somebody is doing in it. Loaded with the first that does.
 import { measure } from "./geometry.js";
 import { tell } from "./time.js";
 
 /** What a morph leaves as it is: islands draw themselves (a timeline is morphed: it draws its new bars). */
-export const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
+const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
 /** Attributes that belong to whoever looks at the page (a name begins so): open menus, widths, the row of j and k. */
 const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held"];
 
 /** @typedef {{config: {morphSkip: string, morphIgnore: string[]}, swap(given: object): Promise<void>}} Htmx */
 const htmx = () => /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
 
-export function startMorph() {
-  const { config } = htmx();
-  config.morphSkip = `[hx-morph-skip], ${KEPT}`;
-  config.morphIgnore.push(...THEIRS);
-}
+htmx().config.morphSkip = `[hx-morph-skip], ${KEPT}`;
+htmx().config.morphIgnore.push(...THEIRS);
 
 /** Ask for a part of a page as HTML. @param {string} url @param {RequestInit} [how] */
 export async function ask(url, how = {}) {

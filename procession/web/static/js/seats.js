@@ -6,6 +6,7 @@ const BEAT = 2_000;
 const GONE = 3 * BEAT;
 const me = Math.random().toString(36).slice(2);
 let beating = 0;
+let lost = () => {};
 
 /** The other windows that have a stream, and when each said so. @returns {[string, number][]} */
 function others() {
@@ -26,13 +27,23 @@ function say(all) {
   }
 }
 
-/** Take one of the seats; false where there is none. */
-export function sit() {
+/** Take one of the seats; false where there is none. @param {() => void} left called when it has to be left after all */
+export function sit(left) {
   const found = others();
   if (found.length >= MOST) return leave();
+  lost = left;
   say([...found, [me, Date.now()]]);
-  beating ||= setInterval(() => say([...others(), [me, Date.now()]]), BEAT);
+  beating ||= setInterval(beat, BEAT + 500 * Math.random());
   return true;
+}
+
+/** Several that were opened at the same moment have not seen each other: all but the first four get up. */
+function beat() {
+  const all = others();
+  const before = all.filter(([who]) => who < me).length;
+  if (all.length < MOST || before < MOST) return say([...all, [me, Date.now()]]);
+  leave();
+  lost();
 }
 
 /** Give it back. */
