@@ -117,7 +117,7 @@ def search(text: str) -> list[Entry]:
 
 
 def _commands() -> list[Entry]:
-    context = click.Context(group, info_name="procession")
+    context = click.Context(group, info_name="procession", **group.context_settings)
     found = []
     for section, names in COMMANDS.items():
         for name, (_, text) in names.items():

@@ -63,7 +63,7 @@ def test_all_that_match_are_retried_over_pages_with_one_request_that_the_audit_h
     dialog.get_by_role("button", name=f"Retry {MANY}").click()
     page.wait_for_url("**/bulk/*")
     served.driven.turn(2)
-    expect(page.locator(".outcome-line")).to_contain_text(f"{MANY} of {MANY} · {MANY} retried · 0 skipped")
+    expect(page.locator(".outcome-line").first).to_contain_text(f"{MANY} of {MANY} · {MANY} retried · 0 skipped")
     assert len(started) == 1, "one request began all"
     assert "state:failed" in lines(served, "batch-add")[0].asked
     while claimed := served.driven.claimed():
