@@ -115,7 +115,7 @@ def _sum(answers: Sequence[Answer], dry_run: bool) -> None:
 @for_many
 @step_option
 def retry_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
-    """Give the failed step another attempt: same directory, tries counted anew. ID STEP names another step."""
+    """Give the failed step another attempt: same directory, tries counted from 1 again. ID STEP names another step."""
     words, step_name = step_of(words, step_name)
     act_on(words, partial(_with_step, processings.retry_one, step_name), "retry", options)
 
@@ -178,7 +178,7 @@ _HAD = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancell
 @for_many
 @step_option
 def hold_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
-    """Let nothing more of it start until it is released; it keeps its place. ID STEP holds one step."""
+    """Start nothing more of it until it is released; it keeps its place. ID STEP holds one step."""
     words, step_name = step_of(words, step_name)
     act_on(words, partial(_with_step, holds.hold_one, step_name), "hold", options)
 
@@ -195,14 +195,14 @@ def release_command(words: tuple[str, ...], step_name: str | None, **options: An
 @click.command("run-now", cls=Querying)
 @for_many
 def run_now_command(words: tuple[str, ...], **options: Any) -> None:
-    """Wait for no moment: start as soon as there is room, also the next try of a step."""
+    """Start as soon as there is room, not at a set time; also the next try of a step."""
     act_on(words, holds.run_one_now, "hurry", options)
 
 
 @click.command("delete", cls=Querying)
 @for_many
 @click.option("--children", is_flag=True, help="Also all that came of it.")
-@click.option("--again", is_flag=True, help="Process its event anew at once.")
+@click.option("--again", is_flag=True, help="Process its event again at once.")
 @click.option("--versions", metavar="LIST", help="These versions of it: all, or their numbers, as 1,3-4.")
 def delete_command(words: tuple[str, ...], children: bool, again: bool, versions: str | None, **options: Any) -> None:
     """Delete what has ended: its rows and its directory. Its event stays known, its journal stays."""

@@ -16,7 +16,7 @@ from procession.project import person
 @click.argument("what", type=click.Choice(["test"]))
 @json_option
 def alerts_command(what: str, as_json: bool) -> None:
-    """Tell everybody whom [alerts] names a test message, now, and say who was reached.
+    """Send a test message to everybody whom [alerts] names, and say who was reached.
 
     The exit code is 1 if somebody was not.
     """

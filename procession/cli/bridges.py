@@ -90,7 +90,7 @@ def bridge_command(name: str, options: tuple[str, ...]) -> None:
 @click.argument("name")
 @json_option
 def republish_command(name: str, as_json: bool) -> None:
-    """Publish again what a broker has refused too often."""
+    """Publish again the messages that a broker has refused too often."""
     with opened() as project:
         n = bridges.republish(project, name)
     answer(

@@ -152,7 +152,7 @@ def user_set(
 @click.argument("name")
 @json_option
 def user_remove(name: str, as_json: bool) -> None:
-    """Forget a person, and all that let them in."""
+    """Remove a user, with all their sessions and tokens."""
     with opened() as project:
         done = ask(project, "user-remove", name=name)
     answer(as_json, lambda: done, lambda: click.echo(f"{name} is removed"))

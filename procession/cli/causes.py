@@ -83,7 +83,7 @@ def mute_command(signature: str, span: str | None, more: int | None, reason: str
 @reason_option
 @json_option
 def unmute_command(signature: str, reason: str | None, as_json: bool) -> None:
-    """Tell people of a cause again, from its next occurrence on."""
+    """Unmute a cause: people are told of its next occurrence."""
     with opened() as project:
         found = causes.unmute(project, signature, asked(reason))
         now = project.now()
@@ -105,7 +105,7 @@ def cause_command(signature: str, days: int, as_json: bool) -> None:
 @click.command("assign")
 @signature_argument
 @click.option("--owner", metavar="NAME", help="Who looks after it.")
-@click.option("--note", metavar="TEXT", help="What is known of it.")
+@click.option("--note", metavar="TEXT", help="What is known about it.")
 @reason_option
 @json_option
 def assign_command(signature: str, owner: str | None, note: str | None, reason: str | None, as_json: bool) -> None:
@@ -120,7 +120,7 @@ def assign_command(signature: str, owner: str | None, note: str | None, reason: 
 @reason_option
 @json_option
 def resolve_command(signature: str, reason: str | None, as_json: bool) -> None:
-    """Say that a cause is mended; what fails for it later is a regression."""
+    """Say that a cause is resolved; what fails for it later is a regression."""
     found = door.asked("resolve", signature=signature, reason=reason)
-    said = f"{found['signature']} ({found['task']} {found['step']}) is mended; what fails for it from now on is news"
+    said = f"{found['signature']} ({found['task']} {found['step']}) is resolved; a failure from now on is a regression"
     answer(as_json, lambda: found, lambda: click.echo(clean(said)))

@@ -83,7 +83,7 @@ def _table(project: Project, rows: list[tuple[Kept, str]]) -> None:
 @click.command("pin")
 @ids_argument
 def pin_command(ids: tuple[int, ...]) -> None:
-    """Let the cleaner leave these processings alone."""
+    """Keep the files of these processings: the cleaner never removes them."""
     with opened() as project:
         disk.pin(project, ids, pinned=True)
     click.echo(f"pinned: {', '.join(map(str, ids))}")

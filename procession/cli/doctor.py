@@ -18,7 +18,7 @@ MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "wrong": ("wro
 @click.option("--full", is_flag=True, help="Read whole tables and the whole database file, however large they are.")
 @json_option
 def doctor_command(full: bool, as_json: bool) -> None:
-    """Look whether all is well: rows, records, directories, disk, clock, launcher. Changes nothing.
+    """Check rows, records, directories, disk, clock and launcher. Changes nothing.
 
     One line for each check; the exit code is 1 if something is wrong.
     """

@@ -34,7 +34,7 @@ from procession.project import Project
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
 @set_option
 def launcher_command(quiet: bool, options: tuple[str, ...], **said: Any) -> None:
-    """Serve this project from here: the launcher alone, without web server.
+    """Serve this project from here: only the launcher, without web server.
 
     Several serve one PostgreSQL, each from a place (--var) of its own, on one host or on many that have the project at
     the same path. Ctrl-C leaves scripts running; the same command again takes them up.
@@ -155,8 +155,8 @@ def drain_command(name: str, reason: str | None, as_json: bool) -> None:
 @reason_option
 @json_option
 def maintenance_command(name: str, reason: str | None, as_json: bool) -> None:
-    """Let a launcher serve the queue 'maintenance' alone, until 'undrain'."""
-    text = f"launcher {name} serves the queue maintenance alone; to go on: procession undrain {name}"
+    """Let a launcher serve only the queue 'maintenance', until 'undrain'."""
+    text = f"launcher {name} serves only the queue maintenance; to end that: procession undrain {name}"
     _set_mode(name, "maintenance", reason, text, as_json=as_json)
 
 
@@ -165,7 +165,7 @@ def maintenance_command(name: str, reason: str | None, as_json: bool) -> None:
 @reason_option
 @json_option
 def undrain_command(name: str, reason: str | None, as_json: bool) -> None:
-    """Let a launcher work as ever."""
+    """Let a launcher start work again: end its draining or maintenance."""
     _set_mode(name, "undrain", reason, f"launcher {name} works as ever", as_json=as_json)
 
 

@@ -30,7 +30,7 @@ Command = Callable[..., None]
 @click.argument("name", required=False)
 @json_option
 def locks_command(name: str | None, as_json: bool) -> None:
-    """Who holds which lock, since when, and who waits for it; NAME: that lock or limit alone."""
+    """Who holds which lock, since when, and who waits for it; NAME: only that lock or limit."""
     with opened() as project:
         found = locks.find(project, name)
         value = {"items": [present.lock(taken) for taken in found]}
@@ -39,13 +39,19 @@ def locks_command(name: str | None, as_json: bool) -> None:
 
 @click.command("unlock")
 @click.argument("name", required=False)
-@click.option("--processing", "processing_id", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="From this alone.")
+@click.option(
+    "--processing",
+    "processing_id",
+    type=click.IntRange(1, 2**63 - 1),
+    metavar="ID",
+    help="Only the hold of this processing.",
+)
 @reason_option
 @json_option
 def unlock_command(name: str | None, processing_id: int | None, reason: str | None, as_json: bool) -> None:
-    """Take a lock away from whoever has it; without NAME, all that a processing has.
+    """Release a lock that somebody else holds; without NAME, all that a processing holds.
 
-    Its owner is not asked and goes on.
+    Its owner is not told and runs on.
     """
     if name is None and processing_id is None:
         raise click.UsageError("name a lock, or --processing ID for all that it has")

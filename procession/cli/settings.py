@@ -18,7 +18,7 @@ from procession.commands.settings import Held, Scope
 from procession.project import Project
 from procession.units import size
 
-group_option = click.option("--group", help="All tasks of this group.")
+group_option = click.option("--group", help="The name of a group: all its tasks.")
 source_option = click.option("--source", help="All data of this source, as an instrument; see: procession sources")
 queue_option = click.option("--queue", help="All steps of this queue; see: procession queues")
 all_option = click.option("--all", "everything", is_flag=True, help="The whole project.")
@@ -72,7 +72,7 @@ def resume_command(
     task: str | None, group: str | None, source: str | None, queue: str | None, everything: bool, reason: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Let it start again, also where failures in a row had suspended it."""
+    """Let it start again, also after failures in a row suspended it."""
     scope = scope_of(task, group, everything, source, queue)
     with opened() as project:
         settings.resume(project, scope, asked(reason))

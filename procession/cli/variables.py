@@ -30,7 +30,7 @@ def variables_command() -> None:
 @task_argument
 @json_option
 def variables_show(task: str, as_json: bool) -> None:
-    """The variables of a task: types, defaults as the script has them now, help."""
+    """The variables of a task: types, current defaults of the script, help."""
     found = asked("variables", task=task)
 
     def tell() -> None:

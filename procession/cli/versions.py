@@ -46,7 +46,7 @@ def rerun_command(
     processing_id: int | None, task: str | None, runs: str | None, together: bool, words: tuple[str, ...],
     dry_run: bool, as_json: bool, **how: Any,
 ) -> None:  # fmt: skip
-    """Process anew what has ended, as its next version: ID, or the runs of a list (--task TASK --runs 1,4-6)."""
+    """Run again what has ended, as its next version: ID, or the runs of a list (--task TASK --runs 1,4-6)."""
     values, texts = values_of(words)
     if (processing_id is None) == (runs is None) or (runs is None) != (task is None):
         raise click.UsageError("name a processing by its ID, or runs by --task TASK --runs 1,4-6")
@@ -67,7 +67,7 @@ def _runs(found: dict[str, Any]) -> None:
     for each in found["items"]:
         click.echo(clean(each["text"]))
     done = sum(1 for each in found["items"] if each["done"])
-    would = "would be processed anew" if found["dry_run"] else "processed anew"
+    would = "would run again" if found["dry_run"] else "run again"
     click.echo(f"{many(done, 'run')} {would}, {len(found['items']) - done} refused", err=True)
 
 

@@ -40,7 +40,7 @@ def claim_command(
     answer(
         as_json,
         lambda: present.page([present.claim(each) for each in found], None),
-        lambda: table(("attempt", "task", "key", "try", "inputs"), rows) if rows else click.echo("nothing to do"),
+        lambda: table(("attempt", "task", "key", "try", "inputs"), rows) if rows else click.echo("no action"),
     )
 
 

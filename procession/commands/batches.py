@@ -190,7 +190,9 @@ def begin(
         counted = search.count(tx, _up_to(asked, last))
         if expect is not None and expect != counted.n:
             more = "" if counted.exact else " or more"
-            raise Refused(f"expect: this query means {counted.n}{more} processings now, not {expect}; look again")
+            raise Refused(
+                f"expect: the query finds {counted.n}{more} processings now, not {expect}; nothing was done: look again"
+            )
         total = counted.n if counted.exact else _total(tx, asked, last)
     with project.store.begin() as tx:
         batch_id = store.add(

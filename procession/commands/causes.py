@@ -105,7 +105,7 @@ def found(tx: Tx, signature: str) -> Known:
     text = signature.strip().lower()
     if not _DIGITS.fullmatch(text):
         raise Invalid(
-            f"{signature[:40]!r} is no signature of a cause; it is at least {SHORTEST} of the digits that "
+            f"{signature[:40]!r} is no signature of a cause; write at least {SHORTEST} of the digits that "
             "'procession causes' shows"
         )
     some = causes.beginning(tx, text)

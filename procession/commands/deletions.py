@@ -41,7 +41,9 @@ def delete_one(
     of it: ``all``, or their numbers, ``1,3-4``."""
     if versions is not None:
         if children or again:
-            raise Invalid("versions are deleted without their children, and nothing is processed anew; leave these out")
+            raise Invalid(
+                "versions are deleted without their children, and nothing is processed again; leave these options out"
+            )
         return _delete_versions(project, tx, processing_id, who, versions)
     processing = _deletable(project, tx, processing_id)
     below = _descendants(project, tx, processing) if children else []
@@ -59,7 +61,7 @@ def delete_one(
         f" with {len(below)} processings that came of it" if below else ""
     )
     if again:
-        return Done(new_id, f"{said}; its event is processed anew as processing {new_id}")
+        return Done(new_id, f"{said}; its event is processed again as processing {new_id}")
     return Done(processing_id, said)
 
 

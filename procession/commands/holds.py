@@ -93,7 +93,7 @@ def run_one_now(project: Project, tx: Tx, processing_id: int, who: Asked) -> Don
 
 def check_run_now(processing: Processing) -> None:
     """Refused where it waits for no moment."""
-    _refuse_ended(processing, "hurried")
+    _refuse_ended(processing, "run now")
     if processing.due_at is None and all(step.due_at is None for step in processing.steps):
         raise Refused(f"processing {processing.id} waits for no moment; see: procession why {processing.id}")
 

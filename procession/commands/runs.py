@@ -104,7 +104,7 @@ def _unfit(tx: Tx, task: str, numbers: list[int], found: Mapping[int, int]) -> l
 def _reasons(unfit: list[OfRun]) -> str:
     shown = "; ".join(each.text for each in unfit[:MOST_TOLD])
     more = f"; and {len(unfit) - MOST_TOLD} more" if len(unfit) > MOST_TOLD else ""
-    return f"nothing was done, for not all of the runs can be processed anew: {shown}{more}"
+    return f"nothing was done, for not all of the runs can be run again: {shown}{more}"
 
 
 def _one_by_one(

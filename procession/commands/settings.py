@@ -121,7 +121,7 @@ def announce(project: Project, text: str | None, who: Asked) -> Held:
     said = (text or "").strip()
     check_text("the banner", said)
     if len(said) > LONGEST_BANNER:
-        raise Invalid(f"a banner has at most {LONGEST_BANNER} characters, and this one has {len(said)}; say it shorter")
+        raise Invalid(f"a banner has at most {LONGEST_BANNER} characters, and this one has {len(said)}; shorten it")
     with project.store.begin() as tx:
         if said:
             settings.put(tx, BANNER, said, who.by, project.now(), who.reason)

@@ -208,7 +208,7 @@ def set_account(
 
 
 def remove_account(project: Project, name: str) -> None:
-    """Forget a person, and all that let them in."""
+    """Remove a user, with all their sessions and tokens."""
     with project.store.begin() as tx:
         _account(tx, name)
         tokens.revoke_of(tx, name, project.now())

@@ -33,7 +33,7 @@ class Access(Asking):
         return self._ask("release-lock", names=names, owner=owner)
 
     def unlock(self, name: str | None = None, processing: int | None = None, reason: str | None = None) -> Json:
-        """Take a lock away from whoever has it, or from one processing; without a name, all that this one has."""
+        """Release a lock of all its holders, or of one processing; without a name, all locks of that processing."""
         return self._ask("unlock", name=name, processing=processing, reason=reason)
 
     # ── who may ask ──────────
@@ -54,7 +54,7 @@ class Access(Asking):
         return self._ask("token-list")
 
     def token_revoke(self, key: str) -> Json:
-        """Let a token in no more."""
+        """Revoke a token: it gives no access any more."""
         return self._ask("token-revoke", key=key)
 
     def login_link(self, account: str | None = None) -> Json:
@@ -81,7 +81,7 @@ class Access(Asking):
         )
 
     def user_remove(self, name: str) -> Json:
-        """Forget a person, and all that let them in."""
+        """Remove a user, with all their sessions and tokens."""
         return self._ask("user-remove", name=name)
 
     def audit(

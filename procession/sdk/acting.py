@@ -34,7 +34,7 @@ class Acting(Asking):
         return self._ask("emit-many", events=events)
 
     def retry(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
-        """Give the failed step another attempt: same directory, tries counted anew."""
+        """Give the failed step another attempt: same directory, tries counted from 1 again."""
         return self._ask("retry", id=id, step=step, reason=reason)
 
     def restart(
@@ -52,7 +52,7 @@ class Acting(Asking):
         return self._ask("cancel", id=id, reason=reason)
 
     def hold(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
-        """Let nothing more of it start until it is released; it keeps its place."""
+        """Start nothing more of it until it is released; it keeps its place."""
         return self._ask("hold", id=id, step=step, reason=reason)
 
     def release(self, id: int, step: str | None = None, reason: str | None = None) -> Json:
@@ -60,11 +60,11 @@ class Acting(Asking):
         return self._ask("release", id=id, step=step, reason=reason)
 
     def run_now(self, id: int, reason: str | None = None) -> Json:
-        """Wait for no moment: start as soon as there is room, also the next try of a step."""
+        """Start as soon as there is room, not at a set time; also the next try of a step."""
         return self._ask("run-now", id=id, reason=reason)
 
     def accept(self, id: int, step: str | None = None, note: str = "") -> Json:
-        """Take what was done by hand as the result of a failed step; the chain goes on."""
+        """Accept what was done by hand as the result of a failed step; the next step starts."""
         return self._ask("accept", id=id, step=step, note=note)
 
     def answer(self, id: int, value: str | float, step: str | None = None, note: str | None = None) -> Json:
@@ -79,11 +79,11 @@ class Acting(Asking):
         return self._ask("note", id=id, text=text)
 
     def cause_note(self, signature: str, text: str) -> Json:
-        """Note something on a cause, beside what others have noted; it is no longer new."""
+        """Add a note to a cause; it is no longer new."""
         return self._ask("cause-note", signature=signature, text=text)
 
     def pin(self, id: int) -> Json:
-        """Let the cleaner leave this processing alone."""
+        """Keep the files of this processing: the cleaner never removes them."""
         return self._ask("pin", id=id)
 
     def unpin(self, id: int) -> Json:
@@ -114,11 +114,11 @@ class Acting(Asking):
         return self._ask("assign", signature=signature, owner=owner, note=note, reason=reason)
 
     def resolve(self, signature: str, reason: str | None = None) -> Json:
-        """Say that a cause is mended; what fails for it later is a regression."""
+        """Say that a cause is resolved; what fails for it later is a regression."""
         return self._ask("resolve", signature=signature, reason=reason)
 
     def unmute(self, signature: str, reason: str | None = None) -> Json:
-        """Tell people of a cause again, from its next occurrence on."""
+        """Unmute a cause: people are told of its next occurrence."""
         return self._ask("unmute", signature=signature, reason=reason)
 
     def banner(self, text: str | None = None, reason: str | None = None) -> Json:
@@ -142,7 +142,7 @@ class Acting(Asking):
         self, task: str | None = None, group: str | None = None, everything: bool = False, reason: str | None = None,
         source: str | None = None, queue: str | None = None,
     ) -> Json:  # fmt: skip
-        """Let it start again, also where failures in a row had suspended it."""
+        """Let it start again, also after failures in a row suspended it."""
         return self._ask(
             "resume", task=task, group=group, everything=everything, reason=reason, source=source, queue=queue
         )
@@ -152,7 +152,7 @@ class Acting(Asking):
         return self._ask("set", name=name, value=value, reason=reason)
 
     def reset(self, name: str, reason: str | None = None) -> Json:
-        """Let what the file says hold again."""
+        """Go back to the value in procession.toml."""
         return self._ask("reset", name=name, reason=reason)
 
     def clean(self) -> Json:

@@ -20,7 +20,7 @@ class Adjusting(Asking):
     """What may be asked of variables and versions."""
 
     def variables(self, task: str) -> Json:
-        """The variables of a task: types, defaults as the script has them now, help."""
+        """The variables of a task: types, current defaults of the script, help."""
         return self._ask("variables", task=task)
 
     def variable_sets(self, task: str) -> Json:
@@ -76,7 +76,7 @@ class Adjusting(Asking):
         self, id: int, values: Mapping[str, Any] | None = None, texts: Mapping[str, str] | None = None,
         variables: Of = "kept", description: str | None = None, fresh: bool = False,
     ) -> Json:  # fmt: skip
-        """Try other variables on what was processed: no version, and what it makes stays in its directory."""
+        """Try other variables on a processing: it makes no version, and its files stay in its directory."""
         return self._ask(
             "trial", id=id, values=values, texts=texts, variables=variables, description=description, fresh=fresh
         )

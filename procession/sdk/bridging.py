@@ -16,7 +16,7 @@ class Bridging(Asking):
         return self._ask("bridges")
 
     def republish(self, name: str) -> Json:
-        """Publish again what a broker has refused too often."""
+        """Publish again the messages that a broker has refused too often."""
         return self._ask("republish", name=name)
 
     def cancel_key(self, event: str, key: str, reason: str | None = None) -> Json:

@@ -43,7 +43,7 @@ class Steering(Asking):
         return self._ask("maintenance", name=name, reason=reason)
 
     def undrain(self, name: str, reason: str | None = None) -> Json:
-        """Let a launcher work as ever."""
+        """Let a launcher start work again: end its draining or maintenance."""
         return self._ask("undrain", name=name, reason=reason)
 
     def stop_launcher(
@@ -79,5 +79,5 @@ class Steering(Asking):
         return self._ask("batch", id=id)
 
     def batch_cancel(self, id: int) -> Json:
-        """Do nothing more of a batch; what it has done stays."""
+        """Cancel a bulk action; what it has done stays."""
         return self._ask("batch-cancel", id=id)

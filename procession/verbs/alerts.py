@@ -11,5 +11,5 @@ from procession.verbs.verb import Caller, verb
 
 @verb("alerts-test", "operate", "POST /alerts/test")
 def alerts_test(project: Project, caller: Caller) -> Any:
-    """Tell everybody whom [alerts] names a test message, now, and say who was reached."""
+    """Send a test message to everybody whom [alerts] names, and say who was reached."""
     return {"items": alerts.test(project, caller.by)}

@@ -21,7 +21,7 @@ def batch_add(
     project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
     dry_run: bool = False, expect: int | None = None, until: int | None = None,
 ) -> Any:  # fmt: skip
-    """Do a verb to all that a query finds: retry, restart, cancel, hold, release, run-now, accept, delete.
+    """Act on all processings that a query finds: retry, restart, cancel, hold, release, run-now, accept, delete.
 
     `expect`: how many one expects to be meant (10000: so many or more); nothing is done where there are more or fewer.
     `until`: none with a higher id is meant. `dry_run`: say how many are meant, and what would become of the newest.
@@ -51,7 +51,7 @@ def batch(project: Project, caller: Caller, id: int) -> Any:
 
 @verb("batch-cancel", "operate", "POST /batches/{id}/cancel")
 def batch_cancel(project: Project, caller: Caller, id: int) -> Any:
-    """Do nothing more of a batch; what it has done stays."""
+    """Cancel a bulk action; what it has done stays."""
     return _batch(commands.cancel(project, identity("id", id)))
 
 

@@ -41,7 +41,7 @@ def fits(value: Any) -> None:
             _check_text(item)
         elif isinstance(item, int):
             if not -(2**63) <= item <= LARGEST:
-                raise Invalid("a whole number has more than 64 bits; send it as text")
+                raise Invalid("a whole number is larger than 64 bits hold; make it smaller, or send it as text")
         elif isinstance(item, float):
             if not math.isfinite(item):
                 raise Invalid("a number is too large, or is none")

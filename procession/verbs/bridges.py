@@ -19,7 +19,7 @@ def bridges(project: Project, caller: Caller) -> Any:
 
 @verb("republish", "operate", "POST /bridges/{name}/republish")
 def republish(project: Project, caller: Caller, name: str) -> Any:
-    """Publish again what a broker has refused too often."""
+    """Publish again the messages that a broker has refused too often."""
     return {"name": name, "messages": commands.republish(project, name)}
 
 

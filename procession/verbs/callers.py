@@ -38,7 +38,7 @@ def token_list(project: Project, caller: Caller) -> Any:
 
 @verb("token-revoke", "admin", "DELETE /tokens/{key}")
 def token_revoke(project: Project, caller: Caller, key: str) -> Any:
-    """Let a token in no more."""
+    """Revoke a token: it gives no access any more."""
     tokens.revoke(project, key)
     return {"key": key, "revoked": True}
 
@@ -80,7 +80,7 @@ def user_set(
 
 @verb("user-remove", "admin", "DELETE /accounts/{name}")
 def user_remove(project: Project, caller: Caller, name: str) -> Any:
-    """Forget a person, and all that let them in."""
+    """Remove a user, with all their sessions and tokens."""
     tokens.remove_account(project, name)
     return {"name": name, "removed": True}
 

@@ -40,7 +40,7 @@ def mute(
     project: Project, caller: Caller, signature: str, span: str | None = None, reason: str | None = None,
     more: int | None = None,
 ) -> Any:  # fmt: skip
-    """Tell nobody of a cause, for a span, so many more times, or until it is unmuted; it is counted all the same."""
+    """Mute a cause for a span, a number of failures, or until it is unmuted: it is counted, nobody is told."""
     seconds = None if span is None else to_seconds(span)
     more = None if more is None else up_to("more", more, MOST_MORE)
     return present.cause(causes.mute(project, signature, caller.asked(reason), seconds, more), project.now())
@@ -48,7 +48,7 @@ def mute(
 
 @verb("unmute", "operate", "POST /causes/{signature}/unmute")
 def unmute(project: Project, caller: Caller, signature: str, reason: str | None = None) -> Any:
-    """Tell people of a cause again, from its next occurrence on."""
+    """Unmute a cause: people are told of its next occurrence."""
     return present.cause(causes.unmute(project, signature, caller.asked(reason)), project.now())
 
 
@@ -63,5 +63,5 @@ def assign(
 
 @verb("resolve", "operate", "POST /causes/{signature}/resolve")
 def resolve(project: Project, caller: Caller, signature: str, reason: str | None = None) -> Any:
-    """Say that a cause is mended; what fails for it later is a regression."""
+    """Say that a cause is resolved; what fails for it later is a regression."""
     return present.cause(causes.resolve(project, signature, caller.asked(reason)), project.now())

@@ -142,7 +142,7 @@ def messages_(project: Project, caller: Caller, ended: bool = False, unread: boo
 
 @verb("read", "operate", "POST /messages/read")
 def read(project: Project, caller: Caller, ids: list[int] | None = None, everything: bool = False) -> Any:
-    """Say that messages have been read, these or all; they are shown as long as they occur, but no longer as new."""
+    """Mark messages as read, these or all; they are shown while they occur, no longer as new."""
     if bool(ids) == everything:
         raise Invalid("say which messages have been read, by their ids, or everything; see: procession messages")
     each = None if everything else [identity("an id", one) for one in ids or ()]

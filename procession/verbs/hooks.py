@@ -15,7 +15,7 @@ from procession.verbs.verb import Caller, verb
 def hook(
     project: Project, caller: Caller, event: str, params: dict[str, Any] | None = None, key: str | None = None
 ) -> Any:  # fmt: skip
-    """What is posted is an event of this name, its parameters the JSON object that was sent.
+    """Submit an event of this name; its parameters are the JSON object that is posted.
 
     Over HTTP the whole body is the parameters; the header Procession-Key, or else Idempotency-Key, is the event's key.
     """

@@ -25,14 +25,14 @@ def drain(project: Project, caller: Caller, name: str, reason: str | None = None
 
 @verb("maintenance", "operate", "POST /launchers/{name}/maintenance")
 def maintenance(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
-    """Let a launcher serve the queue maintenance alone."""
+    """Let a launcher serve only the queue maintenance."""
     hosts.set_mode(project, name, "maintenance", caller.asked(reason))
     return launchers(project, caller)
 
 
 @verb("undrain", "operate", "POST /launchers/{name}/undrain")
 def undrain(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
-    """Let a launcher work as ever."""
+    """Let a launcher start work again: end its draining or maintenance."""
     hosts.set_mode(project, name, None, caller.asked(reason))
     return launchers(project, caller)
 
@@ -46,5 +46,5 @@ def stop_launcher(project: Project, caller: Caller, name: str, how: str = "stop"
 
 @verb("give-up", "operate", "POST /launchers/{name}/give-up")
 def give_up(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
-    """Say that a launcher never comes back: what ran there is lost, and tried again elsewhere."""
+    """Give up a launcher that never comes back: what ran there is lost, and tried again elsewhere."""
     return {"text": hosts.give_up(project, name, caller.asked(reason))}

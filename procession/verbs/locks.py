@@ -47,7 +47,7 @@ def release_lock(project: Project, caller: Caller, names: list[str], owner: str 
 def unlock(
     project: Project, caller: Caller, name: str | None = None, processing: int | None = None, reason: str | None = None
 ) -> Any:
-    """Take a lock away from whoever has it, or from one processing; without a name, all that this one has."""
+    """Release a lock of all its holders, or of one processing; without a name, all locks of that processing."""
     who = caller.asked(reason)
     if name is not None:
         taken = locks.unlock(project, name, who, None if processing is None else identity("processing", processing))

@@ -54,7 +54,7 @@ def clean(project: Project, caller: Caller) -> Any:
 
 @verb("doctor", "read", "GET /doctor")
 def doctor(project: Project, caller: Caller, full: bool = False) -> Any:
-    """Look whether all is well: rows, records, directories, disk, clock, launcher. Changes nothing."""
+    """Check rows, records, directories, disk, clock and launcher. Changes nothing."""
     return present.findings(examine(project, full=full))
 
 

@@ -81,7 +81,7 @@ def act_on(project: Project, caller: Caller, act: Act, id: int, reason: str | No
 
 @verb("retry", "operate", "POST /processings/{id}/retry")
 def retry(project: Project, caller: Caller, id: int, step: str | None = None, reason: str | None = None) -> Any:
-    """Give the failed step another attempt: same directory, tries counted anew."""
+    """Give the failed step another attempt: same directory, tries counted from 1 again."""
     return act_on(project, caller, partial(_with_step, processings.retry_one, step), id, reason)
 
 
@@ -113,7 +113,7 @@ def cancel(project: Project, caller: Caller, id: int, reason: str | None = None)
 
 @verb("hold", "operate", "POST /processings/{id}/hold")
 def hold(project: Project, caller: Caller, id: int, step: str | None = None, reason: str | None = None) -> Any:
-    """Let nothing more of it start until it is released; it keeps its place. With a step only that one is held."""
+    """Start nothing more of it until it is released; it keeps its place. With a step only that one is held."""
     return act_on(project, caller, partial(_with_step, holds.hold_one, step), id, reason)
 
 
@@ -125,7 +125,7 @@ def release(project: Project, caller: Caller, id: int, step: str | None = None, 
 
 @verb("run-now", "operate", "POST /processings/{id}/run-now")
 def run_now(project: Project, caller: Caller, id: int, reason: str | None = None) -> Any:
-    """Wait for no moment: start as soon as there is room, also the next try of a step."""
+    """Start as soon as there is room, not at a set time; also the next try of a step."""
     return act_on(project, caller, holds.run_one_now, id, reason)
 
 
@@ -141,13 +141,13 @@ def delete(
 
 @verb("pin", "operate", "POST /processings/{id}/pin")
 def pin(project: Project, caller: Caller, id: int) -> Any:
-    """Let the cleaner leave this processing alone."""
+    """Keep the files of this processing: the cleaner never removes them."""
     return _pin(project, caller, id, pinned=True)
 
 
 @verb("unpin", "operate", "POST /processings/{id}/unpin")
 def unpin(project: Project, caller: Caller, id: int) -> Any:
-    """Let the cleaner treat this processing like any other again."""
+    """Let the cleaner remove the files of this processing again."""
     return _pin(project, caller, id, pinned=False)
 
 

@@ -26,12 +26,12 @@ def set_(project: Project, caller: Caller, name: str, value: str | float, reason
 
 @verb("banner", "operate", "POST /banner")
 def banner(project: Project, caller: Caller, text: str | None = None, reason: str | None = None) -> Any:
-    """Say something on every page, above everything else; without a text say nothing any more."""
+    """Show a text at the top of every page; without a text, remove it."""
     return present.setting(settings.announce(project, text, caller.asked(reason)))
 
 
 @verb("reset", "operate", "POST /settings/reset")
 def reset(project: Project, caller: Caller, name: str, reason: str | None = None) -> Any:
-    """Let what the file says hold again."""
+    """Go back to the value in procession.toml."""
     settings.reset(project, name, caller.asked(reason))
     return settings_(project, caller)

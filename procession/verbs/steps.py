@@ -35,6 +35,6 @@ def system_log(project: Project, caller: Caller, offset: int = 0, limit: int = S
 
 @verb("accept", "operate", "POST /processings/{id}/accept")
 def accept(project: Project, caller: Caller, id: int, step: str | None = None, note: str = "") -> Any:
-    """Take what was done by hand as the result of a failed step; the chain goes on."""
+    """Accept what was done by hand as the result of a failed step; the next step starts."""
     steps.accept(project, identity("id", id), step, note, caller.asked(note))
     return present.processing(processings.get(project, id), project.var)

@@ -49,7 +49,7 @@ def resume(
     project: Project, caller: Caller, task: str | None = None, group: str | None = None, everything: bool = False,
     reason: str | None = None, source: str | None = None, queue: str | None = None,
 ) -> Any:  # fmt: skip
-    """Let it start again, also where failures in a row had suspended it."""
+    """Let it start again, also after failures in a row suspended it."""
     scope = scope_of(task, group, everything, source, queue)
     settings.resume(project, scope, caller.asked(reason))
     return present.setting(Held(scope.row, None, None, None))

@@ -35,7 +35,7 @@ def _run(name: str, value: int | None) -> int | None:
 
 @verb("variables", "read", "GET /tasks/{task}/variables")
 def variables_(project: Project, caller: Caller, task: str) -> Any:
-    """The variables of a task: types, defaults as the script has them now, help."""
+    """The variables of a task: types, current defaults of the script, help."""
     return present.declared(variables.declared(project, task))
 
 
@@ -52,7 +52,7 @@ def variable_set_add(
     group: str | None = None, where: str | None = None, fix_all: bool = False, replace: bool = False,
     description: str = "",
 ) -> Any:  # fmt: skip
-    """Set variables for runs to come: from a run on, for a group, or where a condition holds."""
+    """Set variables for new runs: from a run on, for a group, or where a condition holds."""
     given = dict(values or {})
     if texts:
         if twice := sorted(given.keys() & texts.keys()):
@@ -68,7 +68,7 @@ def variable_set_add(
 
 @verb("variable-set-remove", "operate", "DELETE /tasks/{task}/variable-sets/{id}")
 def variable_set_remove(project: Project, caller: Caller, task: str, id: int) -> Any:
-    """Delete a set of variables; what was processed with it keeps its values, an earlier set resumes."""
+    """Delete a set of variables. Existing processings keep their values; an earlier set applies again."""
     gone = variable_sets.remove(project, task, identity("id", id), caller.asked())
     return {"id": gone.id, "task": gone.task, "scope": gone.scope, "removed": True}
 

@@ -164,7 +164,7 @@ def check(project: Project, caller: Caller, found: Verb, arguments: Mapping[str,
         )
     for parameter in found.parameters.values():
         if parameter.default is parameter.empty and parameter.name not in arguments:
-            raise Invalid(f"{found.name} needs {parameter.name}")
+            raise Invalid(f"{found.name}: {parameter.name} is missing; give it")
     given = shape.checked(found, arguments)
     groups.check(project, caller.groups, found, given)
     return given

@@ -23,7 +23,7 @@ def rerun(
     texts: dict[str, str] | None = None, variables: Variables = "kept", script: Script = "current",
     description: str | None = None, priority: int | None = None, fresh: bool = False, reason: str | None = None,
 ) -> Any:  # fmt: skip
-    """Process anew what has ended, as its next version: with other variables, a description, an earlier script."""
+    """Run again what has ended, as its next version: with other variables, a description or an earlier script."""
     wish = Wish(values or {}, texts or {}, variables, script, description, priority, fresh)
     done = reruns.rerun(project, identity("id", id), wish, caller.asked(reason))
     return present.processing(processings.get(project, done.id), project.var)
@@ -35,7 +35,7 @@ def trial(
     texts: dict[str, str] | None = None, variables: Variables = "kept", description: str | None = None,
     fresh: bool = False,
 ) -> Any:  # fmt: skip
-    """Try other variables on what was processed: no version, and what it makes stays in its directory."""
+    """Try other variables on a processing: it makes no version, and its files stay in its directory."""
     wish = Wish(values or {}, texts or {}, variables, "current", description, None, fresh)
     done = reruns.trial(project, identity("id", id), wish, caller.asked())
     return present.processing(processings.get(project, done.id), project.var)
@@ -48,10 +48,10 @@ def rerun_runs(
     together: bool = False, description: str | None = None, priority: int | None = None, fresh: bool = False,
     dry_run: bool = False, reason: str | None = None,
 ) -> Any:  # fmt: skip
-    """Process the runs of a list anew (1,4-6): all or none, each as its next version, or together as one."""
+    """Run the runs of a list again (1,4-6): all or none, each as its next version, or together as one."""
     most = project.settings.reruns.most(admin="admin" in caller.scopes)
     if most == 0:
-        raise Denied("you may process no list of runs anew; ask an administrator, or do it one by one")
+        raise Denied("you may not re-run a list of runs; ask an administrator, or re-run them one by one")
     wish = Wish(values or {}, texts or {}, variables, script, description, priority, fresh)
     found = lists.rerun_runs(
         project, task, runs, wish, caller.asked(reason), most, together=together, dry_run=dry_run

@@ -21,13 +21,13 @@ def views_(project: Project, caller: Caller) -> Any:
 
 @verb("save-view", "read", "POST /views")
 def save_view(project: Project, caller: Caller, name: str, query: str = "", sort: Order = "id") -> Any:
-    """Keep a filter of processings under a name, for yourself; the same name again keeps another one."""
+    """Save a filter of processings under a name, for yourself; the same name again replaces it."""
     return _view(views.save(project, _owner(project, caller), name, query, sort))
 
 
 @verb("remove-view", "read", "DELETE /views/{name}")
 def remove_view(project: Project, caller: Caller, name: str) -> Any:
-    """Forget a filter that you have saved."""
+    """Remove a filter that you have saved."""
     views.remove(project, _owner(project, caller), name)
     return {"name": name, "removed": True}
 

@@ -63,7 +63,7 @@ def test_what_came_after_it_was_shown_is_left_out_and_does_not_stand_in_its_way(
     shown = [d.born("e") for _ in range(3)]
     seen = batches.foresee(d.project, "hold", "task:t", {})
     later = d.born("e")
-    with pytest.raises(Refused, match="means 4 processings now, not 3"):
+    with pytest.raises(Refused, match="finds 4 processings now, not 3"):
         batches.begin(d.project, "hold", "task:t", {}, "ann", expect=3)
     made = batches.begin(d.project, "hold", "task:t", {}, "ann", expect=3, until=seen.until)
     assert (made.total, made.until_id) == (3, shown[-1])
