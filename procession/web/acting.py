@@ -26,7 +26,7 @@ def verb_named(name: str) -> Verb:
     """The verb; NotFound where there is none that changes anything."""
     found = verbs.load().get(name)
     if found is None or not found.changes:
-        raise NotFound(f"there is nothing to do that is called {name[:60]!r}")
+        raise NotFound(f"there is no action {name[:60]!r}")
     return found
 
 
@@ -53,7 +53,7 @@ def called(ask: Ask, verb: Verb, given: dict[str, Any], key: str | None) -> Any:
     if key is None:
         return verbs.call(ask.project, ask.caller, verb.name, given)
     if not (len(key) <= once.MAX_KEY and key.isascii() and key.isprintable()):
-        raise Problem(400, "Invalid", "the key of this form is none; load the page again")
+        raise Problem(400, "Invalid", "the form has no valid key; nothing was done: reload the page and send it again")
     with once.asked_once(ask.project, ask.caller, verb, given, key) as asked:
         if asked.before is None:
             value = verbs.call(ask.project, ask.caller, verb.name, given, once=asked.once)

@@ -36,8 +36,19 @@ DANGEROUS = frozenset(
 """Verbs whose button is red."""
 SUBJECTS = frozenset({"task", "group", "source", "queue", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
-LABELS = {"reason": "Why", "step": "Step", "priority": "Priority", "code": "Code", "fresh": "Among new data",
-          "params": "Parameters"}  # fmt: skip
+LABELS = {"reason": "Why", "fresh": "Start among new data", "params": "Parameters"}
+SAID = {
+    "alerts-test": "Send test message", "batch-cancel": "Cancel bulk action", "cancel-key": "Cancel event",
+    "cause-note": "Add note to cause", "clean": "Delete what has outlived its retention", "drain": "Drain launcher",
+    "emit-many": "Emit events", "give-up": "Give up launcher", "login-link": "Make login link",
+    "maintenance": "Maintain launcher", "mute": "Mute cause", "note": "Add note to", "redeliver": "Resend delivery",
+    "remove-view": "Remove view", "republish": "Publish again", "rerun": "Re-run", "rerun-runs": "Re-run runs",
+    "resolve": "Resolve cause", "save-view": "Save view", "set": "Change", "stop-launcher": "Stop launcher",
+    "token-add": "Make token", "token-revoke": "Revoke token", "unlock": "Release lock", "user-add": "Make user",
+    "user-remove": "Remove user", "user-set": "Change user", "variable-set-add": "Set variables",
+    "variable-set-remove": "Delete set",
+}  # fmt: skip
+"""Verb → what its button says, where that is not its name."""
 
 MORE: dict[str, Callable[[Ask, Mapping[str, str]], Mapping[str, Any]]] = {}
 """Verb → what its own template has beside the usual values, its preview too; entered by the page that has it."""
@@ -138,8 +149,9 @@ def heading(verb: Verb, given: dict[str, str]) -> str:
         (given[name] for name in ("id", "task", "group", "source", "queue", "name", "key") if given.get(name)), ""
     )
     of = of or ("everything" if given.get("everything") else "")
-    word = "drain" if verb.name == "pause" and given.get("mode") == "drain" else verb.name.replace("-", " ")
-    return f"{word.capitalize()} {of}".strip()
+    draining = verb.name == "pause" and given.get("mode") == "drain"
+    word = "Drain" if draining else SAID.get(verb.name, verb.name.replace("-", " ").capitalize())
+    return f"{word} {of}".strip()
 
 
 def _help(verb: Verb) -> str:

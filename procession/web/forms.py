@@ -70,7 +70,7 @@ def _value(verb: Verb, name: str, kind: Any, values: list[str]) -> Any:
     shapes = {get_origin(each) or each for each in (kind, *get_args(kind))}
     if not shapes & {list, dict}:
         if len(values) > 1:
-            raise Invalid(f"{verb.name}: {name} stands {len(values)} times in the form; send it once")
+            raise Invalid(f"{verb.name}: {name} is in the form {len(values)} times; send it once")
         return read_text(verb, name, values[0])
     if len(values) == 1 and values[0].lstrip()[:1] in ("{", "["):
         try:

@@ -75,7 +75,7 @@ class Ask:
         """The id that stands in the path; NotFound where none can stand there."""
         text = self.values[name]
         if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST):
-            raise NotFound(f"there is nothing with the id {text[:40]!r}")
+            raise NotFound(f"there is no id {text[:40]!r}: an id is a whole number, such as 17")
         return int(text)
 
     def argument(self, verb: str, name: str) -> Any:
@@ -98,7 +98,7 @@ class Ask:
     def need(self, scope: str) -> None:
         """Denied without this scope."""
         if not self.may(scope):
-            raise Denied(f"this page needs the scope {scope}, and {self.caller.by} has none that is enough")
+            raise Denied(f"this page needs the scope {scope}, which {self.caller.by} does not have")
 
     def rel(self, path: str, /, *pieces: object, **query: object) -> str:
         """A link: ``rel("t", task)``, ``rel("p", query="state:failed")``; pieces and values are quoted."""
@@ -211,5 +211,5 @@ def one(form: Mapping[str, list[str]], name: str) -> str:
     """A value of a form that is given once; empty without it, Invalid where it is given twice."""
     found = form.get(name, [])
     if len(found) > 1:
-        raise Invalid(f"{name} stands {len(found)} times in the form; send it once")
+        raise Invalid(f"{name} is in the form {len(found)} times; send it once")
     return found[0] if found else ""

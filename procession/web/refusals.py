@@ -17,12 +17,12 @@ from procession.web.page import Ask, Shown
 log = logging.getLogger("procession")
 
 TITLES = {
-    400: "This cannot be asked so",
+    400: "The request is not valid",
     401: "Log in first",
     403: "Not allowed",
     404: "Not found",
-    405: "Not here",
-    409: "Not now",
+    405: "Not possible here",
+    409: "Not possible now",
     410: "Deleted",
     429: "Too many requests",
     503: "Not ready",
@@ -44,7 +44,7 @@ def refusal(ask: Ask, refused: Problem) -> Shown:
     if refused.status >= 500:
         number = secrets.token_hex(4)
         log.error("request %s: %s %s", number, refused.code, ascii(ask.path[:200]))
-    title = TITLES.get(refused.status, "Something went wrong here")
+    title = TITLES.get(refused.status, "The server made an error")
     values = {
         "status": refused.status,
         "detail": refused.detail,

@@ -145,7 +145,7 @@ class Site:
             if page.method == wanted:
                 return page
         allow = ", ".join(page.method for page in place.pages)
-        raise Problem(405, "MethodNotAllowed", f"this address knows {allow}", ((b"allow", allow.encode()),))
+        raise Problem(405, "MethodNotAllowed", f"this address takes {allow} only", ((b"allow", allow.encode()),))
 
     def check_form(self, request: Request, form: Mapping[str, list[str]]) -> None:
         """Problem 403 for a form that was not made for the session with which it comes."""
@@ -153,8 +153,8 @@ class Site:
             return
         given = form.get("csrf", [])
         if len(given) != 1 or not self.seal.is_ours(self.session(request), given[0]):
-            raise Problem(403, "Denied", "this form is not of your session, perhaps because you logged in anew since; "
-                          "nothing was done: load the page again, and send it once more")  # fmt: skip
+            raise Problem(403, "Denied", "this form is of another session, as after a new login; "
+                          "nothing was done: reload the page and send it again")  # fmt: skip
 
     # ── an answer ──────────────────────────────────────────────────────────────────────────────────
 
@@ -225,7 +225,7 @@ class Site:
 
     def _to_login(self, ask: Ask, request: Request) -> Answer:
         if wants_json(request) or b"hx-request" in request.headers or request.method not in ("GET", "HEAD"):
-            raise Problem(401, "Denied", "nobody is logged in here any more; log in, and ask again")
+            raise Problem(401, "Denied", "you are logged out; log in and try again")
         here = url.joined(ask.path, **ask.query)
         to = url.joined("login", next=here or None)
         return self.gone(ask, request, Gone(to))

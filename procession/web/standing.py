@@ -131,7 +131,7 @@ def _ended_by(pause: Pause) -> dict[str, str]:
 def _paused(pause: Pause) -> str:
     if pause.scope != "the project":
         return pause.sentence[0].upper() + pause.sentence[1:]
-    how = "Draining, as asked" if pause.mode == "drain" else "Paused"
+    how = "Draining" if pause.mode == "drain" else "Paused"
     return f"{how} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
 
 
@@ -148,7 +148,13 @@ def _launcher(project: Project, tx: Tx) -> list[Banner]:
     if not beats:
         return [Banner("launcher", "Nobody serves this project; nothing starts. Start it with: procession up")]
     ago = duration(max(0, (project.now() - max(beats)) // 1_000_000))
-    return [Banner("launcher", f"The launcher was not seen for {ago}; nothing starts", iso(moment(max(beats))))]
+    return [
+        Banner(
+            "launcher",
+            f"No launcher was seen for {ago}; nothing starts. Start one with: procession up",
+            iso(moment(max(beats))),
+        )
+    ]
 
 
 def _told(project: Project, tx: Tx, groups: Groups) -> list[Banner]:
@@ -156,5 +162,5 @@ def _told(project: Project, tx: Tx, groups: Groups) -> list[Banner]:
     banners = [Banner("disk", each.text, iso(moment(each.last_at))) for each in found[:1]]
     if project.file_problem:
         why = f": {project.file_problem}" if groups is None else ""  # it may quote what is not theirs
-        banners.append(Banner("files", f"The files are wrong, the older ones hold{why}"))
+        banners.append(Banner("files", f"The files have errors; the last good version applies{why}"))
     return banners

@@ -46,7 +46,7 @@ def test_everybody_looks_at_every_page_and_the_head_says_so(open_to_all: Served,
         seen = anybody.get(path)
         assert (seen.status, "/login" in seen.url) == (200, False), path
         head = seen.page.one("header", class_="top").text
-        assert "reading without an account" in head and "Log in" in head
+        assert "not logged in" in head and "Log in" in head
         assert not [e for e in seen.page.all("form") if e["action"].endswith("logout")]
         live = [e for e in seen.page.all("form") if "do/" in e["action"]]
         assert live == [], f"nothing can be done on {path}"

@@ -52,7 +52,7 @@ def test_without_scripts_a_person_pauses_everything_and_resumes_it(
     page.goto(f"{served.server.url}/help")
     page.goto(f"{served.server.url}/")
     page.get_by_label("Code").fill(tokens.link(served.project, "tests").secret)
-    page.get_by_role("button", name="Log in with the code").click()
+    page.get_by_role("button", name="Log in with code").click()
     page.get_by_role("link", name="Pause all…").click()
     page.get_by_label("Why").fill("disk <b>swap")
     page.get_by_role("button", name="Pause everything").click()

@@ -76,7 +76,7 @@ def test_to_delete_the_number_is_typed_and_a_wrong_one_stays_with_what_is_wrong_
     wrong = admin.send(seen, "do/batch-add", expect="20")
     field = wrong.page.one("input", id="expect-f")
     assert (wrong.status >= 400, field["value"], field["aria-invalid"]) == (True, "20", "true")
-    assert "means 2 processings now, not 20" in wrong.page.one("span", id="expect-e").text
+    assert "finds 2 processings now, not 20" in wrong.page.one("span", id="expect-e").text
     assert "2 will be deleted" in " ".join(wrong.page.text.split()), "the preview is still there"
     assert served.driven.state(bad[0]) == "failed"
     done = admin.send(wrong, "do/batch-add", expect="2")

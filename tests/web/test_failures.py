@@ -130,7 +130,7 @@ def test_causes_are_grouped_filtered_and_what_cannot_be_read_is_said(ann: Visito
     assert wrong.page.one("p", id="since-e").text
     assert wrong.page.one("input", name="since")["value"] == "tomorrowish"
     hidden = ann.get("failures?task=reduce")
-    assert "No open cause behind this filter." in said(hidden)
+    assert "No open cause matches this filter." in said(hidden)
     assert HOSTILE not in ann.get("failures").html
     assert ann.get("failures/nothing-such").status in (400, 404)
 

@@ -54,7 +54,7 @@ def test_whoever_has_the_address_sees_the_same_rows_and_the_same_filter(served: 
     other = Visitor(served).log_in("viewer").get(asked("param.tile:36UUA"))
     assert ids(other) == ids(seen)
     without = [a for a in seen.page.all("a") if "chip plain" in a["class"]]
-    assert [a.text for a in without] == ["param.tile:36UUAtake it away"]
+    assert [a.text for a in without] == ["param.tile:36UUAremove this filter"]
     assert len(ids(admin.follow(admin.ask("GET", urljoin(seen.url, without[0]["href"]))))) > 3
 
 

@@ -47,7 +47,7 @@ def test_a_note_is_written_by_a_form_and_stands_in_the_history(served: Served, a
     assert link["title"] == "Note… (c)"
     form = admin.get(f"ask/note?id={found}&back=p/{found}?tab=history")
     empty = admin.send(form, "note", text="")
-    assert (empty.status, "needs text" in empty.page.text) == (400, True)
+    assert (empty.status, "text is missing" in empty.page.text) == (400, True)
     done = admin.send(form, "note", text="see **B10**: <script>alert(1)</script>")
     assert done.status == 200
     page = admin.get(f"p/{found}?tab=history")

@@ -138,7 +138,7 @@ def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Serv
     assert 'type="number"' in form
     assert send(served, operator, form, value="9").status == 400
     assert send(served, operator, form, value="3").status == 303
-    assert "Nobody is asked anything" in look(served, operator)
+    assert "No open question" in look(served, operator)
 
 
 def test_the_page_of_a_processing_asks_what_it_asks(served: Served) -> None:

@@ -66,7 +66,7 @@ def test_a_queue_says_what_waits_since_when_and_its_limit_is_changed_and_taken_b
     seen = operator.get("hosts")
     assert "test" in row(seen.page, "general")
     assert "0 of 2" in row(seen.page, "night 2")
-    assert "nobody; it waits for ever" in row(seen.page, "night")
+    assert "nobody; nothing of it starts" in row(seen.page, "night")
     changed = operator.send(opened(operator, seen, "set", "queue%3Anight"), "do/set", value="3")
     assert changed.url.endswith("/hosts")
     assert "0 of 3 file: 2" in row(changed.page, "night")
@@ -114,7 +114,7 @@ def test_a_lock_is_released_by_its_name_and_the_next_that_waits_is_named(served:
     seen = operator.get("locks")
     assert "exclusive 1 to its end" in row(seen.page, "account:hub")
     asked = opened(operator, seen, "unlock")
-    assert "1 is not asked and goes on" in " ".join(asked.page.text.split()) and "Next is 2" in asked.page.text
+    assert "1 is not told and runs on" in " ".join(asked.page.text.split()) and "Next is 2" in asked.page.text
     field = asked.page.one("input", name="name")
     assert field["value"] == "" and field["pattern"] == r"account\u{3a}hub"
     mistyped = operator.send(asked, "do/unlock", name="account:hum")
@@ -166,7 +166,7 @@ def test_the_disk_says_what_would_go_and_what_is_pinned(served: Served, operator
     assert "Nothing is pinned" in operator.send(seen, "do/unpin").page.text
     assert "Nothing would be deleted now" not in seen.page.text
     assert "Nothing would be deleted now" in operator.get("disk?dry=1").page.text
-    assert "What has outlived its time goes now" in operator.send(seen, "do/clean").page.text
+    assert "What has outlived its retention is being deleted" in operator.send(seen, "do/clean").page.text
     parts = [e for e in seen.page.all("i") if e["data-share"]]
     assert sum(float(e["data-share"]) for e in parts) == pytest.approx(100, abs=0.1)
 

@@ -12,7 +12,7 @@ from tests.web.visiting import Element, Seen, Visitor
 
 pytestmark = [pytest.mark.feature("P29"), pytest.mark.check(39)]
 VIEWER = {"operators only – you are a viewer", "administrators only – you are a viewer"}
-LIMITED = "it concerns all tasks, and you are limited to optical"
+LIMITED = "it concerns all tasks; you are limited to optical"
 OPEN_TO_ALL = {"Overview", "Tasks", "Processings", "Failures", "Questions", "Settings", "Help"}
 
 

@@ -84,7 +84,7 @@ def test_a_link_is_used_once(served: Served, visitor: Visitor) -> None:
 
 @pytest.mark.parametrize(
     ("path", "status", "says"),
-    [("nothing/here", 404, "no page"), ("ask/nothing", 404, "nothing to do"), ("ask/retry?id=%FF", 400, "read")],
+    [("nothing/here", 404, "no page"), ("ask/nothing", 404, "no action"), ("ask/retry?id=%FF", 400, "read")],
 )
 def test_what_is_not_there_is_said_inside_the_frame(admin: Visitor, path: str, status: int, says: str) -> None:
     seen = admin.get(path)

@@ -88,7 +88,7 @@ def _text(descriptor: int, log: Path, sought: str, case: bool, left: threading.E
         rest = text[max(0, len(text) - overlap) :] if overlap else b""
         line += text.count(b"\n", 0, len(text) - len(rest))
         if time.monotonic() > until:
-            return found.hits(f"stopped after {SECONDS:g} s; not all of it was looked through")
+            return found.hits(f"stopped after {SECONDS:g} s; the rest was not searched")
         if left.is_set():
             return found.hits(LEFT)
     return found.hits(None)

@@ -30,7 +30,7 @@ def new(ask: Ask) -> Shown:
     """The dialog for what was ticked."""
     given = {"verb": ask.query.get("verb", ""), "query": chosen(ask), "back": ask.query.get("back", "")}
     if not given["query"]:
-        raise Invalid("nothing is ticked: go back, tick rows, or write a filter and choose all that match")
+        raise Invalid("no processing is ticked: go back and tick rows, or choose all that match a filter")
     return dialogs.dialog(replace(ask, query=given), acting.verb_named("batch-add"))
 
 

@@ -104,7 +104,7 @@ def chosen(ask: Ask) -> Gone:
     }
     signatures = sorted(each for each in ticked if each.isalnum())
     if verb not in DONE or not signatures:
-        return Gone("failures", "Tick the causes first; then say what is to be done")
+        return Gone("failures", "No cause is ticked: tick causes, then choose an action")
     return Gone(over(verb, f"cause:{','.join(signatures)}", "failures"))
 
 

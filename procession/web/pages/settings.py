@@ -20,12 +20,13 @@ TABS = (
 )
 """Name, word, place below ``settings``, and the verb without which there is nothing to see."""
 SCOPES = (
-    ("read", "look"), ("trigger", "submit events and calls"), ("operate", "act on what is there"),
-    ("define", "register tasks"), ("admin", "tokens, users, audit"),
+    ("read", "read pages and data"), ("trigger", "submit events and calls"),
+    ("operate", "act on processings, tasks and launchers"),
+    ("define", "register tasks"), ("admin", "manage tokens and users, read the audit"),
 )  # fmt: skip
 ROLES = (
-    ("viewer", "looks and downloads"), ("operator", "also retries, pauses, cancels, submits"),
-    ("admin", "also tokens, users, deleting for good"),
+    ("viewer", "reads and downloads"), ("operator", "also retries, pauses, cancels, submits"),
+    ("admin", "also manages tokens and users, deletes for good"),
 )  # fmt: skip
 
 

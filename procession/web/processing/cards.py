@@ -156,9 +156,9 @@ def _deeds(found: JSON, each: JSON) -> tuple[Deed, ...]:
     holders = tuple(Deed(f"Open {pid}", place=f"p/{pid}") for pid in (each.get("holders") or ())[:3])
     code, name, pid = each["code"], each.get("name") or "", str(found["id"])
     if code == "lock" and name and holders:
-        return (*holders, Deed("Release the lock…", "unlock", {"name": name}))
+        return (*holders, Deed("Release lock…", "unlock", {"name": name}))
     if code in ("limit", "too_much", "lock") and name:
-        return (*holders, Deed("Raise the limit…", "set", {"name": f"limit:{name}"}))
+        return (*holders, Deed("Raise limit…", "set", {"name": f"limit:{name}"}))
     if code == "at_once":
         return (*holders, Deed("Raise it…", "set", {"name": f"at_once:{found['task']}"}))
     if code == "queue" and name:
@@ -168,11 +168,11 @@ def _deeds(found: JSON, each: JSON) -> tuple[Deed, ...]:
     if code in ("not_before", "retry_at"):
         return (Deed("Run now", "run-now", {"id": pid}, asks=False),)
     if code in ("disk", "disk_full", "too_much_disk", "disk_unknown"):
-        return (Deed("See the disk", place="disk"),)
+        return (Deed("See disk", place="disk"),)
     if code in ("no_host", "no_queue", "too_many_cpus", "too_much_memory", "too_many_gpus", "draining", "silent"):
-        return (Deed("See the hosts", place="hosts"),)
+        return (Deed("See hosts", place="hosts"),)
     if code == "paused":
-        return (Deed("Resume the task", "resume", {"task": found["task"]}),)
+        return (Deed("Resume task", "resume", {"task": found["task"]}),)
     return holders
 
 

@@ -50,18 +50,18 @@ def _again(found: JSON, pid: str, *, adjustable: bool) -> list[Choice]:
     made, kept = [], found["cleaned_at"] is None
     for step in found["steps"]:
         if kept and step["state"] in ("failed", "cancelled") and "retry" in found["offers"]:
-            tells = "Same folder, newest code, next attempt; tries are counted anew"
+            tells = "Same directory, newest code, next attempt; tries are counted from 1 again"
             made.append(Choice(f"Retry from {step['name']}", tells, "retry", {"id": pid, "step": step["name"]}))
             break
     anew = Choice(
-        "Restart all", f"A new version, v{found['version'] + 1}, in a fresh folder", "restart", {"id": pid}, True
+        "Restart all", f"A new version, v{found['version'] + 1}, in a fresh directory", "restart", {"id": pid}, True
     )
     if found["state"] != "failed" or not kept:
         made.append(anew)
     if kept:
         for step in found["steps"]:
             if "restart" in step["offers"] and not any(one.given.get("step") == step["name"] for one in made):
-                tells = "Same folder; this step and all that need it run again"
+                tells = "Same directory; this step and all that need it run again"
                 made.append(
                     Choice(f"Restart from {step['name']}", tells, "restart", {"id": pid, "step": step["name"]}, True)
                 )
@@ -78,10 +78,10 @@ def _more(found: JSON, pid: str) -> list[Choice]:
     ended, given = bool(found["finished_at"]), {"id": pid}
     held = "held" in found["marks"]
     if held:
-        made.append(Choice("Release", "It goes on", "release", given))
+        made.append(Choice("Release", "It may start again", "release", given))
     if not ended:
         if found["state"] == "waiting" or any(each["due_at"] for each in found["steps"]):
-            made.append(Choice("Run now", "It waits for no moment, only for room", "run-now", given))
+            made.append(Choice("Run now", "It starts as soon as there is room, not at its time", "run-now", given))
         if not held:
             made.append(Choice("Hold…", "Nothing more of it starts until it is released", "hold", given, True))
         made.append(Choice("Cancel…", "What runs is ended, nothing more starts", "cancel", given, True, danger=True))
@@ -90,11 +90,11 @@ def _more(found: JSON, pid: str) -> list[Choice]:
             tells = "What was done by hand is the result; the chain goes on"
             made.append(Choice(f"Accept {step['name']}…", tells, "accept", {**given, "step": step["name"]}, True))
     if "pinned" in found["marks"]:
-        made.append(Choice("Unpin", "The cleaner treats it like any other", "unpin", given))
+        made.append(Choice("Unpin", "The cleaner may remove its files again", "unpin", given))
     else:
-        made.append(Choice("Pin", "The cleaner leaves it alone", "pin", given))
+        made.append(Choice("Pin", "The cleaner never removes its files", "pin", given))
     if ended:
-        tells = "Its rows and its folder are gone; its journal stays"
+        tells = "Its rows and its directory go; its journal stays"
         made.append(Choice("Delete…", tells, "delete", given, True, danger=True))
         tells = "The same event gets a new processing at once"
         again = {**given, "again": "true"}
