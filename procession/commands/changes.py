@@ -1,9 +1,9 @@
 """What changed: a failed attempt beside the last good one of the same task and step, the most telling first (N10).
 
-In: an attempt that has ended. Out: what is different, in a fixed order: code, inputs, parameters and arguments, limits,
-interpreter and packages, commit, host and version of Procession, duration, memory, and last the environment, of which
-what the shell of a person sets comes after the rest. Always: rows and what lies beside the logs are read, nothing is
-executed; what was cleaned away is left out and said.
+In: an attempt that has ended. Out: what is different, in a fixed order: code, inputs, parameters, variables, arguments,
+limits, interpreter and packages, commit, host and version of Procession, duration, memory, and last the environment, of
+which what the shell of a person sets comes after the rest. Always: rows and what lies beside the logs are read, nothing
+is executed; what was cleaned away is left out and said.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SESSION = re.compile(
     r"|LESS.*|HIST.*|MAIL|SSH_.*|XDG_SESSION_.*|DBUS_SESSION_.*|WINDOWID|TMUX.*|STY|INVOCATION_ID|JOURNAL_STREAM"
 )
 """Variables of the shell or terminal in which somebody started Procession: they seldom tell anything."""
+DEFAULT = "the default"
 APART = 1.5
 """So many times longer, or more memory, is told."""
 
@@ -44,8 +45,8 @@ class Change:
     """One difference."""
 
     kind: str
-    """``code``, ``input``, ``parameter``, ``argument``, ``limit``, ``interpreter``, ``package``, ``commit``, ``host``,
-    ``procession``, ``duration``, ``memory`` or ``environment``."""
+    """``code``, ``input``, ``parameter``, ``variable``, ``argument``, ``limit``, ``interpreter``, ``package``,
+    ``commit``, ``host``, ``procession``, ``duration``, ``memory`` or ``environment``."""
     name: str
     before: str | None
     """In the good attempt; None: it was not there."""
@@ -176,6 +177,7 @@ def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Chan
     yield from _inputs(one.get("inputs", {}), other.get("inputs", {}))
     parameters = list(of_texts("parameter", _texts(before.processing.params), _texts(after.processing.params)))
     yield from parameters
+    yield from _variables(before.processing, after.processing)
     known = bool(before.spec and after.spec)
     if known and not parameters:  # else the arguments follow from them
         yield from _arguments(before, after)
@@ -189,6 +191,14 @@ def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Chan
     if known:
         found = of_texts("environment", _environment(before), _environment(after))
         yield from sorted(found, key=lambda each: SESSION.fullmatch(each.name) is not None)
+
+
+def _variables(before: Processing, after: Processing) -> Iterator[Change]:
+    """Values that replace the defaults of variables; the defaults themselves are in the files."""
+    one, other = before.values.flat(), after.values.flat()
+    names = one.keys() | other.keys()
+    filled = [_texts({name: found.get(name, DEFAULT) for name in names}) for found in (one, other)]
+    yield from of_texts("variable", *filled)
 
 
 def of_code(project: Project, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
@@ -225,7 +235,7 @@ def _inputs(before: Mapping[str, list[int]], after: Mapping[str, list[int]]) -> 
     known = {change.name for change in sizes}
     for name in sorted(before.keys() & after.keys()):
         if name not in known and before[name] != after[name]:
-            yield Change("input", name, "as it was", "written anew since, of about the same size")
+            yield Change("input", name, "as it was", "written again since, of about the same size")
 
 
 def _interpreter(project: Project, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 
 from procession.cli.main import group
 from procession.commands import changes
 from procession.commands.changes import Comparison
 from procession.errors import NotFound
+from procession.model.chosen import Chosen
+from procession.store import schema
 from procession.supervise import record
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
@@ -146,6 +149,18 @@ def test_a_parameter_of_the_event_is_the_first_line(drive: Drive) -> None:
     d = project(drive)
     run(d, 0, band=3)
     assert first(d, run(d, 1, band=4)) == ("parameter", "band", "3", "4")
+
+
+def test_a_value_of_a_variable_is_the_first_line_and_its_default_has_no_number(drive: Drive) -> None:
+    d = project(drive)
+    run(d, 0)
+    failed = run(d, 1)
+    with d.project.store.begin() as tx:
+        tx.connection.execute(
+            update(schema.processing).where(schema.processing.c.id == failed).values(
+                variables=Chosen(standard_vars={"threshold": 5}).to_json())
+        )  # fmt: skip
+    assert first(d, failed) == ("variable", "threshold", "the default", "5")
 
 
 def test_a_word_of_the_command_is_the_first_line(drive: Drive) -> None:
