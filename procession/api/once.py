@@ -80,7 +80,7 @@ def _before(project: Project, once: Once) -> Answer | None:
         raise Problem(422, "Invalid", "this idempotency key was used for another request; use a new one")
     if not found.status:
         raise Problem(
-            409, Taken.__name__, "this request is being done, or was done and its answer is lost; look, then ask anew",
+            409, Taken.__name__, "this request is being done, or its answer is lost; check which, then ask again",
             ((b"retry-after", b"1"),),
         )  # fmt: skip
     if not found.body:

@@ -23,7 +23,7 @@ from procession.project import Project
 
 Command = Callable[..., None]
 
-reason_option = click.option("-m", "--reason", help="Why, for those who come after you; it stands in the journal.")
+reason_option = click.option("-m", "--reason", help="Why, for other people; it stands in the journal.")
 step_option = click.option("--step", "step_name", metavar="STEP", help="This step, by name or number.")
 
 
@@ -131,7 +131,7 @@ def _with_step(act: Callable[..., Any], step_name: str | None, project: Any, tx:
     "--code", type=click.Choice(["now", "recorded"]), default="now", show_default=True,
     help="Definition and scripts as they are now, or as this processing had them.",
 )  # fmt: skip
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--fresh", is_flag=True, help="Among new data, not behind them.")
 def restart_command(
     words: tuple[str, ...], step_name: str | None, code: str, priority: int | None, fresh: bool, **options: Any

@@ -73,7 +73,7 @@ def token_list(as_json: bool) -> None:
 @click.argument("key")
 @json_option
 def token_revoke(key: str, as_json: bool) -> None:
-    """Let a token in no more; it is known by its first characters."""
+    """Revoke a token, named by its first characters."""
     with opened() as project:
         done = ask(project, "token-revoke", key=key)
     answer(as_json, lambda: done, lambda: click.echo(f"token {clean(key)} is revoked"))
@@ -105,7 +105,7 @@ def _password(wanted: bool) -> str | None:
 @password_option
 @json_option
 def user_add(name: str, role: str | None, groups: tuple[str, ...], ask_password: bool, as_json: bool) -> None:
-    """A person who may log in; without --password by 'procession login NAME'. Without --role they may only look."""
+    """Make a user, who may log in; without --password by 'procession login NAME'. Without --role they may only look."""
     password = _password(ask_password)
     with opened() as project:
         made = ask(project, "user-add", name=name, role=role, groups=_listed(groups), password=password)
@@ -177,7 +177,7 @@ def login_command(account: str | None, as_json: bool) -> None:
 @click.option("--by", metavar="WHO", help="Only what this one asked for.")
 @click.option("--verb", metavar="VERB", help="Only this verb.")
 @click.option("--subject", metavar="THING", help="Only what concerns this, as processing:12 or task:scene.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most this many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
 def audit_command(

@@ -23,7 +23,7 @@ from procession.units import to_seconds
 @click.option("--task", help="Of this task.")
 @click.option("--since", metavar="MOMENT", help="Occurred since then, as 1d or 2026-03-01T12:00.")
 @click.option("--all", "everything", is_flag=True, help="Also those for which nothing has failed now.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most this many.")
 @json_option
 def causes_command(task: str | None, since: str | None, everything: bool, limit: int, as_json: bool) -> None:
     """Why processings have failed: one line for each cause, those for which most has failed first.
@@ -60,12 +60,12 @@ signature_argument = click.argument("signature", metavar="SIGNATURE")
 
 @click.command("mute")
 @signature_argument
-@click.option("--for", "span", metavar="SPAN", help="So long, as 2d; else until it is unmuted.")
-@click.option("--more", type=click.IntRange(1, 1_000_000), help="Until so many more attempts have ended so.")
+@click.option("--for", "span", metavar="SPAN", help="How long, such as 2d; otherwise until it is unmuted.")
+@click.option("--more", type=click.IntRange(1, 1_000_000), help="Until this many more attempts have failed for it.")
 @reason_option
 @json_option
 def mute_command(signature: str, span: str | None, more: int | None, reason: str | None, as_json: bool) -> None:
-    """Tell nobody of a cause; it is counted all the same."""
+    """Mute a cause: it is counted, nobody is told."""
     seconds = None if span is None else to_seconds(span)
     with opened() as project:
         found = causes.mute(project, signature, asked(reason), seconds, more)
@@ -94,7 +94,7 @@ def unmute_command(signature: str, reason: str | None, as_json: bool) -> None:
 
 @click.command("cause")
 @signature_argument
-@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of so many days.")
+@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of this many days.")
 @json_option
 def cause_command(signature: str, days: int, as_json: bool) -> None:
     """One cause: its newest processings, and what they have in common that good ones have not."""
@@ -104,12 +104,12 @@ def cause_command(signature: str, days: int, as_json: bool) -> None:
 
 @click.command("assign")
 @signature_argument
-@click.option("--owner", metavar="NAME", help="Who looks after it.")
+@click.option("--owner", metavar="NAME", help="Its owner: a person or a group.")
 @click.option("--note", metavar="TEXT", help="What is known about it.")
 @reason_option
 @json_option
 def assign_command(signature: str, owner: str | None, note: str | None, reason: str | None, as_json: bool) -> None:
-    """Say that somebody has looked at a cause, who looks after it, and what is known of it."""
+    """Say who owns a cause and what is known about it; it is no longer new."""
     found = door.asked("assign", signature=signature, owner=owner, note=note, reason=reason)
     said = f"{found['owner'] or 'somebody'} looks after {found['signature']} ({found['task']} {found['step']})"
     answer(as_json, lambda: found, lambda: click.echo(clean(said)))

@@ -16,7 +16,11 @@ from procession.project import Project, person
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 set_option = click.option(
-    "--set", "options", multiple=True, metavar="SECTION.KEY=VALUE", help="Holds over the file, as launcher.cpus=4."
+    "--set",
+    "options",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Override a value of the file, such as launcher.cpus=4.",
 )
 id_argument = click.argument("processing_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 

@@ -18,7 +18,9 @@ from procession.units import duration
 
 @click.command("stats")
 @click.option("--task", help="Only of this task.")
-@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="So many, today included.")
+@click.option(
+    "--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="This many days, today included."
+)
 @json_option
 def stats_command(task: str | None, days: int, as_json: bool) -> None:
     """How much came, how it ended, how long it took: by day (UTC), and for each step."""

@@ -48,8 +48,8 @@ def _json(name: str, text: str) -> Any:
 @click.argument("event")
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--key", help="Makes the event unique: the same name and key again is a repeat, not a new event.")
-@click.option("--title", default="", help="What people see.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--title", default="", help="Its title in lists.")
+@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--backfill", is_flag=True, help="Old data: after everything that is fresh.")
 @click.option("--not-before", metavar="WHEN", help="Nothing of it begins earlier: 2026-03-01T06:00 (UTC), or +10min.")
 @json_option
@@ -89,7 +89,7 @@ def _tell(done: events.Submitted, name: str, sets: list[str]) -> None:
 @click.option("--name", help="Only of this name.")
 @click.option("--unmatched", is_flag=True, help="Only those that no task took.")
 @click.option("--no-timetables", is_flag=True, help="None that a timetable made.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most this many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
 def events_command(

@@ -180,7 +180,7 @@ def _set_mode(name: str, verb: str, reason: str | None, text: str, *, as_json: b
 @reason_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def give_up_command(name: str, reason: str | None, yes: bool) -> None:
-    """Say that a launcher never comes back: what ran there is lost, and is tried again elsewhere.
+    """Give up a launcher that never comes back: what ran there is lost, and is tried again elsewhere.
 
     Be sure that its scripts have ended: nobody can look. Only a launcher that is silent can be given up.
     """

@@ -38,9 +38,9 @@ from procession.units import to_seconds
 @click.option("--retention", metavar="TIME", help="It stays at least so long when it has ended; then its key is free.")
 @click.option("--attempts", type=click.IntRange(1, 100_000), help="How often it is tried.")
 @click.option("--queue", help="The queue in which it waits.")
-@click.option("--max-waiting", type=click.IntRange(0), help="So many may wait; more are refused.")
-@click.option("--at-once", type=click.IntRange(0), help="So many run at the same time.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--max-waiting", type=click.IntRange(0), help="At most this many may wait; more are refused.")
+@click.option("--at-once", type=click.IntRange(0), help="At most this many run at once.")
+@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
 @json_option
 def register_command(
     name: str, handler: str | None, timeout: str | None, retention: str | None, attempts: int | None, as_json: bool,
@@ -102,10 +102,12 @@ def unregister_command(name: str, force: bool, as_json: bool) -> None:
 @click.argument("key", required=False)
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--inputs", metavar="JSON", help="Any JSON value, given to whoever does it; - reads standard input.")
-@click.option("--title", default="", help="What people see.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--title", default="", help="Its title in lists.")
+@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--not-before", metavar="WHEN", help="It begins no earlier: 2026-03-01T06:00 (UTC), or +10min.")
-@click.option("--callback", metavar="URL", help="Its end is told there; [web] callbacks says what may be called.")
+@click.option(
+    "--callback", metavar="URL", help="The URL that is told when it has ended; [web] callbacks says what may be called."
+)
 @click.option("--wait", is_flag=True, help="Wait until it has ended; a result goes to standard output.")
 @json_option
 def submit_command(
@@ -165,7 +167,9 @@ def _end(project: Project, found: Processing, *, as_json: bool) -> None:
     type=click.Choice([str(each) for each in PROCESSING.states]),
     help="Without KEY: only those in it.",
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Without KEY: so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Without KEY: at most this many."
+)
 @click.option("--before", type=click.IntRange(1), help="Without KEY: go on below this id.")
 @json_option
 def instance_command(
@@ -265,7 +269,7 @@ def _write(body: bytes, output: str | None) -> None:
 @click.command("wait")
 @click.argument("what", metavar="ID | TASK")
 @click.argument("key", required=False)
-@click.option("--timeout", metavar="TIME", help="At most so long.")
+@click.option("--timeout", metavar="TIME", help="At most this long.")
 @json_option
 def wait_command(what: str, key: str | None, timeout: str | None, as_json: bool) -> None:
     """Wait until a processing has ended; a result goes to standard output."""
@@ -276,7 +280,7 @@ def wait_command(what: str, key: str | None, timeout: str | None, as_json: bool)
 
 @click.command("deliveries")
 @click.option("--failed", is_flag=True, help="Only those that were given up.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most this many.")
 @click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
 @json_option
 def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bool) -> None:
@@ -308,7 +312,7 @@ def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bo
 
 @click.command("redeliver")
 @click.argument("delivery_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
-@click.option("-m", "--reason", help="Why, for those who come after you; it stands in the journal.")
+@click.option("-m", "--reason", help="Why, for other people; it stands in the journal.")
 @json_option
 def redeliver_command(delivery_id: int, reason: str | None, as_json: bool) -> None:
     """Send again what arrived or was given up; the receiver sees the same name."""

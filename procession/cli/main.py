@@ -59,7 +59,7 @@ COMMANDS = {
         "sources": ("sources", "Where data come from, and which sources are paused."),
         "causes": ("causes", "Why processings have failed, one line for each cause."),
         "cause": ("causes", "One cause: what its processings have in common that good ones have not."),
-        "assign": ("causes", "Say who looks after a cause, and what is known of it."),
+        "assign": ("causes", "Say who owns a cause and what is known about it."),
         "resolve": ("causes", "Say that a cause is resolved."),
         "mute": ("causes", "Mute a cause: nobody is told of it."),
         "unmute": ("causes", "Unmute a cause: people are told of it again."),

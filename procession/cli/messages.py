@@ -18,7 +18,7 @@ from procession.model.message import Message
 @click.command("messages")
 @click.option("--all", "ended", is_flag=True, help="Also what no longer occurs.")
 @click.option("--unread", is_flag=True, help="Only what nobody has read, whether it still occurs or not.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most this many.")
 @json_option
 def messages_command(ended: bool, unread: bool, limit: int, as_json: bool) -> None:
     """What people should know: one line for each cause that still occurs, however often it has occurred."""
@@ -54,7 +54,7 @@ def tell(found: list[Message], now: datetime) -> None:
 @click.option("--all", "every", is_flag=True, help="All that nobody has read.")
 @json_option
 def read_command(ids: tuple[int, ...], every: bool, as_json: bool) -> None:
-    """Say that messages have been read; they are shown as long as they occur, but no longer as new."""
+    """Mark messages as read; they are shown while they occur, no longer as new."""
     if bool(ids) == every:
         raise UsageError("say which messages have been read, by their ids, or --all; see: procession messages")
     with opened() as project:

@@ -19,7 +19,9 @@ from procession.model.wording import sender
 from procession.units import duration
 
 query_argument = click.argument("words", metavar="[QUERY]", nargs=-1)
-days_option = click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of so many days.")
+days_option = click.option(
+    "--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of this many days."
+)
 DRAWN = {
     Mark.NOTHING: " ", Mark.WAITING: "·", Mark.HELD: "h", Mark.RUNNING: "○", Mark.OK: "▪", Mark.OK_AGAIN: "△",
     Mark.AGAIN: "r", Mark.FAILED: "✖", Mark.LOST: "?", Mark.CANCELLED: "⊘", Mark.SKIPPED: "–", Mark.OK_AMBER: "△",
@@ -34,7 +36,7 @@ def _text(words: tuple[str, ...]) -> str:
 
 
 @click.command("overview")
-@click.option("--days", type=click.IntRange(1, 400), default=1, show_default=True, help="Of so many days.")
+@click.option("--days", type=click.IntRange(1, 400), default=1, show_default=True, help="Of this many days.")
 @json_option
 def overview_command(days: int, as_json: bool) -> None:
     """How every task stands, what came and how it ended, and what is new."""
@@ -62,7 +64,9 @@ def _overview(found: Any) -> None:
 @click.command("grid", cls=Querying)
 @click.argument("task")
 @query_argument
-@click.option("--newest", type=click.IntRange(1, 5000), default=100, show_default=True, help="Of so many processings.")
+@click.option(
+    "--newest", type=click.IntRange(1, 5000), default=100, show_default=True, help="Of this many processings."
+)
 @click.option("--rows", default="steps", show_default=True, help="steps, day, hour or param.NAME.")
 @click.option("--columns", default="processings", show_default=True, help="With other rows: day, hour or param.NAME.")
 @click.option("--colour", default="state", show_default=True, help="state, duration, attempts, host or metric.NAME.")
@@ -147,7 +151,7 @@ def _shift(found: Any) -> str:
 @click.command("gallery")
 @click.argument("task")
 @click.argument("artifact", required=False)
-@click.option("--newest", type=click.IntRange(1, 200), default=60, show_default=True, help="Of so many processings.")
+@click.option("--newest", type=click.IntRange(1, 200), default=60, show_default=True, help="Of this many processings.")
 @json_option
 def gallery_command(task: str, artifact: str | None, newest: int, as_json: bool) -> None:
     """Which of the newest processings of a task have an artifact, named as STEP/NAME; * is what is their own."""
@@ -161,7 +165,7 @@ def _gallery(found: Any) -> None:
 
 
 @click.command("arrivals")
-@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Of so many hours.")
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Of this many hours.")
 @json_option
 def arrivals_command(hours: int, as_json: bool) -> None:
     """How many events came in every ten minutes, and from where the newest ones came."""

@@ -39,7 +39,7 @@ FIRST = 3
 @click.option(
     "--state", "state_name", type=click.Choice([str(s) for s in STATES]), help="Only in this state, or with this mark."
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=LIMIT, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=LIMIT, show_default=True, help="At most this many.")
 @click.option("--sort", type=click.Choice(ORDERS), default="id", show_default=True, help="What comes first.")
 @click.option("--before", metavar="CURSOR", help="Go on there ('next' of the answer before: an id, unless sorted).")
 @json_option

@@ -17,7 +17,7 @@ from procession.commands.asked import asked
 
 @click.command("questions")
 @click.option("--task", help="Only of this task.")
-@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="At most this many.")
 @click.option("--after", type=click.IntRange(1), help="Go on above this processing ('next' of the answer before).")
 @json_option
 def questions_command(task: str | None, limit: int, after: int | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from procession.commands import refusals
 
 
 @click.command("refused")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most this many.")
 @click.option("--before", metavar="ID", type=click.IntRange(1, 2**63 - 1), help="Go on below this one.")
 @json_option
 def refused_command(limit: int, before: int | None, as_json: bool) -> None:

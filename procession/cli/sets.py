@@ -20,7 +20,7 @@ SHOWN = 10
 
 @click.command("sets")
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most this many.")
 @json_option
 def sets_command(name: str | None, limit: int, as_json: bool) -> None:
     """Sets that are being collected, and the last ones that were: how many pieces are there, which are missing."""

@@ -42,7 +42,7 @@ def scope_of(
 @queue_option
 @all_option
 @click.option("--drain", "mode", flag_value="drain", help="What has begun goes on; nothing new begins.")
-@click.option("--skip", "mode", flag_value="skip", help="What comes meanwhile is born skipped.")
+@click.option("--skip", "mode", flag_value="skip", help="New processings are skipped.")
 @reason_option
 @json_option
 def pause_command(
@@ -118,11 +118,11 @@ def _setting(of: str, name: str) -> str:
 
 @click.command("banner")
 @click.argument("text", required=False)
-@click.option("--clear", is_flag=True, help="Say nothing any more.")
+@click.option("--clear", is_flag=True, help="Remove the text.")
 @reason_option
 @json_option
 def banner_command(text: str | None, clear: bool, reason: str | None, as_json: bool) -> None:
-    """Say something on every page, above everything else, until it is cleared."""
+    """Show a text at the top of every page until it is cleared."""
     check_banner(text, clear=clear)
     with opened() as project:
         held = settings.announce(project, text, asked(reason))
@@ -163,7 +163,7 @@ def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> No
 @reason_option
 @json_option
 def reset_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
-    """Let what the file says hold again: TASK at_once, queue:NAME at_once, limit NAME, cpus."""
+    """Go back to the value in procession.toml: TASK at_once, queue:NAME at_once, limit NAME, cpus."""
     with opened() as project:
         who = asked(reason)
         names = [name for name, _ in named(words, valued=False)]

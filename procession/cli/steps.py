@@ -29,7 +29,7 @@ from procession.project import Project
     is_flag=True,
     help="Go on until the step ends; without STEP, through all steps until the processing ends.",
 )
-@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Only this many lines, the last ones.")
 @click.option("--framework", is_flag=True, help="What the driver of a reduction did, instead of its script's output.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(

@@ -155,7 +155,7 @@ def _bold(name: str) -> str:
 @click.argument("task")
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--key", help="The event's key; without it every run is a new event.")
-@click.option("--title", default="", help="What people see.")
+@click.option("--title", default="", help="Its title in lists.")
 @set_option
 @json_option
 def run_command(

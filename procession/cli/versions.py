@@ -37,7 +37,7 @@ fresh_option = click.option("--fresh", is_flag=True, help="Among new data, not b
     help="Definition and scripts as the first version had them, or as they are now.",
 )  # fmt: skip
 @description_option
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="Larger first.")
+@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
 @fresh_option
 @click.option("--dry-run", is_flag=True, help="With --runs: say what would become of each; do nothing.")
 @reason_option

@@ -24,7 +24,7 @@ attempt_argument = click.argument("attempt", metavar="ATTEMPT")
 @click.option("--queue", "queues", multiple=True, help="A queue that you serve; without one, general.")
 @click.option("--task", "tasks", multiple=True, help="Only these tasks.")
 @click.option("--label", "labels", multiple=True, help="What you have.")
-@click.option("--limit", type=click.IntRange(1, claims.MOST), default=1, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, claims.MOST), default=1, show_default=True, help="At most this many.")
 @json_option
 def claim_command(
     worker: str | None, queues: tuple[str, ...], tasks: tuple[str, ...], labels: tuple[str, ...], limit: int,

@@ -169,7 +169,7 @@ def give_up(project: Project, name: str, who: Asked) -> str:
         left = give_up_place(project, tx, row.place, who.by)
         _tell(project, tx, "give_up", name, who)
     _forget_directories(project, row.place)
-    needing = f"; {left} processings need their directories there: cancel them, then restart them anew" if left else ""
+    needing = f"; {left} processings need their directories there: cancel them, then restart them" if left else ""
     return f"launcher {name} is given up; what ran there is tried again elsewhere{needing}"
 
 

@@ -399,7 +399,7 @@ def _away(tx: Tx, processing: Processing) -> Obstacle | None:
     return Obstacle(
         "place",
         f"its directory is at {where}, which nobody serves; start that launcher again, "
-        f"or begin anew elsewhere: procession cancel {processing.id}, then procession restart {processing.id}",
+        f"or begin again elsewhere: procession cancel {processing.id}, then procession restart {processing.id}",
     )
 
 

@@ -57,7 +57,7 @@ def _launcher(project: Project, tx: Tx, rows: list[Any]) -> Finding:
         silent = max((row.beat_at for row in rows), default=0)
         since = f" for {duration(max(1, (now - silent) // 1_000_000))}" if silent else ""
         return wrong(
-            "launcher", f"it is there, but has not been heard of{since}", f"see {project.var.log}; start it anew"
+            "launcher", f"it is there, but has not been heard of{since}", f"see {project.var.log}; start it again"
         )
     if not project.is_served(tx):
         waiting = processings.tasks_waiting(tx)

@@ -92,7 +92,7 @@ def _ended(tx: Tx, telling: Telling, problem: str | None, line: str, now: float)
     telling.at = now + min(FIRST_DELAY * 3 ** min(telling.tries - 1, 10), LONGEST)
     messages.set_problem(tx, telling.message_id, problem)
     again = telling.way != alerts.COMMAND or telling.tries < TRIES
-    rest = "it is tried again" if again else "it is not tried again before the launcher starts anew"
+    rest = "it is tried again" if again else "it is not tried again before the launcher starts again"
     what = "the alert command failed for" if telling.way == alerts.COMMAND else "nobody could be told of"
     log.error("%s message %d: %s; %s", what, telling.message_id, problem, rest)
 

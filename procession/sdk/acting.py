@@ -110,7 +110,7 @@ class Acting(Asking):
     def assign(
         self, signature: str, owner: str | None = None, note: str | None = None, reason: str | None = None
     ) -> Json:
-        """Say that somebody has looked at a cause, who looks after it, and what is known of it."""
+        """Say who owns a cause and what is known about it; it is no longer new."""
         return self._ask("assign", signature=signature, owner=owner, note=note, reason=reason)
 
     def resolve(self, signature: str, reason: str | None = None) -> Json:

@@ -42,7 +42,7 @@ def _key(path: str) -> bytes:
         return _make_key(path)
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_mode & 0o077:
-            raise ValueError("%s can be read by others; chmod 600 it, or remove it and submit anew" % path)
+            raise ValueError("%s can be read by others; chmod 600 it, or remove it and submit again" % path)
         return file.read()
 
 

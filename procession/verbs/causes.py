@@ -57,7 +57,7 @@ def assign(
     project: Project, caller: Caller, signature: str, owner: str | None = None, note: str | None = None,
     reason: str | None = None,
 ) -> Any:  # fmt: skip
-    """Say that somebody has looked at a cause, who looks after it, and what is known of it."""
+    """Say who owns a cause and what is known about it; it is no longer new."""
     return present.cause(causes.assign(project, signature, caller.asked(reason), owner, note), project.now())
 
 

@@ -25,7 +25,7 @@ def report(
     lines = [
         f"## {_plain(cause['text'])}", "",
         f"- task `{cause['task']}`, step `{cause['step']}`, cause `{cause['signature']}`",
-        f"- {cause['failed']} processings have failed for it and are not mended; {cause['attempts']} attempts ended so",
+        f"- {cause['failed']} processings are still failed for it; {cause['attempts']} attempts ended so",
         f"- first {cause['first_at']}, last {cause['last_at']}",
         f"- hosts of the newest: {', '.join(cause['hosts']) or 'unknown'}",
         f"- standing: {cause['standing']}" + (f", owner {_plain(cause['owner'])}" if cause["owner"] else ""),
