@@ -95,7 +95,9 @@ VERBS: dict[str, Doing] = {
     "accept": Doing(
         frozenset({"step", "note"}),
         _accept,
-        lambda given: lambda project, _, found: steps.check_accept(project, found, given.get("step")),
+        lambda given: (
+            lambda project, _, found: steps.check_accept(project, found, given.get("step"), given.get("note") or "")
+        ),
     ),
     "delete": Doing(
         frozenset(),

@@ -19,7 +19,7 @@ from typing import Any
 
 from procession import contract
 from procession.commands import processings
-from procession.commands.steps import RERUN_LOG
+from procession.commands.steps import RERUN, RERUN_LOG
 from procession.errors import HostError, Refused
 from procession.model.processing import Step
 from procession.model.states import State
@@ -135,6 +135,7 @@ def rc_text(entry: Entry, project: Project) -> str:
     command = shlex.join([entry.program, *entry.argv[1:]])
     script = f"cd {shlex.quote(str(entry.cwd))} && exec env {changes} {command}"
     directory, log = shlex.quote(str(entry.attempt_dir)), shlex.quote(str(entry.attempt_dir / RERUN_LOG))
+    ended = shlex.quote(str(entry.attempt_dir / RERUN))
     files = " ".join(contract.FILES)
     return f"""
 PS1='[{entry.processing_id} {entry.step.name}] \\w \\$ '
@@ -144,6 +145,7 @@ rerun() {{  # the script again: same command, environment as in this shell, stdi
     for file in {files}; do  # what the try before left is put aside, so that it is not taken twice
         [ -e {directory}/$file ] && mv -f {directory}/$file {directory}/$file.before
     done
+    : > {ended}  # as long as this is empty, the script is run by hand, and locks nothing
     if [ $tty = yes ]; then
         ( {script} ) {entry.lock}<&-
         status=$?
@@ -151,6 +153,7 @@ rerun() {{  # the script again: same command, environment as in this shell, stdi
         ( {script} ) < /dev/null 2>&1 {entry.lock}<&- | tee {log}
         status=${{PIPESTATUS[0]}}
     fi
+    echo $status > {ended}
     if [ $status = 0 ]; then echo "rerun: exit code 0; take it with: accept" >&2
     else echo "rerun: exit code $status" >&2; fi
     return $status

@@ -37,6 +37,8 @@ from procession.store import moves, steps, tasks
 from procession.store.database import Tx
 from procession.store.moves import Moving
 
+RERUN = "rerun"
+"""Exit code of the last ``rerun``; empty as long as it runs, and where it was interrupted."""
 RERUN_LOG = "rerun.log"
 """What ``rerun`` in ``procession shell`` printed; it becomes the log of the accepted attempt."""
 MAX_RERUN_LOG = 64 << 20
@@ -61,7 +63,7 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     now, by = project.now(), who.by
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
-    step, executed, left = check_accept(project, processing, step_name)
+    step, executed, left = check_accept(project, processing, step_name, note)
     moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
     steps.accept(tx, _attempt(processing, step, note or None, by, now))
     rows = [
@@ -86,9 +88,10 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
 
 
 def check_accept(
-    project: Project, processing: Processing, step_name: str | None = None
+    project: Project, processing: Processing, step_name: str | None = None, note: str = ""
 ) -> tuple[Step, Path, contract.Left]:
-    """The step that is accepted, its directory and what lies there; Refused where it cannot be. Only looks."""
+    """The step that is accepted, its directory and what lies there; Refused where it cannot be, or where the last rerun
+    failed and no note says what was done instead. Only looks."""
     step = find_step(processing, step_name)
     if not PROCESSING.allows("resume", processing.state) or not STEP.allows("accept", step.state):
         raise Refused(cannot("be accepted", processing, step))
@@ -98,7 +101,22 @@ def check_accept(
             f"processing {processing.id} was replaced by processing {processing.replaced_by}; its result is of no use"
         )
     executed = project.var.attempt(processing.id, step.ordinal, step.name, step.executed or step.attempt)
+    if not note and (how := _rerun_failed(executed)):
+        raise Refused(
+            f"the last rerun of step {step.name} of processing {processing.id} {how}; run it again, or say what you "
+            f'did instead: procession accept {processing.id} {step.name} -m "what you did"'
+        )
     return step, executed, _left(executed, processing, step)
+
+
+def _rerun_failed(attempt_dir: Path) -> str:
+    """How the last ``rerun`` ended, if not well; empty where there was none."""
+    try:
+        with contract.open_regular(attempt_dir / RERUN) as file:
+            code = file.read(8).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    return "" if code == "0" else f"ended with exit code {code}" if code else "did not come to its end"
 
 
 def _attempt(processing: Processing, step: Step, note: str | None, by: str, now: int) -> dict[str, Any]:

@@ -306,7 +306,7 @@ class lock:
         self._held: List[bool] = []
 
     def __enter__(self) -> List[Lock]:
-        if not _inside():
+        if not _inside() or _by_hand():
             _print("would lock " + ", ".join(self._names))
             self._held.append(False)
             return [Lock(name, 0, 1) for name in self._names]
@@ -647,6 +647,17 @@ def _variable(name: str) -> str:
 
 def _inside() -> bool:
     return bool(_variable("PROCESSING"))
+
+
+def _by_hand() -> bool:
+    """Is this ``rerun`` in ``procession shell``? The attempt has ended then, and what has ended can hold nothing."""
+    output = _variable("OUTPUT")
+    if _channel is not None or not output:
+        return False
+    try:
+        return os.stat(os.path.join(os.path.dirname(output), "rerun")).st_size == 0
+    except OSError:
+        return False
 
 
 def _directory(name: str) -> "Path":

@@ -136,3 +136,15 @@ def test_a_processing_whose_next_step_is_held_is_held_when_the_failed_one_is_acc
     steps.accept(d.project, pid, None, "copied the file")
     assert (d.state(pid), d.get(pid).held_at) == ("waiting", d.step(pid, 2).held_at)
     assert d.get(pid).held_at is not None
+
+
+@pytest.mark.feature("M99")
+def test_after_a_rerun_that_failed_a_person_says_what_was_done_instead(d: Driven, pid: int) -> None:
+    directory = d.project.var.attempt(pid, 1, "one", 1)
+    (directory / "output").write_text("path=/by/hand\n")
+    for left, said in (("1\n", "ended with exit code 1"), ("", "did not come to its end")):
+        (directory / steps.RERUN).write_text(left)
+        with pytest.raises(Refused, match=f"the last rerun of step one of processing {pid} {said}; run it"):
+            steps.accept(d.project, pid, None, "")
+    steps.accept(d.project, pid, None, "copied the file")
+    assert d.step(pid).attempts[-1].note == "copied the file"

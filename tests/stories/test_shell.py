@@ -7,6 +7,7 @@ import pty
 import resource
 import select
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from procession.workdir import is_held
 from tests.stories.site import COMMAND, PYTHON, Site
 from tests.waiting import eventually
 
-LOAD = """\
+LOAD = f"""\
 #!/bin/sh
+{sys.executable} -c 'import procession
+with procession.lock("station"): pass' 2> locked
 echo "loading $PROCESSION_PARAM_SCENE"
-[ -s band4.dat ] || { echo "band 4 is damaged"; exit 4; }
+[ -s band4.dat ] || {{ echo "band 4 is damaged"; exit 4; }}
 echo "bands=$(cat band4.dat)" >> "$PROCESSION_OUTPUT"
 """
 FINISH = '#!/bin/sh\necho "bands: $1"\ncp band4.dat result.dat\n'
@@ -104,6 +107,8 @@ def test_in_a_terminal_the_good_file_is_copied_the_script_runs_again_and_is_acce
         assert "another shell" in site.run("shell", str(failed), "-c", "true", code=5).stderr
         shell.type("rerun")
         shell.shows("rerun: exit code 4")
+        assert "would lock station" in (var.files(failed) / "locked").read_text()  # the attempt has ended
+        assert "ended with exit code 4; run it again" in site.run("accept", str(failed), code=5).stderr
         shell.type(f"cp {site.root}/good.dat band4.dat; rerun")
         shell.shows("rerun: exit code 0; take it with: accept")
         assert site.get(failed).state == "failed"  # nothing was decided yet
