@@ -16,7 +16,7 @@ MARKS = ("amber", "held", "pinned", "asking")
 """What ``state:`` takes besides the states: succeeded with recorded errors, held by a person, kept from cleaning,
 waiting for a person's answer."""
 QUIET = "quiet"
-"""What ``state:`` takes, too: it ran by a timetable, went well, and no processing came of it."""
+"""What ``state:`` takes, too: it ran by a timetable, went well or skipped the rest, and no processing came of it."""
 STATES = (*PROCESSING.states, *MARKS, QUIET)
 
 FIELD = re.compile(r"(-?)([A-Za-z][A-Za-z-]*|[Pp]aram\.[^:\s\"',]*):")

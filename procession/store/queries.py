@@ -122,11 +122,13 @@ def _states(dialect: str, term: States) -> Condition:
 
 
 def _quiet(dialect: str) -> Condition:
-    """It ran by a timetable, went well, and no processing came of it: children name the first version of it."""
+    """It ran by a timetable, went well or skipped the rest by itself, and no processing came of it: children name the
+    first version of it."""
     timed = select(definition.c.id).where(like(dialect, json_value(dialect, definition.c.body, "on"), f"{TIMETABLE}*"))
     child = schema.processing.alias("child")
+    skipped = and_(literal_column("processing.state = 'skipped'"), p.started_at.is_not(None))  # else it never looked
     return and_(
-        literal_column("processing.state = 'succeeded'"), p.errors == 0, p.definition_id.in_(timed),
+        or_(literal_column("processing.state = 'succeeded'"), skipped), p.errors == 0, p.definition_id.in_(timed),
         ~exists().where(child.c.origin_id == func.coalesce(p.first_id, p.id)),
     )  # fmt: skip
 

@@ -48,7 +48,7 @@ def ids(seen: Seen) -> list[int]:
 
 
 def test_what_found_nothing_is_hidden_by_a_term_and_the_choice_is_kept(served: Served) -> None:
-    idle, busy, failed, last = looked(served, 0), looked(served, 2), looked(served, 0, 1), looked(served, 0)
+    idle, busy, failed, last = looked(served, 0), looked(served, 2), looked(served, 0, 1), looked(served, 0, 77)
     ann = Visitor(served).log_in("admin")
     seen = ann.get("p")
     every = ids(seen)
