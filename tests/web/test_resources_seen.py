@@ -58,6 +58,8 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_window(
         page.goto(f"http://{served.host}/{path}")
         page.locator("#live[data-state=live]").wait_for()
         found[path] = (axe(page), page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+        taller = "all => all.filter((each) => each.scrollHeight > each.clientHeight).length"
+        assert page.locator(".tabs").evaluate_all(taller) == 0, f"{path}: a strip of tabs scrolls up and down"
     page.context.close()
     assert found == {path: ([], True) for path in PAGES}
     assert wrong == []
