@@ -79,9 +79,20 @@ class Field:
 def dialog(ask: Ask, verb: Verb) -> Shown:
     """The dialog of a verb; what the query names is chosen already, and stays so but for what ``free`` names."""
     given = {name: value for name, value in ask.query.items() if name.partition(".")[0] in verb.parameters}
-    return _shown(
-        ask, verb, given, frozenset(given) - set(ask.query.get("free", "").split(",")), ask.query.get("back", ""), None
-    )
+    free = set(ask.query.get("free", "").split(","))
+    if verb.name == "set":
+        free.add("value")  # it is what the dialog is for, and begins with what holds
+        given["value"] = given.get("value") or _holds(ask, given.get("name", ""))
+    return _shown(ask, verb, given, frozenset(given) - free, ask.query.get("back", ""), None)
+
+
+def _holds(ask: Ask, name: str) -> str:
+    """The present value of a setting, as it would be typed; empty where it is not set."""
+    found = ask.verb("settings")["items"] if name and ask.may("read") else ()
+    value = next((each["value"] for each in found if each["name"] == name), None)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def again(ask: Ask, verb: Verb, refused: Problem) -> Shown:

@@ -405,6 +405,7 @@ def test_a_log_that_cannot_be_written_is_counted_and_costs_no_work(pooled: Poole
         return pooled.returned.get(this)
 
     assert eventually(ended, timeout=30).how == "succeeded"
+    said.extend(pooled.calls.heard().said)
     assert [(what, words.split(":")[0]) for _, what, words in said] == [
         ("message", "8 bytes of its log could not be written")
     ]

@@ -153,7 +153,10 @@ def test_a_lock_that_a_lost_launcher_holds_is_released_without_typing(served: Se
 def test_a_limit_says_who_has_how_much_and_is_raised(operator: Visitor) -> None:
     seen = operator.get("locks")
     assert "3 of 4" in row(seen.page, "ftp") and "2 of each" in row(seen.page, "satellite")
-    raised = operator.send(opened(operator, seen, "set", "limit%3Aftp"), "do/set", value="6")
+    asked = opened(operator, seen, "set", "limit%3Aftp")
+    (field,) = [each for each in asked.page.all("input") if each["name"] == "value"]
+    assert (field["type"], field["value"]) == ("", "4"), "it asks for the value, and begins with what holds"
+    raised = operator.send(asked, "do/set", value="6")
     assert "3 of 6 file: 4" in row(raised.page, "ftp")
     assert "3 of 4" in row(operator.send(raised, "do/reset").page, "ftp")
 
