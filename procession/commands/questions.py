@@ -46,6 +46,14 @@ def answer(project: Project, processing_id: int, step: str | None, value: Any, w
     return project.store.change(lambda tx: _answer(project, tx, processing_id, step, value, who))
 
 
+def comes_to(project: Project, definition: str, step: str, value: Any) -> str:
+    """What a processing of this definition does with this answer: ``fails``, ``skips`` or ``goes on``."""
+    with project.store.read() as tx:
+        plans = tasks.by_hash(tx, definition).steps
+    question = next((each.question for each in plans if each.name == step), None)
+    return "goes on" if question is None else question.comes_to(value)
+
+
 def _answer(project: Project, tx: Tx, processing_id: int, step: str | None, value: Any, who: Asked) -> Open:
     standing = standing_of(tx, processing_id)
     asking = _asked(tx, look(tx, processing_id), step)

@@ -176,6 +176,7 @@ def _apply(
                 each.left.errors,
                 cause,
                 due if _is_long(each) else None,
+                each.ending.decided,
             )
         )
         ready += [Moving(pid, now, o, rows[pid][o].attempt) for o in then.ready]

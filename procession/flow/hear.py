@@ -86,8 +86,7 @@ def _ending(plan: StepPlan, value: object, bad: str, good: str) -> Ending:
     """What the step comes to with this answer, and the reason for it."""
     question = plan.question
     assert question is not None
-    if value in question.fail_on:
-        return Ending(Outcome.FAILED, bad, told=f'answered {value} to "{_template(plan)}"')
-    if value in question.skip_on:
-        return Ending(Outcome.SKIPPED, bad)
-    return Ending(Outcome.SUCCEEDED, good, 0)
+    then = question.comes_to(value)
+    if then == "fails":
+        return Ending(Outcome.FAILED, bad, told=f'answered {value} to "{_template(plan)}"', decided=not good)
+    return Ending(Outcome.SKIPPED, bad) if then == "skips" else Ending(Outcome.SUCCEEDED, good, 0)

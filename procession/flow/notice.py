@@ -37,6 +37,8 @@ class Concluded:
     """Signature of why it failed."""
     again_at: int | None = None
     """When it is tried again, where its script has asked for a wait so long that people want to know of it."""
+    decided: bool = False
+    """A person has just said that it fails."""
 
 
 def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
@@ -62,7 +64,7 @@ def notice(project: Project, tx: Tx, concluded: Sequence[Concluded]) -> None:
 
 
 def _is_told(each: Concluded) -> bool:
-    return each.verb == "fail" or (each.verb == "again" and each.again_at is not None)
+    return (each.verb == "fail" and not each.decided) or (each.verb == "again" and each.again_at is not None)
 
 
 def suspend(project: Project, tx: Tx, failed: Iterable[str]) -> None:

@@ -75,6 +75,8 @@ class Ending:
     """Seconds that the script itself asks to wait."""
     told: str = ""
     """The reason without what differs from one occurrence to the next, where it is not seen from its words."""
+    decided: bool = False
+    """A person has just said that it fails: nobody is told what they know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,10 @@ class Question:
         value = shlex.quote(self.choices[0]) if self.choices else "VALUE"
         return f"answer with: procession answer {processing_id} {step} {value}"
 
+    def comes_to(self, value: Any) -> str:
+        """What the processing does with this answer: ``fails``, ``skips`` the rest, or ``goes on``."""
+        return "fails" if value in self.fail_on else "skips" if value in self.skip_on else "goes on"
+
     def read(self, value: Any) -> str | int | float:
         """The answer, as JSON or as a person writes it; Invalid says what is wanted."""
         if self.choices:

@@ -15,6 +15,7 @@ from procession.api import once
 from procession.api.app import answered
 from procession.api.problems import Problem
 from procession.api.request import Answer
+from procession.commands import questions
 from procession.errors import NotFound
 from procession.verbs import Verb
 from procession.web import forms, notices
@@ -36,6 +37,8 @@ def act(ask: Ask, verb: Verb) -> Gone | Shown:
     answer = called(ask, verb, given, one(ask.form, "Idempotency-Key") or None)
     if verb.secret:
         return secret_shown(ask, answer, inside(one(ask.form, "back")))
+    if verb.name == "answer" and given.get("step"):
+        given |= {"then": questions.comes_to(ask.project, answer["definition"], given["step"], given["value"])}
     text, href = notices.notice(verb.name, given, answer)
     return Gone(href if verb.name in notices.FOLLOWED else inside(one(ask.form, "back")), text, href)
 

@@ -26,6 +26,13 @@ def _reached(items: list[dict[str, Any]]) -> str:
     return "; ".join(said) or "Nobody was told: [alerts] in procession.toml names neither a command nor an address"
 
 
+def _answered(given: Mapping[str, Any]) -> str:
+    """What an answer does; where nobody knows that, only what was answered."""
+    said = f"{given.get('step', 'it')} was answered {given['value']}"
+    then = {"fails": "fails", "skips": "skips the rest", "goes on": "continues"}.get(given.get("then", ""))
+    return f"{given['id']} {then}: {said}" if then else f"{given['id']}: {said}"
+
+
 def _became(event: Mapping[str, Any]) -> str:
     """What an event that was submitted has become."""
     if event.get("duplicate"):
@@ -51,7 +58,7 @@ SAID: dict[str, Said] = {
     "note": lambda given, _: f"Noted on {given['id']}",
     "cause-note": lambda given, _: "Noted on this cause",
     "accept": lambda given, _: f"{given['id']} continues: the step is accepted",
-    "answer": lambda given, _: f"{given['id']} continues: {given.get('step', 'it')} is answered {given['value']}",
+    "answer": lambda given, _: _answered(given),
     "pin": lambda given, _: f"The cleaner never removes files of {given['id']}",
     "unpin": lambda given, _: f"The cleaner may remove files of {given['id']} again",
     "emit": lambda given, now: f"{given['event']} {_became(now)}",

@@ -18,6 +18,7 @@ from procession.errors import Invalid, Refused
 from procession.flow.hear import hear
 from procession.store import journal, queries
 from procession.store import launchers as launchers_store
+from procession.store import messages as messages_store
 from procession.store import processings as processing_store
 from procession.store import questions as store
 from tests.flow.both import drive  # noqa: F401
@@ -112,6 +113,8 @@ def test_an_answer_can_fail_the_step_or_skip_the_rest(
     d.turn()
     assert (d.state(pid), d.get(pid).reason) == (state, reason)
     assert told(d)[0][2] is False
+    with d.project.store.read() as tx:
+        assert not messages_store.of_kind(tx, "failure"), "whoever answered knows it"
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,15 @@ def settled(served: Served, pid: int, value: str, by: str, note: str | None = No
 
 
 @pytest.mark.feature("P28", "N10")
+def test_the_notice_of_an_answer_says_what_it_does(served: Served, admin: Visitor) -> None:
+    for value, said in (("no", "fails: check was answered no"), ("yes", "goes on: check was answered yes")):
+        pid = asking(served)
+        seen = admin.send(admin.get(f"p/{pid}"), "do/answer", value=value)
+        assert f"{pid} {said}" in seen.page.text
+        served.driven.turn()
+
+
+@pytest.mark.feature("P28", "N10")
 def test_one_question_leads_to_its_processing_and_several_to_their_list(served: Served, admin: Visitor) -> None:
     for each in questions.unanswered(served.project)[0]:
         settled(served, each.asking.processing_id, "yes", "ann")
