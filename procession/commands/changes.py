@@ -174,9 +174,11 @@ def _side(project: Project, tx: Tx, found: Processing, step: Step, attempt: Atte
 def _differences(project: Project, before: _Side, after: _Side) -> Iterator[Change]:
     yield from of_code(project, before.attempt.code, after.attempt.code)
     one, other = before.attempt.surroundings or {}, after.attempt.surroundings or {}
-    yield from _inputs(one.get("inputs", {}), other.get("inputs", {}))
-    parameters = list(of_texts("parameter", _texts(before.processing.params), _texts(after.processing.params)))
-    yield from parameters
+    given = [_texts(side.processing.params) for side in (before, after)]
+    yield from _inputs(one.get("inputs", {}), other.get("inputs", {}), *given)
+    files = one.get("inputs", {}).keys() & other.get("inputs", {}).keys()
+    parameters = list(of_texts("parameter", *given))
+    yield from (change for change in parameters if change.name not in files)  # those are told already
     yield from _variables(before.processing, after.processing)
     known = bool(before.spec and after.spec)
     if known and not parameters:  # else the arguments follow from them
@@ -226,11 +228,16 @@ def _environment(side: _Side) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if not name.startswith(OURS)}
 
 
-def _inputs(before: Mapping[str, list[int]], after: Mapping[str, list[int]]) -> Iterator[Change]:
-    def said(found: Mapping[str, list[int]]) -> dict[str, str]:
-        return {name: size(each[0]) for name, each in found.items()}
+def _inputs(
+    before: Mapping[str, list[int]], after: Mapping[str, list[int]], was: Mapping[str, str], now: Mapping[str, str]
+) -> Iterator[Change]:
+    """Files by the parameters that name them, and what these said: of another file both names are told."""
+    others = {name for name in before.keys() & after.keys() if was.get(name) != now.get(name)}
 
-    sizes = list(of_texts("input", said(before), said(after)))
+    def said(found: Mapping[str, list[int]], given: Mapping[str, str]) -> dict[str, str]:
+        return {n: f"{given[n]}, {size(each[0])}" if n in others else size(each[0]) for n, each in found.items()}
+
+    sizes = list(of_texts("input", said(before, was), said(after, now)))
     yield from sizes
     known = {change.name for change in sizes}
     for name in sorted(before.keys() & after.keys()):

@@ -177,6 +177,18 @@ def test_a_file_that_became_larger_is_the_first_line(drive: Drive) -> None:
     assert first(d, run(d, 1))[:2] == ("input", "path")
 
 
+def test_of_another_file_both_names_are_told_once(drive: Drive) -> None:
+    d = project(drive)
+    (d.root / "other.dat").write_text("54321")
+    run(d, 0)
+    bad = run(d, 1, path="other.dat")
+    assert first(d, bad) == ("input", "path", "in.dat, 5 B", "other.dat, 5 B")
+    assert [change.kind for change in compared(d, bad).changes] == ["input"]
+    (d.root / "in.dat").write_text("abcde")
+    os.utime(d.root / "in.dat", (1, 1))
+    assert first(d, run(d, 1))[2:] == ("as it was", "written anew since, of about the same size")
+
+
 def test_a_package_is_the_first_line_and_the_version_of_python_before_it(drive: Drive) -> None:
     d = project(drive)
     run(d, 0)

@@ -65,6 +65,20 @@ def test_a_retry_by_hand_of_what_is_not_retried_by_itself_is_no_attempt_of_three
     assert "failed, attempt 2" in card and "attempt 2 of" not in card
 
 
+def test_how_long_a_failure_took_is_no_reason_for_it(served: Served, admin: Visitor) -> None:
+    pids = []
+    for seconds, code in ((2, 0), (200, 1)):
+        pids.append(served.driven.born("echo"))
+        served.driven.turn()
+        served.driven.begin()
+        served.driven.clock.advance(seconds)
+        served.driven.end(pids[-1], code)
+    told = served.ask("GET", f"/api/v1/processings/{pids[1]}/changes").json["changes"]
+    assert "duration" in {each["kind"] for each in told}
+    card = admin.get(f"p/{pids[1]}").page.one("section", class_="card card-failed").text
+    assert "Since the last success" in card and "duration" not in card
+
+
 def left(served: Served, found: int, name: str, content: bytes, step: tuple[int, str] = (2, "two")) -> str:
     """A file among the artifacts; its path below the directory of the processing."""
     place = served.project.var.attempt(found, *step, 2) / "artifacts" / name

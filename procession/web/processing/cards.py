@@ -77,7 +77,7 @@ def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
     cause = _cause(ask, last["cause"])
     others = max(0, (cause.failed if cause else 0) - 1)
     compared = _compared(ask, found["id"], step["name"])
-    changes = differences(compared["changes"] if compared else (), MOST_CHANGES)
+    changes = differences(_telling(compared["changes"], last["outcome"]) if compared else (), MOST_CHANGES)
     since = iso(moment(cause.first_at)) if cause and others and cause.first_at else None
     return Failed(
         step["name"], last["number"], _budget(ask, found, step, last), _what(last), error_of(last), others,
@@ -85,6 +85,12 @@ def failed(ask: Ask, found: JSON, step: JSON) -> Failed | None:
         f"procession shell {found['id']} {step['name']}", last["started_at"] is not None, bool(found["cleaned_at"]),
         last["asks"] is not None,
     )  # fmt: skip
+
+
+def _telling(changes: list[JSON], outcome: str) -> list[JSON]:
+    """What may be why it failed: how long it took and what memory it used follow from that, but for two outcomes."""
+    follows = {"duration", "memory"} - {{"timeout": "duration", "memory": "memory"}.get(outcome, "")}
+    return [each for each in changes if each["kind"] not in follows]
 
 
 def accepted(found: JSON) -> list[JSON]:
