@@ -14,8 +14,8 @@ from typing import Any
 from procession import disk
 from procession.clock import iso, moment
 from procession.commands.settings import BANNER
-from procession.model.setting import Pause, Setting
-from procession.project import Project
+from procession.model.setting import Pause, Setting, Settings, launcher_row
+from procession.project import HEARD_WITHIN, Project
 from procession.store import causes, launchers, locks, messages, questions, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
@@ -104,7 +104,8 @@ def look(project: Project, groups: Groups) -> Standing:
         counters["questions"] = asked
         counters["locks"] = 0 if groups else len({hold.name for hold in locks.all_of(tx, project.now())[0]})
         banners = [
-            *_pauses(held.pauses), *_launcher(project, tx), *_told(project, tx, groups), *_staff(held.rows.get(BANNER)),
+            *_pauses(held.pauses), *_drained(project, tx, held), *_launcher(project, tx), *_told(project, tx, groups),
+            *_staff(held.rows.get(BANNER)),
         ]  # fmt: skip
     space = disk.space(project.var.root)
     counters["disk"] = f"{round(100 * (1 - space.free / space.total)) if space.total else 0} %"
@@ -119,6 +120,29 @@ def _pauses(found: tuple[Pause, ...]) -> list[Banner]:
         for pause in found
         if (ended := _ended_by(pause))
     ]
+
+
+def _drained(project: Project, tx: Tx, held: Settings) -> list[Banner]:
+    """Launchers that take nothing new, where no other one serves on their host."""
+    if not any(name.startswith("launcher:") and row.value == "drain" for name, row in held.rows.items()):
+        return []
+    here, now = project.var.place_id(), project.now()
+    serving = {
+        row.name: row.host for row in launchers.not_stopped(tx)
+        if row.kind == "up" and (row.place == here or now - row.beat_at < HEARD_WITHIN)
+    }  # fmt: skip
+    drains = {name: held.rows[launcher_row(name, "mode")] for name in serving
+              if held.of_launcher(name).get("mode") == "drain"}  # fmt: skip
+    working = {host for name, host in serving.items() if name not in drains}
+    return [
+        Banner("paused", f"Draining: {_called(name, serving[name])} takes nothing new, as {row.by} asked"
+               + (f": {row.reason}" if row.reason else ""), iso(moment(row.at)), "undrain", {"name": name}, "Resume")
+        for name, row in drains.items() if serving[name] not in working
+    ]  # fmt: skip
+
+
+def _called(name: str, host: str) -> str:
+    return host if name == host else f"{name} on {host}"
 
 
 def _ended_by(pause: Pause) -> dict[str, str]:

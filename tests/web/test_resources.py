@@ -98,6 +98,10 @@ def test_a_launcher_says_what_it_runs_and_is_drained_with_a_reason(served: Serve
     drained = operator.send(opened(operator, seen, "drain"), "do/drain", reason=HOSTILE)
     assert f"Draining {operator_name(served)}: {HOSTILE}" in row(drained.page, "test")
     assert "<img" not in drained.html
+    banner = f"takes nothing new, as {operator_name(served)} asked: {HOSTILE}"
+    assert banner in operator.get("help").page.banner, "nothing starts, and every page says so"
+    assert not operator.send(operator.get("help"), "do/undrain").page.banner
+    drained = operator.send(opened(operator, operator.get("hosts"), "drain"), "do/drain")
     assert "Serving" in row(operator.send(drained, "do/undrain").page, "test")
     host = operator.get(f"h/{served.driven.post.host}")
     assert host.page.text.count("Running") >= 3 and "4" in host.page.text
