@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from procession import verbs
+from procession import units, verbs
 from procession.api.problems import Problem
 from procession.errors import Invalid, ProcessionError
 from procession.verbs import Verb
@@ -34,6 +34,8 @@ DANGEROUS = frozenset(
      "user-remove", "stop-launcher"}
 )  # fmt: skip
 """Verbs whose button is red."""
+SIZES = frozenset({"memory", "keep_free", "max_total"})
+"""Settings in bytes, which people write with a unit."""
 SUBJECTS = frozenset({"task", "group", "source", "queue", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
 LABELS = {"reason": "Why", "fresh": "Start among new data", "params": "Parameters"}
@@ -92,6 +94,8 @@ def _holds(ask: Ask, name: str) -> str:
     value = next((each["value"] for each in found if each["name"] == name), None)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if name in SIZES and value is not None and units.to_bytes(size := units.size(value)) == value:
+        return size
     return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
