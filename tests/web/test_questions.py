@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import Browser, expect
 
 from procession.cli.main import group
 from procession.commands import tokens
@@ -143,11 +144,16 @@ def test_the_page_has_a_button_for_each_answer_and_texts_stay_texts(served: Serv
 
 def test_the_page_of_a_processing_asks_what_it_asks(served: Served) -> None:
     other, pid = asking(served, "S2"), asking(served)
+    artifacts = served.project.var.attempt(pid, 1, "one", 1) / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    (artifacts / "scene.png").write_bytes(b"png")
     headers = visit(served, "operator")
     got = served.ask("GET", f"/p/{pid}", token=None, headers=headers)
     assert got.status == 200
     text = got.body.decode()
     assert "Is L8 good?" in text and "Is S2 good?" not in text and "no &lt;b&gt;" in text
+    assert f"files/{pid}/01-one/1/artifacts/scene.png" in text, "one sees what one is asked about"
+    assert "check asks a person" in text and "<x-log" not in text
     (form,) = [each for each in re.findall(r"<form[^>]*do/answer.*?</form>", text, re.S) if 'value="yes"' in each]
     assert send(served, headers, form).status == 303
     assert served.ask("GET", f"/api/v1/processings/{pid}/why").json["code"] != "person" or other
@@ -173,6 +179,38 @@ def test_a_question_that_is_asked_again_says_so_with_the_answer_before(served: S
     assert "asked again, answered before: yes by" in said
     rows = CliRunner().invoke(group, ["--project", str(served.driven.root), "show", str(pid)]).output
     assert "answered yes by" in rows and ": a bit dark" in rows and "asks: Is L8 good?" in rows
+
+
+@pytest.mark.check(28)
+def test_an_answered_question_stays_in_its_place_and_the_next_takes_no_click_meant_for_it(
+    served: Served, browser: Browser
+) -> None:
+    first, second = asking(served, "S1"), asking(served, "S2")
+    name, _, value = visit(served, "operator")["Cookie"].partition("=")
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{served.port}/"}])
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{served.port}/questions")
+    page.locator("#live[data-state=live]").wait_for()
+    card, other = (page.locator(f"#question-{pid}-check") for pid in (first, second))
+    before, place = other.bounding_box(), card.get_by_role("button", name="yes").bounding_box()
+    assert place
+    for _ in range(2):
+        page.mouse.click(place["x"] + 5, place["y"] + 5)
+    expect(card).to_contain_text("Answered: yes")
+    other.get_by_role("button", name="yes").click()  # too soon after the list has changed
+    served.driven.turn()
+    assert other.bounding_box() == before, "nothing slides"
+    following = page.locator(f"#question-{first}-stars")
+    following.wait_for()
+    boxes = other.bounding_box(), following.bounding_box()
+    assert boxes[0] == before and boxes[1] and before and boxes[1]["y"] > before["y"], "what is new comes below"
+    open_ = [each["processing"] for each in served.ask("GET", "/api/v1/questions").json["items"]]
+    assert open_ == [first, second], "one click, one answer"
+    expect(other.get_by_role("button", name="yes")).to_be_enabled()
+    page.goto(f"http://127.0.0.1:{served.port}/questions")
+    expect(card).to_have_count(0)
+    context.close()
 
 
 def test_every_form_has_a_key_of_its_own(served: Served) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from procession.errors import NotFound
 from procession.store import tasks
 from procession.web.page import Ask, Gone, Shown, page
+from procession.web.pages.questions import made_so_far
 from procession.web.processing import cards, head, panels, timeline
 from procession.web.processing.choice import TABS, choose
 from procession.web.processing.choices import choices
@@ -75,7 +76,8 @@ def _asked(ask: Ask, found: JSON) -> list[JSON]:
     if "asking" not in found["marks"]:
         return []
     page = ask.verb("questions", task=found["task"], limit=1, cursor=found["id"] - 1 or None)  # its own stay together
-    return [each for each in page["items"] if each["processing"] == found["id"]]
+    own = [each for each in page["items"] if each["processing"] == found["id"]]
+    return [each | (made_so_far(ask, found["id"]) if each is own[0] else {}) for each in own]
 
 
 def _adjustable(ask: Ask, found: JSON) -> bool:

@@ -65,17 +65,23 @@ export async function open(from) {
 
 /** Send a form from where it is. @param {HTMLFormElement} form @param {HTMLButtonElement | null} button */
 export async function send(form, button) {
+  if (button?.disabled) return; // pressed twice, the second time while this was being loaded
   const buttons = /** @type {HTMLButtonElement[]} */ ([...form.elements].filter((each) => each instanceof HTMLButtonElement && !each.disabled));
   const body = new URLSearchParams(/** @type {any} */ (new FormData(form, button)));
   for (const each of buttons) each.disabled = true;
   button?.setAttribute("aria-busy", "true");
   try {
-    const answer = await ask(button?.hasAttribute("formaction") ? button.formAction : form.action, { method: "POST", body });
+    const answer = await ask(button?.hasAttribute("formaction") ? button.formAction : form.action, {
+      method: "POST",
+      body,
+      headers: form.dataset.asked ? { "HX-Current-URL": location.href } : {}, // the page stays, and with it what was answered
+    });
+    if (answer.ok && form.dataset.asked) form.dataset.done = String(body.get("value"));
     await done(form, answer);
   } catch {
     toast(_("The server did not answer; nothing is known to be done. Look before you try again"), { bad: true });
   } finally {
-    for (const each of buttons) each.disabled = false;
+    for (const each of buttons) each.disabled = Boolean(form.dataset.done);
     button?.removeAttribute("aria-busy");
   }
 }

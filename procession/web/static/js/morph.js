@@ -5,7 +5,7 @@ import { tell } from "./time.js";
 /** What a morph leaves as it is: islands draw themselves (a timeline is morphed: it draws its new bars). */
 const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
 /** Attributes that belong to whoever looks at the page (a name begins so): open menus, widths, the row of j and k. */
-const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held"];
+const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held", "data-done"];
 
 /** @typedef {{config: {morphSkip: string, morphIgnore: string[]}, swap(given: object): Promise<void>}} Htmx */
 const htmx = () => /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
@@ -35,6 +35,7 @@ export async function place(target, made) {
   const root = made.body.firstElementChild;
   const same = root !== null && root.id !== "" && root.id === target.id && made.body.childElementCount === 1;
   const hold = same && (holds(target) || target.dataset.held) ? await import("./hold.js") : null;
+  if (same && target.matches("[data-stays]")) (await import("./stays.js")).stay(target, root);
   const waiting = hold && holds(target) ? hold.hold(target, root) : 0;
   const typed = changed(target);
   for (const known of made.querySelectorAll("x-log [id]")) known.removeAttribute("id"); // or a new viewer is made bare
