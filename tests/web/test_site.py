@@ -25,6 +25,9 @@ def test_the_overview_counts_what_there_is_and_leads_to_the_failing_line(served:
     failed = begun(served)
     served.driven.end(failed, 1)
     page = admin.get("").page
+    name = served.project.settings.name
+    assert page.one("title").text == f"(1) Overview · {name} · Procession", "one knows a tab by its project"
+    assert name in [each.text for each in page.all("span", class_="project")]
     chip = page.one("a", class_="chip state-failed")
     assert chip["href"] == f"./p/{failed}/s/one#error"
     tiles = {e.text.strip()[1:].strip(): e["href"] for e in page.all("a", class_="tile bad")}
