@@ -12,7 +12,7 @@ from procession.errors import Invalid
 from procession.model.query import split
 from procession.model.term import QUIET
 
-QUICK = ("running", "waiting", "asking", "failed", "succeeded", "cancelled", "held")
+QUICK = ("running", "waiting", "asking", "failed", "succeeded", "cancelled", "skipped", "held")
 """States that are one click away."""
 LOUD = f"-state:{QUIET}"
 """The term that leaves out runs of timetables that found nothing; it stands beside any state."""

@@ -158,7 +158,7 @@ def _row(ask: Ask, item: dict[str, Any], by: str) -> dict[str, Any]:
 
 def _drawn(step: dict[str, Any], *, ended: bool) -> str:
     """How a step is drawn; what is left of a processing that has ended was not run."""
-    return "skipped" if ended and step["state"] in ("pending", "ready") else words.state(step)
+    return "not-run" if ended and step["state"] in ("pending", "ready") else words.state(step)
 
 
 def _telling(steps: list[dict[str, Any]]) -> dict[str, Any] | None:

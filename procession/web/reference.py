@@ -87,14 +87,15 @@ STATES = {
     "retried": "It succeeded after a failed try.",
     "running": "A step of it runs.",
     "waiting": "It waits for its turn, or for its time.",
-    "blocked": "Something holds it: a lock, a limit, the disk, a pause.",
+    "blocked": "It waits because something holds it: a lock, a limit, the disk, a pause.",
     "will-retry": "The last try failed; the next one comes by itself.",
     "failed": "It failed for good; a person looks.",
     "lost": "Nobody knows how the last try ended.",
     "held": "A person holds it.",
     "asking": "It asks a person, and goes on with the answer.",
     "cancelled": "A person cancelled it.",
-    "skipped": "It was not run.",
+    "skipped": "It said itself that there is nothing to do, or its condition did.",
+    "not-run": "It never came to it: the processing ended before.",
 }
 
 

@@ -19,7 +19,7 @@ STATES = {
     "succeeded": "ok", "failed": "failed", "running": "running", "waiting": "waiting", "pending": "waiting",
     "ready": "waiting", "cancelled": "cancelled", "skipped": "skipped", "lost": "lost", "held": "held",
     "retried": "retried", "will-retry": "will-retry", "blocked": "blocked", "paused": "blocked", "ok": "ok",
-    "asking": "asking",
+    "asking": "asking", "not-run": "not-run",
 }  # fmt: skip
 """A state of ours → the class by which it is drawn."""
 
@@ -69,9 +69,9 @@ def _asks(step: Mapping[str, Any]) -> bool:
 
 
 SAID = {
-    "ok": "OK", "retried": "OK after retry", "will-retry": "Will retry", "failed": "Failed", "running": "Running",
-    "waiting": "Waiting", "blocked": "Blocked", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Not run",
-    "lost": "Lost", "held": "Held", "asking": "Asking",
+    "ok": "Succeeded", "retried": "Succeeded after retry", "will-retry": "Will retry", "failed": "Failed", "running": "Running",
+    "waiting": "Waiting", "blocked": "Waiting", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Skipped",
+    "lost": "Lost", "held": "Held", "asking": "Asking", "not-run": "Not run",
 }  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def moment(at: str) -> str:
 
 def glyph(kind: str) -> str:
     """The icon of a way to be drawn."""
-    return f"state-{kind}"
+    return "state-skipped" if kind == "not-run" else f"state-{kind}"
 
 
 @pass_context  # else Jinja makes it once for all, when it compiles a template that gives it a text

@@ -147,6 +147,6 @@ def test_on_a_phone_a_failure_is_read_and_retried_in_four_taps(browser: Browser,
     expect(page.locator("#about .title .state")).to_have_text("Waiting")
     failing.driven.turn()
     failing.driven.end(which)
-    expect(page.locator("#about .title .state")).to_have_text("OK after retry")
+    expect(page.locator("#about .title .state")).to_have_text("Succeeded after retry")
     assert failing.driven.state(which) == "succeeded" and taps <= 4
     context.close()

@@ -137,7 +137,7 @@ def test_the_queue_says_why_each_waits_and_who_submitted_it(served: Served, admi
     finally:
         settings.resume(served.project, Scope(task="scene"), Asked("eva"))
     row = seen.page.one("tr", id=f"row-{one}")
-    assert "Blocked" in row.text and "disk swap" in row.text and "eva" in row.text
+    assert "Waiting" in row.text and "disk swap" in row.text and "eva" in row.text
     assert "test" in row.text, "the source of its event"
     assert "Why it waits" in seen.page.text and "Submitted by" in seen.page.text
 

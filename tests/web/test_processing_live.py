@@ -116,7 +116,7 @@ def test_from_the_overview_to_the_failing_line_in_one_click_and_mended_with_two_
     page.evaluate(MORPH, f"{root(page)}p/{which}/s/calibrate?a=2")  # as when an attempt begins that prints at once
     expect(page.locator("x-log#log-calibrate-2 .log-bar")).to_be_visible()
     page.goto(f"{root(page)}p/{which}")
-    expect(page.locator("#about .title .state")).to_have_text("OK after retry")
+    expect(page.locator("#about .title .state")).to_have_text("Succeeded after retry")
     expect(page.locator(".gantt-row").nth(2).locator("a.state-ok").first).to_be_visible()
     page.goto(f"{root(page)}p/{which}/s/rgb?tab=artifacts")
     expect(page.locator("details.artifact pre")).to_have_text("<p>done</p>\n")
@@ -154,7 +154,7 @@ def test_a_running_log_shows_what_came_before_and_each_line_as_it_comes(story: S
     eventually(lambda: page.evaluate(AT_END, view.element_handle()))
     story.open("slow")
     expect(page.locator("x-log .l", has_text="the last line")).to_be_in_viewport(timeout=15_000)
-    expect(page.locator("#about .title .state")).to_have_text("OK", timeout=10_000)
+    expect(page.locator("#about .title .state")).to_have_text("Succeeded", timeout=10_000)
     expect(page.locator(".gantt-row .gantt-bars > a.state-ok")).to_have_count(1, timeout=10_000)
     numbers = page.locator("x-log .l").evaluate_all("found => found.map(l => Number(l.dataset.n))")
     assert numbers == list(range(1, len(numbers) + 1)), "no line is lost, none doubled"

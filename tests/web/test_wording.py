@@ -175,8 +175,8 @@ def test_what_a_person_accepted_says_who_when_and_why(served: Served, admin: Vis
     assert "one was accepted by ann 2026-03-01" in text and ": copied by hand attempt 1 had failed: " in text
     assert "attempt 1, Failed" in text and "attempt 2, Accepted by ann" in text and "ill retry" not in text
     row = admin.get(f"p?query={pid}").html
-    assert "OK after retry" in text
-    assert "OK after retry" in row  # it failed before: head and list say the same
+    assert "Succeeded after retry" in text
+    assert "Succeeded after retry" in row  # it failed before: head and list say the same
     assert 'data-label="Tries">2<' in row
     asked = admin.get(f"ask/restart?id={pid}").html
     assert '<option value="">all, from the first step</option><option value="one"' in asked

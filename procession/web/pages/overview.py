@@ -75,7 +75,7 @@ def _latest(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     steps = [
         {
             "name": step["name"], "attempts": range(step["attempt"]),
-            "state": "skipped" if over and step["state"] in ("pending", "ready") else step["state"],
+            "state": "not-run" if over and step["state"] in ("pending", "ready") else step["state"],
             "marks": ("asking",) if step["asking"] else (),
         }
         for step in found["steps"]

@@ -62,7 +62,7 @@ def rows(found: JSON, now: datetime) -> list[Row]:
         if live is not None:
             spent += max(0.0, now.timestamp() - _unix(live["started_at"]))
         over = found["finished_at"] is not None and step["state"] in ("pending", "ready")
-        kind = "skipped" if over else words.state(step)
+        kind = "not-run" if over else words.state(step)
         ran = live is not None or any(each["seconds"] is not None for each in attempts)
         took = duration(spent) if ran else words.said(kind).lower()
         made.append(

@@ -6,7 +6,7 @@ import { _, number } from "../words.js";
 import { cell, colours, HEAD, HIGH, STATES } from "./grid-paint.js";
 import { Shade } from "./grid-shade.js";
 
-const WORDS = () => [_("not run"), _("ok"), _("ok after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("blocked"), _("cancelled"), _("not run"), _("lost"), _("held"), _("asks a person")];
+const WORDS = () => [_("not run"), _("succeeded"), _("succeeded after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("waiting"), _("cancelled"), _("skipped"), _("lost"), _("held"), _("asks a person")];
 const BAD = new Set([4, 10]);
 const NARROW = 3;
 const WIDE = 24;
