@@ -55,7 +55,8 @@ def ready(tx: Tx) -> list[Standing]:
 
 
 def running(tx: Tx) -> list[Standing]:
-    """Steps of which an attempt lives on a launcher or a program elsewhere, by what they want."""
+    """Steps of which an attempt lives on a launcher or a program elsewhere, by what they want; one that asks a
+    person does not run."""
     return [Standing(*row) for row in tx.tuples(_RUNNING)]
 
 
@@ -110,7 +111,8 @@ _READY = Statement(
 _RUNNING = Statement(
     _said(
         "SELECT s.wants, count(*), min(a.claimed_at) FROM attempt a JOIN step s ON s.processing_id = a.processing_id"
-        " AND s.ordinal = a.ordinal WHERE a.outcome IS NULL AND a.claimed_at IS NOT NULL GROUP BY s.wants"
+        " AND s.ordinal = a.ordinal WHERE a.outcome IS NULL AND a.claimed_at IS NOT NULL"
+        " AND a.asks IS NULL GROUP BY s.wants"
     )
 )
 _LIVE = Statement(

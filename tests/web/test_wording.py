@@ -102,6 +102,13 @@ def settled(served: Served, pid: int, value: str, by: str, note: str | None = No
     served.driven.turn()
 
 
+def _running(admin: Visitor, path: str) -> str:
+    """What the line of the task says of what runs."""
+    line = admin.get(path).html.partition('id="task-scene"')[2].partition("</tr>")[0]
+    cells = Document(f"<table><tr {line}</tr></table>").all("td")
+    return next(each.text for each in cells if each["data-label"] == "Running")
+
+
 @pytest.mark.feature("P28", "N10")
 def test_the_notice_of_an_answer_says_what_it_does(served: Served, admin: Visitor) -> None:
     for value, said in (("no", "fails: check was answered no"), ("yes", "goes on: check was answered yes")):
@@ -128,6 +135,13 @@ def test_one_question_leads_to_its_processing_and_several_to_their_list(served: 
     second = asking(served, "S2")
     links, text = told()
     assert links == ["questions?task=scene"] and "2 questions wait for an answer" in text
+    overview = admin.get("").page
+    tile = next(a for a in overview.all("a", class_="tile") if "running" in a.text)
+    assert tile.text.strip().startswith("–") and "2 ask a person" in tile.text, "who asks does not run"
+    assert tile["href"].endswith("query=state%3Arunning%20-state%3Aasking")
+    assert all("–" in line and "2 asking" in line for line in (_running(admin, ""), _running(admin, "tasks")))
+    queues = json.loads(admin.get("hosts", Accept="application/json").body)["queues"]
+    assert sum(each["running"] for each in queues) == 0
     assert "procession answer" not in text + admin.get("messages").page.text + admin.get("p").page.text
     settled(served, second, "yes", "ann")
     assert told()[0] == [f"p/{first}"]

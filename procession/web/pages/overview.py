@@ -54,8 +54,8 @@ def _row(task: Mapping[str, Any], kind: str) -> dict[str, Any]:
     stands["now"] = {"running": task["running"], "waiting": task["waiting"]}
     return {
         "name": task["task"], "group": task["group"], "kind": kind, "paused": task["paused"],
-        "state": standings.state(stands), "waiting": task["waiting"], "running": task["running"],
-        "asking": task["asking"], "at_once": task["at_once"],
+        "state": standings.state(stands), "waiting": task["waiting"],
+        "running": max(0, task["running"] - task["asking"]), "asking": task["asking"], "at_once": task["at_once"],
         "ok": task["ended"]["succeeded"], "failed": task["ended"]["failed"],
         "recent": [_mark(each) for each in reversed(task["recent"])],
         "latest": _latest(task["newest"]), "oldest": task["oldest_waiting"],
