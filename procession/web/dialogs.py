@@ -38,7 +38,8 @@ SIZES = frozenset({"memory", "keep_free", "max_total"})
 """Settings in bytes, which people write with a unit."""
 SUBJECTS = frozenset({"task", "group", "source", "queue", "everything"})
 """What a verb may be about, one of them: as soon as one is chosen, the others are not asked for."""
-LABELS = {"reason": "Why", "fresh": "Start among new data", "params": "Parameters"}
+LABELS = {"reason": "Why", "fresh": "Start among new data", "params": "Parameters", "mute.span": "For how long",
+          "mute.more": "For how many more failures"}  # fmt: skip
 SAID = {
     "alerts-test": "Send test message", "batch-cancel": "Cancel bulk action", "cancel-key": "Cancel event",
     "cause-note": "Add note to cause", "clean": "Delete what has outlived its retention", "drain": "Drain launcher",
@@ -116,7 +117,7 @@ def _shown(
     kinds = hints(verb)
     chosen = SUBJECTS & fixed
     fields = [
-        _field(name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
+        _field(verb.name, name, kinds[name], parameter, given.get(name, ""), fixed=name in fixed,
                problem=problem if name == wrong else "", meaning=meaning(verb.name, name),
                known=_known(ask, verb.name, name))
         for name, parameter in verb.parameters.items()
@@ -181,8 +182,8 @@ def _field_of(verb: Verb, detail: str) -> str:
 
 
 def _field(
-    name: str, kind: Any, parameter: inspect.Parameter, value: str, *, fixed: bool, problem: str, meaning: str,
-    known: tuple[str, ...],
+    verb: str, name: str, kind: Any, parameter: inspect.Parameter, value: str, *, fixed: bool, problem: str,
+    meaning: str, known: tuple[str, ...],
 ) -> Field:  # fmt: skip
     kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
     chosen = next((get_args(each) for each in (kind, *kinds) if get_origin(each) is Literal), ())
@@ -200,7 +201,7 @@ def _field(
     default = parameter.default
     if not value and shape == "choice" and default not in (parameter.empty, None):
         value = str(default)
-    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    label = LABELS.get(f"{verb}.{name}") or LABELS.get(name, name.replace("_", " ").capitalize())
     required = default is parameter.empty
     return Field(name, label, shape, value, tuple(map(str, chosen)), required, fixed, problem, meaning, known)
 

@@ -130,9 +130,10 @@ def frame(
         (name, tuple(_link(ask, each, counters) for each in links if has(each[1]))) for name, links in NAVIGATION
     )
     failures = counters.get("failures")
+    tab = f"({failures}) {shown.title}" if failures else shown.title
     project = ask.project.settings.name if ask.caller.scopes else ""
     return Frame(
-        shown.title, " · ".join(filter(None, (f"({failures}) {shown.title}" if failures else shown.title, project))), project,
+        shown.title, " · ".join(filter(None, (tab, project))), project,
         tuple(each for each in sections if each[1]) if ask.caller.scopes else (), standing, ask.caller.by,
         role_of(ask.caller), is_anonymous(ask.caller), shown.crumbs, _live(ask, shown),
         __version__, notice, copies(ask, shown), iso(ask.project.clock.now()) or "", here, CHOICES,

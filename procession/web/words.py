@@ -69,8 +69,9 @@ def _asks(step: Mapping[str, Any]) -> bool:
 
 
 SAID = {
-    "ok": "Succeeded", "retried": "Succeeded after retry", "will-retry": "Will retry", "failed": "Failed", "running": "Running",
-    "waiting": "Waiting", "blocked": "Waiting", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Skipped",
+    "ok": "Succeeded", "retried": "Succeeded after retry", "will-retry": "Will retry", "failed": "Failed",
+    "running": "Running", "waiting": "Waiting",
+    "blocked": "Waiting", "paused": "Paused", "cancelled": "Cancelled", "skipped": "Skipped",
     "lost": "Lost", "held": "Held", "asking": "Asking", "not-run": "Not run",
 }  # fmt: skip
 

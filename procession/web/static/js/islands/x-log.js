@@ -167,7 +167,7 @@ export class XLog extends HTMLElement {
     this.prev = this.button(bar, "↑", _("Previous hit"), () => void this.tool("step", -1));
     this.next = this.button(bar, "↓", _("Next hit"), () => void this.tool("step", 1));
     if (about.warnings.length) this.button(bar, _("Warnings {count}", { count: number(about.warnings.length) }), _("Go through the warnings"), () => void this.tool("through", about.warnings));
-    if (about.errors.length) this.button(bar, _("Errors {count}", { count: number(about.errors.length) }), _("Go through the errors (e, E)"), () => void this.tool("through", about.errors));
+    if (about.errors.length) this.button(bar, _("Errors {count}", { count: number(about.errors.filter((n, at) => about.errors[at - 1] !== n - 1).length) }), _("Go through the errors (e, E)"), () => void this.tool("through", about.errors));
     bar.appendChild(document.createElement("span")).className = "grow";
     bar.append(...bars);
     this.linked = this.button(bar, _("Copy link"), _("Copy a link to these lines (y)"), () => void this.tool("copyLink"));
