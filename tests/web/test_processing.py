@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from procession.commands import processings, settings
 from procession.commands.asked import Asked
 from procession.commands.settings import Scope
-from tests.api.served import Served
+from tests.api.served import Served, serving
 from tests.web.visiting import Visitor
 
 pytestmark = pytest.mark.feature("M110", "N8")
@@ -77,6 +78,20 @@ def test_how_long_a_failure_took_is_no_reason_for_it(served: Served, admin: Visi
     assert "duration" in {each["kind"] for each in told}
     card = admin.get(f"p/{pids[1]}").page.one("section", class_="card card-failed").text
     assert "Since the last success" in card and "duration" not in card
+
+
+def test_what_was_retried_waits_since_then_and_not_since_its_birth(tmp_path: Path) -> None:
+    with serving(tmp_path / "project", TOML) as served:
+        settings.pause(served.project, Scope(task="radar"), "stop", Asked("ann"))
+        waited = []
+        for pid in (served.driven.born("echo"), served.driven.born("echo")):
+            processings.cancel(served.project, pid)
+            served.driven.clock.advance(50 * 86400)
+            processings.retry(served.project, pid)
+            seen = Visitor(served).log_in("admin").get(f"p/{pid}")
+            card = seen.page.one("section", class_="card card-waiting").text
+            waited.append(int(re.findall(r"Waiting (\d+) days", card)[0]))
+        assert waited[0] - waited[1] in (49, 50, 51), "both were born at one time, and retried so many days apart"
 
 
 def left(served: Served, found: int, name: str, content: bytes, step: tuple[int, str] = (2, "two")) -> str:

@@ -43,12 +43,14 @@ def _shown(ask: Ask, wanted: str | None) -> Shown:
         found["why"] = ask.verb("why", id=found["id"])
     chosen = choose(found, wanted, ask.query)
     now = ask.project.clock.now()
+    waits = cards.waiting(ask, found)
     told = panels.panel(ask, found, chosen)
     values = {
         "found": found, "step": chosen.step, "attempt": chosen.attempt, "tab": chosen.tab, "named": chosen.named,
         "tabs": panels.tabs(ask, found, chosen), "facts": head.facts(found, now), "beside": head.beside(ask, found),
         "versions": head.versions(ask, found), "failed": cards.failed(ask, found, _failing(found, chosen.step)),
-        "waits": cards.waiting(ask, found), "accepted": cards.accepted(found), "rows": timeline.rows(found, now),
+        "waits": waits, "since": cards.waiting_since(ask, found) if waits else None,
+        "accepted": cards.accepted(found), "rows": timeline.rows(found, now),
         "now": now.timestamp(),
         "choices": choices(found, adjustable=_adjustable(ask, found)), "panel": told, "asked": _asked(ask, found),
     }  # fmt: skip

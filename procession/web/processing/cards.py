@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from procession.clock import iso, moment
 from procession.errors import NotFound, Refused
 from procession.model.outcome import Outcome
-from procession.store import causes, tasks
+from procession.store import causes, journal, tasks
 from procession.web.page import Ask
 from procession.web.processing.differences import Differences, differences
 from procession.web.processing.timeline import kind_of
@@ -155,6 +156,17 @@ def waiting(ask: Ask, found: JSON) -> list[Obstacle]:
         return []
     told = [each for each in (why, *why.get("also", ())) if each["code"] != "person"]  # its question has a card
     return [Obstacle(each["code"], _capital(each["text"]), _deeds(found, each)) for each in told]
+
+
+def waiting_since(ask: Ask, found: JSON) -> str:
+    """Since when it waits: its birth, the end of what ran of it last, or when somebody let it go on."""
+    ends = [each["finished_at"] for step in found["steps"] for each in step["attempts"] if each["finished_at"]]
+    with ask.project.store.read() as tx:
+        again = journal.let_go_on(tx, found["id"])
+    moments: list[str] = [found["created_at"], *ends]
+    if again is not None:
+        moments.append(str(iso(moment(again))))
+    return max(moments, key=datetime.fromisoformat)
 
 
 def _deeds(found: JSON, each: JSON) -> tuple[Deed, ...]:
