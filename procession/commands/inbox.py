@@ -14,10 +14,8 @@ from procession.commands import causes as commands
 from procession.model import common
 from procession.model.chosen import Chosen
 from procession.model.common import Fact, Shared
-from procession.model.query import Query
-from procession.model.term import Names, States
 from procession.project import Project
-from procession.store import causes, notes, pages, search, tallies
+from procession.store import causes, notes, pages, steps, tallies
 from procession.store.causes import Known
 from procession.store.database import Tx
 from procession.store.notes import Note
@@ -93,17 +91,13 @@ def detail(project: Project, signature: str, days: int = 7) -> Detail:
         found = commands.found(tx, signature)
         (standing,) = _standings(tx, [found], project.now(), days)
         members = causes.members(tx, found.signature, COMPARED)
-        good, _ = search.newest(tx, _good(found.task), COMPARED)
+        good = steps.succeeded(tx, found.task, found.step, COMPARED)
         cells = [c for c in pages.cells(tx, members[:1]) if c.state == "failed"]
         example = next(((c.processing_id, c.ordinal, c.name, c.attempt) for c in cells), None)
         shared = common.apart(_facts(tx, members), _facts(tx, good))
         noted, count = notes.of(tx, found.signature)
     compared = (len(members), len(good))
     return Detail(standing, example, tuple(members), compared, tuple(shared), tuple(noted), count)
-
-
-def _good(task: str) -> Query:
-    return Query((Names("task", (task,)), States(frozenset({"succeeded"}))))
 
 
 def _facts(tx: Tx, ids: Sequence[int]) -> list[Collection[Fact]]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import Row
@@ -217,6 +218,11 @@ def last_good(tx: Tx, task: str, name: str, before: int, number: int) -> tuple[i
     `number`: processing id, ordinal, number."""
     row = tx.row(_LAST_GOOD, task=task, name=name, before=before, number=number)
     return None if row is None else (row.processing_id, row.ordinal, row.number)
+
+
+def succeeded(tx: Tx, task: str, name: str, limit: int) -> list[int]:
+    """The newest processings in which this step has succeeded, of the newest 1,000 of the task, the newest first."""
+    return [pid for (pid,) in tx.tuples(_SUCCEEDED, task=task, name=name, n=limit)]
 
 
 def orders(tx: Tx, processing_ids: Iterable[int]) -> dict[int, Order]:
@@ -556,6 +562,13 @@ _CODE_OF = Statement(
         )
         .order_by(attempt.c.number.desc())
         .limit(literal_column("1"))
+    )
+)
+_SUCCEEDED = Statement(
+    lambda _: text(
+        "SELECT s.processing_id FROM (SELECT id FROM processing WHERE task = :task ORDER BY id DESC LIMIT 1000) newest"
+        " JOIN step s ON s.processing_id = newest.id WHERE s.name = :name AND s.state = 'succeeded'"
+        " ORDER BY s.processing_id DESC LIMIT :n"
     )
 )
 _LAST_GOOD = Statement(
