@@ -196,4 +196,7 @@ def _errors() -> list[Entry]:
 
 
 def _states() -> list[Entry]:
-    return [Entry("states", "", SAID[kind], text, kind) for kind, text in STATES.items()]
+    return [
+        Entry("states", "", f"{SAID[kind]}, blocked" if kind == "blocked" else SAID[kind], text, kind)
+        for kind, text in STATES.items()
+    ]
