@@ -82,7 +82,7 @@ def test_a_viewer_sees_why_a_button_does_nothing_and_a_form_made_by_hand_is_refu
 ) -> None:
     which = failed(served)
     seen = viewer.get("")
-    buttons = [e for e in seen.page.all("button", type="button") if "disabled" in e.attributes]
+    buttons = [e for e in seen.page.all("button", type="button") if "aria-disabled" in e.attributes]
     assert {e.text for e in buttons} >= {"Pause all…"}
     assert {e["title"] for e in buttons} == {"operators only – you are a viewer"}
     proof = seen.page.form("preferences")["csrf"]

@@ -333,7 +333,11 @@ def test_a_viewer_sees_all_of_it_and_can_do_nothing(served: Served, viewer: Visi
     found = failed(served)
     seen = viewer.get(f"p/{found}").page
     assert not [e for e in seen.all("form") if "do/" in e["action"]]
-    assert all("disabled" in e.attributes for e in seen.elements if e.tag == "button" and e.within[-1:] == ("li",))
+    assert all("aria-disabled" in e.attributes for e in seen.elements if e.tag == "button" and e.within[-1:] == ("li",))
+    assert not [e for e in seen.all("details") if e["id"] in ("again", "more")], "no menu of what is all refused"
+    shut = [e for e in seen.all("button") if e["aria-disabled"]]
+    assert len(shut) >= 2 and all(e["title"].startswith("operators only") for e in shut), "and each says why"
+    assert not [e for e in shut if "disabled" in e.attributes], "it can be reached by the keyboard"
     assert viewer.get(f"p/{found}/rerun").status == 403
     for tab in ("artifacts", "variables", "environment", "files", "history"):
         assert viewer.get(f"p/{found}?tab={tab}").status == 200

@@ -30,6 +30,8 @@ function asks(event) {
   const copies = target.closest?.("[data-copy], [data-copy-text]");
   if (copies instanceof HTMLElement) void import("./copy.js").then((clipboard) => clipboard.copyFrom(copies));
   if (target.closest?.("[data-show-keys]")) void import("./keys.js").then((keys) => keys.help());
+  const shut = target.closest?.('[aria-disabled="true"][title]');
+  if (shut instanceof HTMLElement) void import("./toast.js").then((page) => page.toast(shut.title, { bad: true }));
   const from = target.closest?.("[data-ask]");
   if (!(from instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey || from.getAttribute("aria-disabled") === "true") return;
   event.preventDefault();
