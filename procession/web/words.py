@@ -139,7 +139,7 @@ def moment(at: str) -> str:
 
 def glyph(kind: str) -> str:
     """The icon of a way to be drawn."""
-    return "state-skipped" if kind == "not-run" else f"state-{kind}"
+    return f"state-{kind}"
 
 
 @pass_context  # else Jinja makes it once for all, when it compiles a template that gives it a text

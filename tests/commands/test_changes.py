@@ -186,7 +186,7 @@ def test_of_another_file_both_names_are_told_once(drive: Drive) -> None:
     assert [change.kind for change in compared(d, bad).changes] == ["input"]
     (d.root / "in.dat").write_text("abcde")
     os.utime(d.root / "in.dat", (1, 1))
-    assert first(d, run(d, 1))[2:] == ("as it was", "written anew since, of about the same size")
+    assert first(d, run(d, 1))[2:] == ("as it was", "written again since, of about the same size")
 
 
 def test_a_package_is_the_first_line_and_the_version_of_python_before_it(drive: Drive) -> None:

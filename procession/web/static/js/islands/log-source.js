@@ -98,6 +98,8 @@ export class LogSource {
           if (more || this.end !== before) this.onLines(found, changed);
         }
       } while (this.behind);
+    } catch {
+      // the viewer is gone, or the server for a moment: the next message finds the same byte awaited
     } finally {
       this.catching = false;
     }

@@ -55,7 +55,7 @@ export class XLog extends HTMLElement {
     source.onLines = (lines, changed) => this.came(lines, changed);
     document.addEventListener("live:log", (event) => live(event).topic === this.dataset.topic && source.hear(live(event)), { signal });
     for (const kind of ["live:open", "live:poll"]) document.addEventListener(kind, () => source.live && void source.catchUp(), { signal });
-    document.addEventListener("live:end", (event) => live(event).topic === this.dataset.topic && void this.ended(), { signal });
+    document.addEventListener("live:end", (event) => live(event).topic === this.dataset.topic && void this.ended().catch(() => {}), { signal });
     document.addEventListener("prefer", () => this.times(), { signal });
     addEventListener("hashchange", () => this.visit(), { signal });
     this.forget = onKey((key) => this.key(key), [
