@@ -37,7 +37,7 @@ def brought(name: str, params: Mapping[str, Any], came: datetime | None = None) 
     """What an event brought, in a line: its parameters; of a timetable whether it came in time."""
     if name.startswith(TIMETABLE) and isinstance(params.get("late"), bool):
         return lateness(params, came) if params["late"] else "on time"
-    return "  ".join(f"{key}={_plain(value)}" for key, value in params.items())
+    return "  ".join(f"{key}={plain(value)}" for key, value in params.items())
 
 
 def lateness(params: Mapping[str, Any], came: datetime | None) -> str:
@@ -48,5 +48,6 @@ def lateness(params: Mapping[str, Any], came: datetime | None) -> str:
     return f"late by {duration(round((came - due).total_seconds()))}"
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value of an event in a line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

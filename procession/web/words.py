@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -120,11 +119,6 @@ def spark(values: Sequence[float]) -> list[dict[str, float]]:
         high = round(max(1.5, 17 * value / most), 2) if value > 0 else 0.5
         bars.append({"x": round(at * wide, 2), "y": 18 - high, "width": round(max(wide - 1.5, 0.5), 2), "height": high})
     return bars
-
-
-def plain(value: object) -> str:
-    """A value of an event in a line: text as it is, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def brought(name: str, params: Mapping[str, Any], came: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from procession.errors import Invalid, NotFound
-from procession.web import words
+from procession.model import wording
 from procession.web.page import Ask
 from procession.web.pages.task import TABS
 
@@ -87,7 +87,7 @@ def _words(fact: dict[str, Any] | None) -> dict[str, str]:
     """What it is called, and why it failed."""
     if fact is None:
         return {"words": "", "why": ""}
-    params = ", ".join(f"{name} {words.plain(value)}" for name, value in fact["params"].items())
+    params = ", ".join(f"{name} {wording.plain(value)}" for name, value in fact["params"].items())
     said = fact["title"] or fact["key"] or params or fact["event_name"]
     return {"words": said[:LONGEST], "why": (fact["reason"] or "")[:LONGEST] if fact["state"] == "failed" else ""}
 

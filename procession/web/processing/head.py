@@ -78,7 +78,7 @@ def _params(found: JSON) -> list[tuple[str, str]]:
 
 def params(found: JSON) -> list[tuple[str, str]]:
     """The first parameters, as people read them."""
-    texts = ((name, words.plain(value)) for name, value in found.items())
+    texts = ((name, wording.plain(value)) for name, value in found.items())
     return [(name, text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…") for name, text in texts][:MOST_PARAMS]
 
 
