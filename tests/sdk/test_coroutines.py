@@ -251,10 +251,15 @@ TORNADO = """
 """
 
 
+# In its debug mode asyncio warns of all that takes 0.1 s, as anything may on a loaded machine; its errors count.
+QUIET = "import logging; logging.getLogger('asyncio').setLevel(logging.ERROR)\n"
+
+
 def run(directory: Path, text: str) -> list[str]:
     (directory / "procession.toml").write_text('[tasks.t]\non = "e"\nrun = "true"\n')
+    text = QUIET + dedent(text)
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error::RuntimeWarning", "-c", dedent(text)], cwd=directory,
+        [sys.executable, "-X", "dev", "-W", "error::RuntimeWarning", "-c", text], cwd=directory,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from procession.store import audit
 from tests.api.served import Served
+from tests.waiting import eventually
 from tests.web.axe import axe
 from tests.web.visiting import Visitor
 
@@ -84,7 +85,7 @@ def test_the_way_back_finds_the_filter_the_place_and_what_was_ticked(served: Ser
     expect(page.locator("#query")).to_have_value("param.tile:36UUA")
     expect(page.locator(f'input[data-row][value="{chosen}"]')).to_be_checked()
     expect(page.locator("#bulk [data-selected]")).to_have_text("1 selected")
-    page.wait_for_function("at => Math.abs(scrollY - at) <= 5", arg=at)
+    eventually(lambda: abs(page.evaluate("scrollY") - at) <= 5)
 
 
 @pytest.mark.check(28)
