@@ -14,6 +14,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from procession.api.app import App
 from procession.api.problems import UNKNOWN, Problem, problem
 from procession.api.request import Answer, Request, as_json
@@ -32,7 +34,7 @@ from procession.web.render import Renderer
 from procession.web.sending import Sent
 from procession.web.session import SHOWN_WITHIN, Notice, Seal
 from procession.web.standing import Looks
-from procession.web.static import Static
+from procession.web.static import FIRST, Static
 from procession.web.tombstone import deleted
 
 log = logging.getLogger("procession")
@@ -196,6 +198,7 @@ class Site:
             "ask": ask, "rel": ask.rel, "nonce": nonce, "prefers": ask.prefers,
             "frame": frame(ask, found, standing, has=self.paths.has, notice=notice, here=here),
             "static": lambda name: ask.rel(self.static.place(name)),
+            "ahead": lambda *names: _ahead(ask, self.static, names), "fonts": FIRST,
             "files": self.static.version, "sprite": self.static.sprite, "part": lambda name: _part(ask, name),
         }  # fmt: skip
 
@@ -242,6 +245,13 @@ class Site:
             log.exception("the page that says what went wrong could not be made")
             return Answer(500, UNKNOWN.body(), "application/problem+json")
         return replace(found, headers=(*found.headers, *refused.all_headers()))
+
+
+def _ahead(ask: Ask, static: Static, names: tuple[str, ...]) -> Markup:
+    """Links by which a browser fetches scripts and what they import all at once, before the first of them runs."""
+    needed = dict.fromkeys(each for name in names for each in static.modules(f"js/{name}.js"))
+    link = Markup('<link rel="modulepreload" href="{}">')
+    return Markup("\n").join(link.format(ask.rel(static.place(each))) for each in needed)
 
 
 def _part(ask: Ask, name: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 from markupsafe import Markup
 
@@ -31,6 +32,14 @@ PACKED = frozenset({".css", ".js", ".svg", ".txt", ".toml"})
 """What gets smaller by packing."""
 FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 SHORTLY = (b"cache-control", b"no-cache")
+JOINED = {
+    "css/all.css": [f"css/{name}.css" for name in ("tokens", "base", "components", "pages", "processing", "task")],
+    "vendor/htmx.js": ["vendor/htmx-4.0.1.min.js", "vendor/hx-csp-4.0.1.min.js"],
+}
+"""Files that browsers get as one: they need all of them, in this order (htmx may do nothing without its policy)."""
+FIRST = ("fonts/inter-latin.woff2", "fonts/plex-mono-latin-400.woff2")
+"""Faces that stand on every page. A browser that hears of them from the styles lays the page out twice."""
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?\bfrom "([^"]+)";""", re.MULTILINE)
 
 
 class Static:
@@ -44,7 +53,10 @@ class Static:
     def _files(self) -> dict[str, bytes]:
         """Read once: a server goes on with those of its own version when its files are replaced under it."""
         found = (path for path in self._directory.rglob("*") if path.is_file() and path.suffix in MIMES)
-        return {path.relative_to(self._directory).as_posix(): path.read_bytes() for path in sorted(found)}
+        files = {path.relative_to(self._directory).as_posix(): path.read_bytes() for path in sorted(found)}
+        return files | {
+            name: b"\n".join(files[part] for part in parts) for name, parts in JOINED.items() if parts[0] in files
+        }
 
     @cached_property
     def version(self) -> str:
@@ -62,13 +74,23 @@ class Static:
         inside = "".join(shapes).replace('<symbol id="', '<symbol id="icon-')
         return Markup(f'<svg hidden aria-hidden="true">{inside}</svg>')  # noqa: S704 - a file of ours
 
+    @cache  # noqa: B019 - as old as the server
+    def modules(self, name: str) -> tuple[str, ...]:
+        """A script and all that it imports: a browser told of them at once need not find them one after the other."""
+        found = [name]
+        for each in found:
+            text = self._files[each].decode()
+            beside = (normpath(f"{each}/../{place}") for place in IMPORT.findall(text))
+            found.extend(dict.fromkeys(other for other in beside if other not in found))
+        return tuple(found)
+
     def place(self, name: str) -> str:
         """Where a file is, on the site."""
         return f"static/{self.version}/{name}"
 
-    def has(self, name: str) -> bool:
-        """Is there such a file?"""
-        return name in self._files
+    def content(self, name: str) -> bytes | None:
+        """What is in a file; None where there is none of this name."""
+        return self._files.get(name)
 
     def answer(self, request: Request, path: str) -> Answer:
         """The answer to a request for ``static/<version>/<name>``; Problem 404 or 405."""
@@ -76,7 +98,7 @@ class Static:
             raise Problem(405, "MethodNotAllowed", "this path knows GET, HEAD", ((b"allow", b"GET, HEAD"),))
         _, _, rest = path.partition("/")
         version, _, name = rest.partition("/")
-        found = self._files.get(name)
+        found = self.content(name)
         if found is None:
             raise Problem(404, "NotFound", "there is no such file")
         headers = [FOR_EVER if version == self.version else SHORTLY]

@@ -14,9 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from procession.web.static import Static
+
 SAMPLE = Path(__file__).with_name("sample.html")
 """Every class of the style sheets on one page."""
-STATIC = Path(__file__).resolve().parents[2] / "procession/web/static"
+STATIC = Static()
 MIMES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-sample'; style-src 'self'; img-src 'self' blob: data:; "
@@ -76,7 +78,7 @@ def _handler(site: StaticSite) -> type[BaseHTTPRequestHandler]:
             if path == "live":
                 self._stream()
             elif path.startswith("static/"):
-                self._file(STATIC / path.removeprefix("static/"))
+                self._file(path.removeprefix("static/"))
             elif path in site.routes:
                 self._give(site.routes[path]({name: values[-1] for name, values in parse_qs(parts.query).items()}))
             else:
@@ -99,11 +101,12 @@ def _handler(site: StaticSite) -> type[BaseHTTPRequestHandler]:
             else:
                 self._send(*given)
 
-        def _file(self, path: Path) -> None:
-            if path.is_file() and path.resolve().is_relative_to(STATIC):
-                self._send(200, MIMES.get(path.suffix, "text/plain"), path.read_bytes())
-            else:
+        def _file(self, name: str) -> None:
+            content = STATIC.content(name)
+            if content is None:
                 self._send(404, "text/plain", b"no such file")
+            else:
+                self._send(200, MIMES.get(Path(name).suffix, "text/plain"), content)
 
         def _send(self, status: int, mime: str, content: bytes) -> None:
             self.send_response(status)

@@ -179,3 +179,25 @@ def test_the_list_of_keys_has_those_that_lead_to_pages_and_its_switch_is_kept(se
     expect(dialog).to_have_count(0)
     cookies = {each["name"]: each["value"] for each in page.context.cookies()}
     assert "keys=off" in cookies[f"procession_{served.port}_prefers"]
+
+
+AHEAD = """() => {
+  const all = performance.getEntriesByType('resource');
+  const main = all.find((each) => each.name.endsWith('js/main.js'));
+  const name = (each) => each.name.replace(/^.*static.[^/]+.|^.*[/]t[/]|[?].*/g, '');
+  return all.map((each) => [name(each), each.startTime < main.responseEnd]);
+}"""
+
+
+@pytest.mark.check(4)
+def test_a_grid_and_all_that_it_needs_are_fetched_at_once_and_none_of_it_twice(served: Served, page: Page) -> None:
+    page.goto(f"http://{served.host}/t/scene?tab=grid")
+    expect(page.locator("x-grid canvas").first).to_be_visible()
+    found = page.evaluate(AHEAD)
+    assert len({name for name, _ in found}) == len(found), found
+    assert not [name for name, _ in found if "htmx" in name], "nothing has changed yet"
+    ahead = {name for name, before_any_script in found if before_any_script}
+    assert ahead >= {
+        "js/live.js", "js/words.js", "js/islands/x-grid.js", "js/islands/grid-paint.js", "scene/grid.json",
+        "fonts/inter-latin.woff2", "css/all.css",
+    }  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from procession.web.static import Static
+
 STATIC = Path(__file__).resolve().parents[2] / "procession/web/static"
 VENDORED = tomllib.loads((STATIC / "vendor/VENDORED.toml").read_text("utf-8"))["package"]
 THEIRS = {name for package in VENDORED for name in package.get("sha256", {})}
@@ -68,6 +70,13 @@ def test_pages_stay_light() -> None:
 def test_a_page_loads_little_of_ours(page: str) -> None:
     modules = loaded("main.js", *(f"islands/{name}.js" for name in PAGES[page]))
     assert sum(path.stat().st_size for path in modules) <= 60_000, sorted((p.stat().st_size, p.name) for p in modules)
+
+
+@pytest.mark.check(4)
+def test_a_page_tells_ahead_of_all_that_its_scripts_import() -> None:
+    for name in ("main", "islands/x-grid", "islands/x-log"):
+        told = Static().modules(f"js/{name}.js")
+        assert {STATIC / each for each in told} == loaded(f"{name}.js") and len(set(told)) == len(told) > 3
 
 
 @pytest.mark.check(33, 35)

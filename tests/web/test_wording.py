@@ -314,7 +314,7 @@ def test_a_server_goes_on_with_its_own_files_when_others_take_their_place(tmp_pa
     static, templates = Static(tmp_path), read(tmp_path / "t")
     version = static.version
     shutil.rmtree(tmp_path)
-    assert static.has("a.css") and static.version == version and templates == {"page.html": "{{ 1 }}"}
+    assert static.content("a.css") == b"b{}" and static.version == version and templates == {"page.html": "{{ 1 }}"}
 
 
 def test_pages_that_were_updated_before_they_were_loaded_say_so(

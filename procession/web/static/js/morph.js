@@ -1,6 +1,7 @@
 // A part of the page takes its new form without losing what somebody is doing in it. Loaded with the first that does.
 import { measure } from "./geometry.js";
 import { tell } from "./time.js";
+import { vendor } from "./vendor.js";
 
 /** What a morph leaves as it is: islands draw themselves (a timeline is morphed: it draws its new bars). */
 const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
@@ -8,10 +9,24 @@ const KEPT = "x-grid, x-log, x-chart, x-gallery, [data-keep], #live";
 const THEIRS = ["open", "style", "data-cursor", "data-drawn", "aria-busy", "data-stale", "data-held", "data-done"];
 
 /** @typedef {{config: {morphSkip: string, morphIgnore: string[]}, swap(given: object): Promise<void>}} Htmx */
-const htmx = () => /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
+/** @type {Promise<Htmx> | undefined} */
+let known;
 
-htmx().config.morphSkip = `[hx-morph-skip], ${KEPT}`;
-htmx().config.morphIgnore.push(...THEIRS);
+/** htmx, which no page needs before its first change: its start alone takes a slow processor 30 ms. @returns {Promise<Htmx>} */
+async function start() {
+  await vendor("htmx.js");
+  await new Promise((done) => setTimeout(done)); // it starts by a timer
+  const htmx = /** @type {Htmx} */ (/** @type {any} */ (globalThis).htmx);
+  htmx.config.morphSkip = `[hx-morph-skip], ${KEPT}`;
+  htmx.config.morphIgnore.push(...THEIRS);
+  return htmx;
+}
+
+function library() {
+  known ??= start();
+  known.catch(() => (known = undefined));
+  return known;
+}
 
 /** Ask for a part of a page as HTML. @param {string} url @param {RequestInit} [how] */
 export async function ask(url, how = {}) {
@@ -36,10 +51,11 @@ export async function place(target, made) {
   const same = root !== null && root.id !== "" && root.id === target.id && made.body.childElementCount === 1;
   const hold = same && (holds(target) || target.dataset.held) ? await import("./hold.js") : null;
   if (same && target.matches("[data-stays]")) (await import("./stays.js")).stay(target, root);
+  const htmx = await library(); // before it is looked what people have typed
   const waiting = hold && holds(target) ? hold.hold(target, root) : 0;
   const typed = changed(target);
   for (const known of made.querySelectorAll("x-log [id]")) known.removeAttribute("id"); // or a new viewer is made bare
-  await htmx().swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
+  await htmx.swap({ text: made.body.innerHTML, target, sourceElement: target, swap: same ? "outerMorph" : "innerMorph" });
   const now = same ? (document.getElementById(target.id) ?? target) : target;
   for (const { field, value } of typed) if (field.isConnected && field.value !== value) field.value = value;
   measure(now); // not before: the policy takes no style attributes

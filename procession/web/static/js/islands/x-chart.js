@@ -1,27 +1,18 @@
 // A chart of numbers over time, drawn by uPlot, which is loaded where there is one. The table inside stays for whoever wants it.
-import { _ } from "../words.js";
 import { duration, moment } from "../time.js";
+import { vendor } from "../vendor.js";
+import { _ } from "../words.js";
 
 /** @typedef {{x: number[], series: {name: string, values: (number | null)[], color?: string, points?: boolean}[], links?: string[] | null}} Told */
 
 const COLOURS = ["run", "ok", "retry", "wait", "fail", "cancel"];
 
-/** uPlot and its sheet, once. @returns {Promise<any>} */
+/** uPlot and its sheet. @returns {Promise<any>} */
 async function library() {
-  const of = /** @type {any} */ (globalThis);
-  if (of.uPlot) return of.uPlot;
-  const sheet = document.createElement("link");
-  sheet.rel = "stylesheet";
-  sheet.href = new URL("../../vendor/uplot-1.6.32.min.css", import.meta.url).href;
-  const script = document.createElement("script");
-  script.src = new URL("../../vendor/uplot-1.6.32.iife.min.js", import.meta.url).href;
-  const ready = new Promise((done, failed) => {
-    script.onload = done;
-    script.onerror = failed;
-  });
-  document.head.append(sheet, script);
-  await ready;
-  return of.uPlot;
+  const href = new URL("../../vendor/uplot-1.6.32.min.css", import.meta.url).href;
+  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }));
+  await vendor("uplot-1.6.32.iife.min.js");
+  return /** @type {any} */ (globalThis).uPlot;
 }
 
 /** Distances of ticks in seconds that people read at a glance. */

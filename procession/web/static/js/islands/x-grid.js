@@ -22,7 +22,9 @@ class XGrid extends HTMLElement {
     this.left = 0;
     this.cursor = { column: -1, step: 0 };
     /** @type {[number, number] | null} */ this.chosen = null;
-    void this.load(true).catch((error) => error.name !== "AbortError" && this.classList.add("broken"));
+    void this.load(true).catch((error) => {
+      if (error.name !== "AbortError") this.textContent = _("The picture could not be loaded; the table view has the same.");
+    });
   }
 
   connectedMoveCallback() {}
