@@ -175,6 +175,15 @@ def test_the_grid_is_one_canvas_and_the_keys_tell_what_the_cells_are(site: Stati
     page.keyboard.press("n")
     page.keyboard.press("Enter")
     page.wait_for_url("**/p/1990/s/step4#error")
+    some = json.dumps(grid(5, 3, bytes([1] * 15))).encode()
+    site.routes["grid.json"] = lambda _query: (200, "application/json", some)
+    page.goto(f"{site.url}grid")
+    expect(page.locator(".grid-map")).to_be_hidden()
+    assert page.evaluate("(g => [g.wide, g.high])(document.querySelector('x-grid'))") == [28, 28], "few are shown large"
+    line, cells = (page.locator(each).bounding_box() for each in (".grid-names > div:nth-child(2)", ".grid-canvas"))
+    assert line and cells
+    page.mouse.move(cells["x"] + 4.5 * 28, line["y"] + line["height"] / 2)
+    expect(told).to_contain_text("1004 S2A_4 · step1 succeeded")
 
 
 WHEEL = """async () => {

@@ -1,7 +1,7 @@
 // A grid that is coloured by a number or by hosts: its shades, what they mean, and a cell in one of them. What failed keeps its cross.
 import { duration } from "../time.js";
 import { _ } from "../words.js";
-import { cell, HIGH, STATES } from "./grid-paint.js";
+import { cell, gap, STATES } from "./grid-paint.js";
 
 /** @typedef {{by: string, levels: string, values: (number | null)[], low: number | null, high: number | null, names: string[]}} Told */
 
@@ -37,10 +37,10 @@ export class Shade {
     const name = STATES[code];
     if (!level) return cell(brush, name === "ok" || name === "retried" ? 9 : code, x, y, wide);
     brush.ctx.fillStyle = this.fills?.[level - 1] ?? "";
-    brush.ctx.fillRect(x, y + 1, wide - 1, HIGH - 2);
+    brush.ctx.fillRect(x, y + 1, wide - gap(wide), brush.high - 2);
     if (name === "failed" || name === "lost") {
       brush.ctx.fillStyle = brush.colours["fail-cell"];
-      brush.ctx.fillRect(x, y + HIGH - 6, wide - 1, 5);
+      brush.ctx.fillRect(x, y + brush.high - 6, wide - gap(wide), 5);
     }
   }
 

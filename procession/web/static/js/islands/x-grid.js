@@ -3,22 +3,27 @@ import { onKey } from "../keyring.js";
 import { fill } from "../select.js";
 import { duration, moment } from "../time.js";
 import { _, number } from "../words.js";
-import { cell, colours, HEAD, HIGH, STATES } from "./grid-paint.js";
+import { cell, colours, gap, HEAD, STATES } from "./grid-paint.js";
 import { Shade } from "./grid-shade.js";
 
 const WORDS = () => [_("not run"), _("succeeded"), _("succeeded after retry"), _("will retry"), _("failed"), _("running"), _("waiting"), _("waiting"), _("cancelled"), _("skipped"), _("lost"), _("held"), _("asks a person")];
 const BAD = new Set([4, 10]);
 const NARROW = 3;
-const WIDE = 24;
+const USUAL = 7;
+const WIDE = 28;
+const LOW = 18;
+const TALL = 280; // px for all rows, where they grow
+const FOOT = 22; // px for what stands below the cells
+const LETTER = 6.6; // px
 
-/** @typedef {{id: number, title: string, started: string | null, seconds: number | null, error?: string}} Column */
+/** @typedef {{id: number, title: string, started: string | null, seconds: number | null, error?: string, day?: string}} Column */
 
 class XGrid extends HTMLElement {
   connectedCallback() {
     if (this.away) return;
     this.before = [...this.childNodes];
     this.away = new AbortController();
-    this.wide = 7;
+    this.wide = USUAL;
     this.left = 0;
     this.cursor = { column: -1, step: 0 };
     /** @type {[number, number] | null} */ this.chosen = null;
@@ -56,6 +61,7 @@ class XGrid extends HTMLElement {
     this.shade = told.colour ? new Shade(told.colour, this) : null;
     this.longest = Math.max(1, ...this.columns.map((column) => column.seconds ?? 0));
     if (first) this.build();
+    else this.fit();
     if (stood && this.cursor) this.cursor.column = this.columns.findIndex((column) => column.id === stood);
     if (atEnd) this.left = Infinity;
     this.draw();
@@ -72,7 +78,6 @@ class XGrid extends HTMLElement {
     const names = make(box, "div", "grid-names");
     for (const [at, step] of this.steps.entries()) {
       const line = make(names, "div", "");
-      line.style.height = line.style.lineHeight = `${HIGH}px`;
       make(line, "span", "").textContent = step;
       if (this.medians[at]) make(line, "span", "muted").textContent = duration(this.medians[at], true);
       line.title = step;
@@ -89,6 +94,7 @@ class XGrid extends HTMLElement {
     this.told.className = "grid-told";
     this.told.setAttribute("role", "status");
     this.stage = stage;
+    this.box = box;
     this.replaceChildren(box, this.told);
     if (this.shade) document.getElementById("legend")?.replaceChildren(...this.shade.legend());
     this.colours = colours(this);
@@ -119,6 +125,7 @@ class XGrid extends HTMLElement {
     const again = () => {
       this.colours = colours(this);
       this.shade?.again(this);
+      for (const column of this.columns) delete column.day;
       this.draw();
     };
     document.addEventListener("prefer", again, { signal });
@@ -138,8 +145,18 @@ class XGrid extends HTMLElement {
   measure() {
     this.width = this.stage.clientWidth;
     this.from = this.stage.getBoundingClientRect().left;
-    this.mapWide = this.small?.parentElement?.clientWidth ?? 0;
+    this.mapWide = this.box?.clientWidth ?? 0;
+    this.font = `11px ${getComputedStyle(this).fontFamily}`;
+    this.fit();
     this.draw();
+  }
+
+  /** A few processings are shown large; who has zoomed keeps what they chose. */
+  fit() {
+    if (this.zoomed || !this.width) return;
+    this.wide = Math.max(USUAL, Math.min(WIDE, Math.floor(this.width / Math.max(1, this.columns.length))));
+    this.high = Math.max(LOW, Math.min(this.wide, Math.floor(TALL / Math.max(1, this.steps.length))));
+    for (const line of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll(".grid-names > div"))) line.style.height = line.style.lineHeight = `${this.high}px`;
   }
 
   /** How far it can be panned. */
@@ -177,12 +194,13 @@ class XGrid extends HTMLElement {
   }
 
   paint() {
-    const { wide, width, steps, colours: of } = /** @type {Required<this>} */ (this);
-    const high = HEAD + steps.length * HIGH + 6;
+    const { wide, width, steps, colours: of, high: row } = /** @type {Required<this>} */ (this);
+    const high = HEAD + steps.length * row + FOOT;
     this.left = Math.max(0, Math.min(this.most, this.left));
     const ctx = this.ready(this.canvas, width, high);
     const first = Math.floor(this.left / wide);
     const last = Math.min(this.columns.length - 1, Math.ceil((this.left + width) / wide));
+    const brush = { ctx, colours: of, high: row };
     for (let column = first; column <= last; column += 1) {
       const x = column * wide - this.left;
       if (this.chosen && column >= this.chosen[0] && column <= this.chosen[1]) {
@@ -195,26 +213,48 @@ class XGrid extends HTMLElement {
       const bar = 3 + (30 * (this.columns[column].seconds ?? 0)) / this.longest;
       ctx.fillStyle = BAD.has(worst) ? of["fail-cell"] : worst === 5 ? of["run-cell"] : of["line2"];
       ctx.globalAlpha = BAD.has(worst) ? 1 : 0.6;
-      ctx.fillRect(x, HEAD - 4 - bar, wide - 1, bar);
+      const thick = Math.min(12, wide - gap(wide));
+      ctx.fillRect(x + (wide - gap(wide) - thick) / 2, HEAD - 4 - bar, thick, bar);
       ctx.globalAlpha = 1;
       for (let step = 0; step < steps.length; step += 1) {
         const { state } = this.at(column, step);
-        if (this.shade) this.shade.paint({ ctx, colours: of }, column * steps.length + step, state, x, HEAD + step * HIGH, wide);
-        else cell({ ctx, colours: of }, state, x, HEAD + step * HIGH, wide);
+        if (this.shade) this.shade.paint(brush, column * steps.length + step, state, x, HEAD + step * row, wide);
+        else cell(brush, state, x, HEAD + step * row, wide);
       }
     }
     if (this.cursor.column >= 0) {
       ctx.strokeStyle = of.focus;
       ctx.lineWidth = 2;
-      ctx.strokeRect(this.cursor.column * wide - this.left - 1, HEAD + this.cursor.step * HIGH, wide + 1, HIGH);
+      ctx.strokeRect(this.cursor.column * wide - this.left - 1, HEAD + this.cursor.step * row, wide + 1, row);
       ctx.lineWidth = 1;
     }
+    this.foot(ctx, first, last, high - 6);
     this.paintMap();
+  }
+
+  /** Below wide columns their ids, below narrow ones the days on which they began: as many as have room.
+   * @param {CanvasRenderingContext2D} ctx @param {number} first @param {number} last @param {number} y */
+  foot(ctx, first, last, y) {
+    ctx.font = this.font ?? "";
+    ctx.fillStyle = this.colours?.muted ?? "";
+    let [free, day] = [0, ""];
+    for (let column = first; column <= last; column += 1) {
+      const of = this.columns[column];
+      const text = this.wide >= 20 ? String(of.id) : (of.day ??= of.started ? moment(new Date(of.started), "short", true).replace(/[ T]\d\d:.*$/, "") : day);
+      const x = Math.max(2, column * this.wide - this.left + (this.wide >= 20 ? (this.wide - text.length * LETTER) / 2 : 0));
+      if (text === day || x < free) continue;
+      ctx.fillText(text, x, y);
+      day = text;
+      free = x + text.length * LETTER + 8;
+    }
   }
 
   paintMap() {
     const of = this.colours ?? {};
     const wide = this.mapWide ?? 0;
+    const map = /** @type {HTMLElement} */ (this.small?.parentElement);
+    map.hidden = !this.most; // all of it is seen above
+    if (map.hidden) return;
     const ctx = this.ready(/** @type {HTMLCanvasElement} */ (this.small), wide, 22);
     const share = wide / Math.max(1, this.columns.length);
     ctx.fillStyle = of["fail-cell"];
@@ -250,6 +290,7 @@ class XGrid extends HTMLElement {
       event.preventDefault();
       const x = event.clientX - (this.from ?? 0);
       const under = (this.left + x) / this.wide;
+      this.zoomed = true;
       this.wide = Math.max(NARROW, Math.min(WIDE, this.wide * (by > 0 ? 0.87 : 1.15)));
       this.left = under * this.wide - x;
       this.draw();
@@ -260,7 +301,7 @@ class XGrid extends HTMLElement {
   cellAt(event) {
     const box = this.stage.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left + this.left) / this.wide);
-    const step = Math.floor((event.clientY - box.top - HEAD) / HIGH);
+    const step = Math.floor((event.clientY - box.top - HEAD) / (this.high ?? LOW));
     return { column: Math.max(0, Math.min(this.columns.length - 1, column)), step: Math.max(0, Math.min(this.steps.length - 1, step)) };
   }
 
