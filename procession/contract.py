@@ -61,6 +61,10 @@ COMMAND = json.dumps(
 )
 """How a script calls this very Procession, as a JSON list of words."""
 
+_program = f"{sys.prefix}/bin/procession"
+PROGRAM = {"PROCESSION_PROGRAM": _program} if os.access(_program, os.X_OK) else {}
+"""The same as a path, for shell scripts: where Procession is served by the system, it is not on their PATH."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -129,6 +133,7 @@ def environment(order: Order) -> dict[str, str]:
         "PROCESSION_RETRY_AFTER": f"{prefix}/retry_after",
         "PROCESSION_ARTIFACTS": f"{prefix}/artifacts",
         "PROCESSION_COMMAND": COMMAND,
+        **PROGRAM,
         "PYTHONUNBUFFERED": "1",
     }
     if order.children is not None:

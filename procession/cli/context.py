@@ -87,8 +87,23 @@ def _audited(project: Project) -> Iterator[None]:
         raise
 
 
+NOTED = "procession.noted"
+
+
+@contextmanager
+def noted_as(verb: str) -> Iterator[None]:
+    """Within, the command is this verb for the audit: one that does several, one after the other."""
+    click.get_current_context().meta[NOTED] = verb
+    try:
+        yield
+    finally:
+        del click.get_current_context().meta[NOTED]
+
+
 def _noted(context: click.Context) -> str | None:
     """The verb that this command is for the audit; None for one that leaves no line there."""
+    if (verb := context.meta.get(NOTED)) is not None:
+        return str(verb)
     while context.parent is not None and context.parent.parent is not None:
         context = context.parent
     name, given = context.command.name or "", context.params

@@ -17,6 +17,7 @@ LOCAL = {
     "web": "it starts a server on this machine",
     "bridge": "it starts a process on this machine",
     "launcher": "it starts a launcher on this machine",
+    "with-lock": "it runs a command on this machine, for scripts, which have the locks of their own attempt",
     "acquire": "it is for scripts, which have the lock of their own attempt",
     "release-lock": "it is for scripts, which have the lock of their own attempt",
     "token": "it shows a secret once; make it where the project is, or by a request of the HTTP API",

@@ -1,10 +1,15 @@
-"""``locks``, ``unlock``; and for scripts in any language ``acquire`` and ``release-lock``."""
+"""``locks``, ``unlock``; and for scripts in any language ``acquire`` and ``release-lock``.
+
+A script that runs by hand, or again in ``procession shell``, goes the same way as in production: it is told what it
+would lock, and nothing is locked, since locks belong to an attempt that lives.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
@@ -15,8 +20,10 @@ from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import locks
 from procession.commands.asked import asked
-from procession.commands.locks import OWNERS, Granted, Taken, Waiting, Which
+from procession.commands.locks import OWNERS, Granted, Lock, Taken, Waiting, Which
+from procession.commands.steps import RERUN
 from procession.errors import Invalid, QueueFull
+from procession.model.locks import checked
 from procession.project import Project
 from procession.units import to_seconds
 
@@ -65,40 +72,77 @@ def unlock_command(name: str | None, processing_id: int | None, reason: str | No
     answer(as_json, lambda: {"items": [present.hold(hold) for hold in taken]}, lambda: click.echo("\n".join(lines)))
 
 
-def for_scripts(command: Command) -> Command:
-    """What both verbs of scripts take."""
+def whose_options(command: Command) -> Command:
+    """What all verbs of scripts take: names, and whose the locks are."""
     for decorate in (
-        json_option,
-        click.option("--owner", type=click.Choice(OWNERS), default="processing", help="Whose they are: till it ends."),
+        click.option(
+            "--owner", type=click.Choice(OWNERS), default="processing", show_default=True,
+            help="Whose they are: what is not released falls when that one ends.",
+        ),
         click.option("--attempt", "key", metavar="KEY", help="Key of the attempt; else that of the script around it."),
         click.argument("names", nargs=-1, required=True, metavar="NAME..."),
-    ):
+    ):  # fmt: skip
         command = decorate(command)
     return command
 
 
+wait_option = click.option(
+    "--wait", metavar="SPAN", help="Wait so long for them, as 5min; else they are had now or not."
+)
+
+
 @click.command("acquire")
-@for_scripts
-@click.option("--wait", metavar="SPAN", help="Wait so long for them, as 5min; else they are had now or not.")
+@whose_options
+@wait_option
+@json_option
 def acquire_command(names: tuple[str, ...], key: str | None, owner: str, wait: str | None, as_json: bool) -> None:
-    """For scripts: acquire all of these locks or none. Exit code 75 where they could not be had."""
-    with opened() as project:
-        which = attempt_of(project, key)
-        found = patiently(project, which, names, owner, _span(wait))
-    text = "\n".join(f"{lock.name} is yours" for lock in found.locks) if isinstance(found, Granted) else _lacking(found)
-    answer(as_json, lambda: present.acquired(found), lambda: click.echo(text))
+    """For scripts: acquire all of these locks or none. Exit code 75 where not all could be had."""
+    seconds = span(wait)
+    found: Granted | Waiting
+    if by_hand(key):
+        would("lock", names)
+        found = Granted(tuple(Lock(name, 0, 1) for name in checked(names)))
+        text = ""
+    else:
+        with opened() as project:
+            found = patiently(project, attempt_of(project, key), names, owner, seconds)
+        text = lacking(found) if isinstance(found, Waiting) else _yours(found.locks)
+    answer(as_json, lambda: present.acquired(found), lambda: click.echo(text, nl=bool(text)))
     if isinstance(found, Waiting):
         sys.exit(TAKEN)
 
 
 @click.command("release-lock")
-@for_scripts
+@whose_options
+@json_option
 def release_lock_command(names: tuple[str, ...], key: str | None, owner: str, as_json: bool) -> None:
     """For scripts: release each of these locks once."""
+    if by_hand(key):
+        would("release", names)
+        answer(as_json, lambda: present.acquired(Granted(())), lambda: None)
+        return
     with opened() as project:
         left = locks.release(project, attempt_of(project, key), names, owner)
     text = [f"{lock.name} is still yours: it was acquired more often" for lock in left] or ["released"]
     answer(as_json, lambda: present.acquired(Granted(left)), lambda: click.echo("\n".join(text)))
+
+
+def by_hand(key: str | None) -> bool:
+    """Is no living attempt around, and none named: a script run by hand, or in ``procession shell``? As in the SDK."""
+    variable = os.environ.get
+    if key is not None:
+        return False
+    if variable("PROCESSION_BY_HAND") or not (variable("PROCESSION_KEY") and variable("PROCESSION_ATTEMPT")):
+        return True
+    try:
+        return (Path(variable("PROCESSION_OUTPUT", "")).parent / RERUN).stat().st_size == 0
+    except OSError:
+        return False
+
+
+def would(what: str, names: Sequence[str]) -> None:
+    """Say what a script would do to these locks, were it not by hand; Invalid where it could not."""
+    click.echo(f"procession: would {what} {', '.join(checked(names))}; by hand nothing is locked", err=True)
 
 
 def attempt_of(project: Project, key: str | None) -> Which:
@@ -128,14 +172,19 @@ def patiently(
     return locks.acquire(project, which, names, owner)
 
 
-def _span(text: str | None) -> float:
+def span(text: str | None) -> float:
     """Seconds of ``90``, ``5min``; 0 for nothing."""
     if text is None:
         return 0.0
     return to_seconds(float(text) if text.replace(".", "", 1).isdigit() else text)
 
 
-def _lacking(found: Waiting) -> str:
+def _yours(found: Sequence[Lock]) -> str:
+    return "\n".join(f"{lock.name} is yours, with fence {lock.fence}" for lock in found)
+
+
+def lacking(found: Waiting) -> str:
+    """Who has what was not granted, a line for each name."""
     lines = []
     for lack in found.lacking:
         held = ", ".join(str(pid) for pid in sorted({pid for pid, _ in lack.holders}))

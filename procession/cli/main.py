@@ -124,6 +124,7 @@ COMMANDS = {
         "import": ("backup", "Fill an empty database from an export, SQLite or PostgreSQL."),
     },
     "In scripts": {
+        "with-lock": ("holding", "Run a command while locks are held, all of them or none."),
         "acquire": ("locks", "Acquire locks, all of them or none."),
         "release-lock": ("locks", "Release locks."),
     },

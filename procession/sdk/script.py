@@ -650,10 +650,12 @@ def _inside() -> bool:
 
 
 def _by_hand() -> bool:
-    """Is this ``rerun`` in ``procession shell``? The attempt has ended then, and what has ended can hold nothing."""
+    """Is this ``procession shell``, or ``rerun`` in it? The attempt has ended then; what has ended can hold nothing."""
     output = _variable("OUTPUT")
     if _channel is not None or not output:
         return False
+    if _variable("BY_HAND"):
+        return True
     try:
         return os.stat(os.path.join(os.path.dirname(output), "rerun")).st_size == 0
     except OSError:

@@ -1,6 +1,7 @@
 """Locks in the whole system: real scripts and functions that want the same account, over HTTP and without a server."""
 
 import os
+import re
 import signal
 import sys
 
@@ -128,3 +129,43 @@ def test_functions_lock_nested_and_try_again_where_it_is_busy(
     assert len(set(who)) == (6 if web else 1), who
     if web:
         assert all(f"-{pid}-1-" in each for pid, each in zip(born, who, strict=True)), who
+
+
+SHELL = """
+[launcher]
+cpus = 4
+[limits]
+ftp = 1
+[tasks.import]
+on = "import"
+run = "./import.sh"
+retry = { attempts = 1 }
+"""
+IMPORT = """#!/bin/bash
+"$PROCESSION_PROGRAM" with-lock ftp account:17 --wait 60s -- "$PROCESSION_PROJECT/inside.sh" || exit $?
+[ "$PROCESSION_PARAM_LAST" = false ] || { "$PROCESSION_PROGRAM" acquire account:18; exit 3; }
+"""
+INSIDE = """#!/bin/bash
+set -eu
+echo "fences $PROCESSION_FENCE"
+mkdir "$TRUTH.busy"
+sleep 0.05
+rmdir "$TRUTH.busy"
+"""
+
+
+@pytest.mark.feature("M45", "M46", "P24")
+def test_shell_scripts_lock_as_python_does_and_go_the_same_way_by_hand(site: Site) -> None:
+    """A directory that only one may make shows that no two are within; what is not released falls with its owner."""
+    site.write(SHELL, import_sh=IMPORT, inside_sh=INSIDE)
+    site.up("--no-web")
+    first, last = site.emit("import", last=False), site.emit("import", last=True)
+    site.until(first, "succeeded", timeout=120)
+    site.until(last, "failed", timeout=120)
+    assert b"account:18 is yours, with fence " in site.log(last, 1, "import")
+    assert locks.find(site.project) == []
+    fences = [int(n) for pid in (first, last) for n in re.findall(rb"\b\d+\b", site.log(pid, 1, "import"))]
+    assert len(set(fences)) >= 5, fences
+    told = site.run("shell", str(last), "-c", f"rerun; {site.root}/inside.sh; $PROCESSION_PROGRAM acquire b", code=0)
+    for name in ("account:17, ftp", "account:18", "b"):
+        assert f"would lock {name}; by hand nothing is locked" in told.stdout + told.stderr, told

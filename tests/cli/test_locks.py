@@ -1,0 +1,124 @@
+"""Locks at the command line: a command that runs while they are held, and scripts that run by hand."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from click.testing import CliRunner, Result
+
+from procession.cli.main import group
+from procession.commands import locks
+from procession.commands.asked import Asked
+from procession.errors import Invalid, Refused
+from tests.flow.driven import Driven
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.feature("M45", "M46")
+TOML = """
+[limits]
+none = 0
+[tasks.t]
+on = "e"
+run = "./one.sh"
+"""
+
+
+@pytest.fixture
+def d(tmp_path: Path) -> Iterator[Driven]:
+    found = Driven(tmp_path / "p", TOML)
+    yield found
+    found.close()
+
+
+def ask(d: Driven, *words: str, **variables: str | None) -> Result:
+    return CliRunner().invoke(group, ["--project", str(d.root), *words], env=variables)
+
+
+@pytest.fixture
+def key(d: Driven) -> str:
+    """Of an attempt that lives."""
+    pid = d.born()
+    d.turn()
+    return d.project.attempt_key(pid, 1, 1)
+
+
+def with_lock(d: Driven, key: str, names: str, script: str) -> Result:
+    return ask(d, "with-lock", *names.split(), "--attempt", key, "--", "bash", "-c", script)
+
+
+def names(d: Driven) -> list[str]:
+    return [taken.name for taken in locks.find(d.project)]
+
+
+def test_the_command_runs_while_all_are_held_and_its_exit_code_is_the_answer(d: Driven, key: str) -> None:
+    seen = d.root / "seen"
+    found = with_lock(d, key, "b a b", f"echo $PROCESSION_FENCE > {seen}; exit 7")
+    assert (found.exit_code, names(d)) == (7, [])
+    first, second = map(int, seen.read_text().split())
+    assert first != second
+    with_lock(d, key, "a", f"echo $PROCESSION_FENCE > {seen}; kill -9 $$")
+    assert int(seen.read_text()) > max(first, second)
+    assert with_lock(d, key, "a", "kill -9 $$").exit_code == 137, "as a shell says it"
+    assert with_lock(d, key, "a", "trap 'exit 3' TERM; kill -TERM $PPID; sleep 60 & wait").exit_code == 3
+    assert ask(d, "with-lock", "a", "--attempt", key, "--", "/none").exit_code == 127
+    assert ask(d, "with-lock", "a", "--attempt", key, "--", "/etc/passwd").exit_code == 126
+    assert names(d) == []
+    verbs = [row.verb for row in d.rows("SELECT verb FROM audit ORDER BY id")]
+    assert verbs == ["acquire", "release-lock"] * 6
+
+
+def test_where_not_all_can_be_had_the_command_does_not_run(d: Driven, key: str) -> None:
+    found = with_lock(d, key, "a none", f"touch {d.root}/ran")
+    assert found.exit_code == 75
+    assert "of none there is nothing" in found.stderr
+    assert names(d) == []
+    assert not (d.root / "ran").exists()
+    assert ask(d, "with-lock", "a", "--attempt", key).exit_code == 2, "nothing to run"
+
+
+def test_a_lock_that_was_taken_away_meanwhile_is_told(d: Driven, key: str) -> None:
+    """Well or not: a command that failed keeps its code."""
+    gate = d.root / "gate"
+    os.mkfifo(gate)
+
+    def take_away() -> None:
+        eventually(lambda: names(d) == ["a"])
+        locks.unlock(d.project, "a", Asked("somebody"))
+        gate.write_text("go\n")
+
+    for code in (0, 4):
+        thread = Thread(target=take_away)
+        thread.start()
+        found = with_lock(d, key, "a", f"read go < {gate}; exit {code}")
+        thread.join()
+        if code:
+            assert (found.exit_code, "does not hold a" in found.stderr) == (4, True)
+        else:
+            assert isinstance(found.exception, Refused)
+            assert "does not hold a" in str(found.exception)
+
+
+def test_by_hand_a_script_goes_the_same_way_and_nothing_is_locked(d: Driven, tmp_path: Path) -> None:
+    """Outside a project, too; an odd name is odd by hand, too."""
+    ran = tmp_path / "ran"
+    found = CliRunner().invoke(group, ["--project", "/none", "with-lock", "b", "a", "--", "touch", str(ran)])
+    assert (found.exit_code, ran.exists()) == (0, True)
+    assert found.stderr == "procession: would lock a, b; by hand nothing is locked\n"
+    found = ask(d, "acquire", "a", "--json")
+    assert json.loads(found.stdout)["locks"] == [{"name": "a", "fence": 0, "count": 1}]
+    assert ask(d, "release-lock", "a").exit_code == 0
+    assert isinstance(ask(d, "acquire", "a b").exception, Invalid)
+    assert names(d) == []
+
+
+def test_in_the_shell_of_an_attempt_it_is_by_hand_and_in_the_attempt_it_is_not(d: Driven, key: str) -> None:
+    step, _, number = key.rpartition("-")
+    inside = {"PROCESSION_KEY": step, "PROCESSION_ATTEMPT": number}
+    assert ask(d, "acquire", "a", PROCESSION_BY_HAND="1", **inside).exit_code == 0
+    assert names(d) == []
+    assert ask(d, "acquire", "a", **inside).stdout.startswith("a is yours, with fence ")
+    assert names(d) == ["a"]
+    locks.unlock(d.project, "a", Asked("somebody"))
