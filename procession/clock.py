@@ -76,3 +76,8 @@ def read_moment(text: str) -> datetime:
 def iso(at: datetime | None) -> str | None:
     """A moment as people and programs outside see it: ISO 8601 in UTC with ``Z``; None stays None."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_at(value: int | None) -> str | None:
+    """A moment of so many microseconds since 1970 as people and programs outside see it; None stays None."""
+    return None if value is None else iso(moment(value))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from procession import present, present_pages
+from procession import present
 from procession.cli import door, facts
 from procession.cli.acting import reason_option
 from procession.cli.context import answer, json_option, opened
@@ -36,7 +36,7 @@ def causes_command(task: str | None, since: str | None, everything: bool, limit:
     at = micros(now)
     answer(
         as_json,
-        lambda: present.page([present_pages.standing(each, at) for each in found], None),
+        lambda: present.page([present.cause_in_inbox(each, at) for each in found], None),
         lambda: _tell([each.cause for each in found], now),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from procession import present, present_pages
+from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
 from procession.cli.table import age, clean, plain, state, table
@@ -114,7 +114,7 @@ def events_command(
         going_on.tell(following)
 
     def as_page() -> Any:
-        return present.page([present_pages.event(e, born.get(e.id, []), decided[e.id]) for e in found], following)
+        return present.page([present.event_decided(e, born.get(e.id, []), decided[e.id]) for e in found], following)
 
     answer(as_json, as_page, text)
 
@@ -139,7 +139,7 @@ def event_command(event_id: int, as_json: bool) -> None:
             if each.code != "took":
                 click.echo(clean(each.text))
 
-    answer(as_json, lambda: present_pages.event(found, ids, decided), text)
+    answer(as_json, lambda: present.event_decided(found, ids, decided), text)
 
 
 def _show(found: Event, born: list[Processing], now: datetime) -> None:

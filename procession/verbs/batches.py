@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from procession import present
-from procession.clock import iso, moment
+from procession.clock import iso_at
 from procession.commands import batches as commands
 from procession.errors import Invalid
 from procession.project import Project
@@ -62,11 +62,11 @@ def _batch(found: Batch) -> dict[str, Any]:
         "query": found.query,
         "arguments": dict(found.asked),
         "by": found.by,
-        "made_at": iso(moment(found.made_at)),
+        "made_at": iso_at(found.made_at),
         "total": found.total,
         "done": found.done,
         "refused": found.refused,
         "problems": [{"id": pid, "text": text} for pid, text in found.problems],
-        "finished_at": None if found.finished_at is None else iso(moment(found.finished_at)),
-        "cancelled_at": None if found.cancelled_at is None else iso(moment(found.cancelled_at)),
+        "finished_at": iso_at(found.finished_at),
+        "cancelled_at": iso_at(found.cancelled_at),
     }

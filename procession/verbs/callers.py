@@ -6,7 +6,7 @@ import json
 from difflib import get_close_matches
 from typing import Any
 
-from procession.clock import iso, moment
+from procession.clock import iso_at
 from procession.commands import tokens
 from procession.commands.tokens import Made
 from procession.errors import Invalid
@@ -47,7 +47,7 @@ def token_revoke(project: Project, caller: Caller, key: str) -> Any:
 def login_link(project: Project, caller: Caller, account: str | None = None) -> Any:
     """A link that opens one session in a browser, once, within five minutes."""
     made = tokens.link(project, caller.by, account)
-    return {"code": made.secret, "path": f"/login#{made.secret}", "expires_at": _at(made.token.expires_at)}
+    return {"code": made.secret, "path": f"/login#{made.secret}", "expires_at": iso_at(made.token.expires_at)}
 
 
 @verb("user-add", "admin", "POST /accounts", status=201)
@@ -113,11 +113,11 @@ def _token(token: Token) -> dict[str, Any]:
         "account": token.account,
         "scopes": sorted(token.scopes),
         "groups": _groups(token.groups),
-        "created_at": _at(token.created_at),
+        "created_at": iso_at(token.created_at),
         "created_by": token.created_by,
-        "expires_at": _at(token.expires_at),
-        "revoked_at": _at(token.revoked_at),
-        "used_at": _at(token.used_at),
+        "expires_at": iso_at(token.expires_at),
+        "revoked_at": iso_at(token.revoked_at),
+        "used_at": iso_at(token.used_at),
     }
 
 
@@ -127,8 +127,8 @@ def _account(account: Account) -> dict[str, Any]:
         "role": account.role,
         "groups": _groups(account.groups),
         "password": account.has_password,
-        "created_at": _at(account.created_at),
-        "disabled_at": _at(account.disabled_at),
+        "created_at": iso_at(account.created_at),
+        "disabled_at": iso_at(account.disabled_at),
     }
 
 
@@ -138,7 +138,7 @@ def _line(line: lines.Line) -> dict[str, Any]:
 
     return {
         "id": line.id,
-        "at": _at(line.at),
+        "at": iso_at(line.at),
         "by": line.by,
         "via": line.via,
         "origin": line.origin,
@@ -155,7 +155,3 @@ def _line(line: lines.Line) -> dict[str, Any]:
 
 def _groups(groups: frozenset[str] | None) -> list[str] | None:
     return None if groups is None else sorted(groups)
-
-
-def _at(value: int | None) -> str | None:
-    return None if value is None else iso(moment(value))

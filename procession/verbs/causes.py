@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from procession import present, present_pages
+from procession import present
 from procession.commands import causes, inbox
 from procession.project import Project
 from procession.units import to_seconds
@@ -25,14 +25,14 @@ def causes_(
     """Why processings have failed: one for each cause, those for which most has failed first."""
     limit, days = up_to("limit", limit, MOST), up_to("days", days, MOST_DAYS)
     found = inbox.inbox(project, task, since, everything, limit, days)
-    return present.page([present_pages.standing(each, project.now()) for each in found], None)
+    return present.page([present.cause_in_inbox(each, project.now()) for each in found], None)
 
 
 @verb("cause", "read", "GET /causes/{signature}")
 def cause(project: Project, caller: Caller, signature: str, days: int = 7) -> Any:
     """One cause: its newest processings, and what they have in common that good ones have not."""
     found = inbox.detail(project, signature, up_to("days", days, MOST_DAYS))
-    return present_pages.detail(found, project.now())
+    return present.cause_in_detail(found, project.now())
 
 
 @verb("mute", "operate", "POST /causes/{signature}/mute")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from procession import present, present_pages
+from procession import present
 from procession.commands import arrivals, messages, refusals, sets
 from procession.commands import events as births
 from procession.errors import Invalid, NotFound
@@ -111,7 +111,7 @@ def events_(
         )
         born = processings.of_events(tx, [each.id for each in found])
         decided = arrivals.decisions(tx, found, born)
-    items = [present_pages.event(each, born.get(each.id, []), decided[each.id]) for each in found]
+    items = [present.event_decided(each, born.get(each.id, []), decided[each.id]) for each in found]
     return present.page(items, following)
 
 
@@ -123,7 +123,7 @@ def event_(project: Project, caller: Caller, id: int) -> Any:
         if found is None:
             raise NotFound(f"there is no event {id}; see: procession events")
         born = processings.of_events(tx, [id])
-        return present_pages.event(found, born.get(id, []), arrivals.decisions(tx, [found], born)[id])
+        return present.event_decided(found, born.get(id, []), arrivals.decisions(tx, [found], born)[id])
 
 
 @verb("sets", "read", "GET /sets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from procession import present
-from procession.clock import iso, moment
+from procession.clock import iso, iso_at
 from procession.commands import about as installation
 from procession.commands import resources
 from procession.project import Project
@@ -67,12 +67,9 @@ def about(project: Project, caller: Caller) -> Any:
 
 
 def _tried(found: Tried) -> dict[str, Any]:
-    def at(value: int | None) -> str | None:
-        return None if value is None else iso(moment(value))
-
     return {
         "processing": found.processing_id, "task": found.task, "step": found.step, "attempt": found.number,
         "launcher": found.launcher, "outcome": found.outcome, "reason": found.reason,
-        "claimed_at": at(found.claimed_at), "started_at": at(found.started_at), "finished_at": at(found.finished_at),
-        "cpus": found.cpus, "memory": found.memory,
+        "claimed_at": iso_at(found.claimed_at), "started_at": iso_at(found.started_at),
+        "finished_at": iso_at(found.finished_at), "cpus": found.cpus, "memory": found.memory,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pytest
 
-from procession import contract, definitions, errors, present, present_pages, units
+from procession import contract, definitions, errors, present, units
 from procession.cli import events as cli_events
 from procession.cli import launcher as cli_launcher
 from procession.cli import tasks as cli_tasks
@@ -250,15 +250,15 @@ def keys_of(function: types.FunctionType) -> list[str]:
         ("pause", present.pause),
         ("account", present.account),
         ("statistics", present.statistics),
-        ("overview", present_pages.overview),
-        ("task of an overview", present_pages.task_of_overview),
-        ("grid", present_pages.grid),
-        ("neighbours", present_pages.beside),
-        ("completion", present_pages.completion),
-        ("durations of steps", present_pages.spans),
-        ("gallery", present_pages.gallery),
-        ("arrivals", present_pages.arrivals),
-        ("decision", present_pages.decision),
+        ("overview", present.overview),
+        ("task of an overview", present.task_of_overview),
+        ("grid", present.grid),
+        ("neighbours", present.beside),
+        ("completion", present.completion),
+        ("durations of steps", present.spans),
+        ("gallery", present.gallery),
+        ("arrivals", present.arrivals),
+        ("decision", present.decision),
     ],
 )
 def test_every_field_of_an_answer_has_a_line(heading: str, function: Any) -> None:
