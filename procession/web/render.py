@@ -6,21 +6,27 @@ a mistake and no empty place; the templates are compiled once, at their first us
 
 from __future__ import annotations
 
+import ast
 import gettext
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 from procession import units
 from procession.errors import NotFound
 from procession.model import wording
-from procession.web import words
+from procession.web import drawn, words
 from procession.web.markdown import markdown
 
 HERE = Path(__file__).parent
 DOMAIN = "procession"
+LITERAL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+"""A text that a template says itself."""
 
 
 def read(directory: Path) -> dict[str, str]:
@@ -30,12 +36,15 @@ def read(directory: Path) -> dict[str, str]:
 
 def environment() -> Environment:
     """What all templates have: macros import what they need, filters say moments and sizes as people read them."""
+    templates = read(HERE / "templates")
+    literals = frozenset(ast.literal_eval(each) for text in templates.values() for each in LITERAL.findall(text))
     made = Environment(
-        loader=DictLoader(read(HERE / "templates")), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False, extensions=["jinja2.ext.i18n"],
     )  # fmt: skip
     said = gettext.translation(DOMAIN, HERE / "locale", languages=["en"], fallback=True)
     made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {"_": _translator(said.gettext, literals), "drawn": drawn}
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
@@ -43,6 +52,22 @@ def environment() -> Environment:
         "spark": words.spark, "brought": words.brought, "sender": wording.sender,
     }  # fmt: skip
     return made
+
+
+def _translator(translated: Callable[[str], str], literals: frozenset[str]) -> Callable[..., str]:
+    """`_`: what templates say themselves may hold marks and names in `%(…)s`; any other text is text.
+
+    Jinja's own takes whatever it is given for safe, and looks at each text anew; a page says the same few hundred.
+    """
+
+    @lru_cache(maxsize=4096)
+    def plain(text: str) -> Markup:
+        return Markup(translated(text) % {}) if text in literals else escape(translated(text))  # noqa: S704
+
+    def said(text: str, **values: Any) -> str:
+        return Markup(translated(text)) % values if values else plain(text)  # noqa: S704
+
+    return said
 
 
 class Renderer:

@@ -34,10 +34,13 @@ def prepare(served: Served) -> None:
 
 @pytest.fixture
 def page(served: Served, pages: Callable[..., Page]) -> Page:
-    found = pages(viewport={"width": 1280, "height": 800})
+    return logged_in(served, pages(viewport={"width": 1280, "height": 800}))
+
+
+def logged_in(served: Served, page: Page) -> Page:
     cookies = Visitor(served).log_in("admin").cookies
-    found.context.add_cookies([{"name": n, "value": v, "url": f"http://{served.host}"} for n, v in cookies.items()])
-    return found
+    page.context.add_cookies([{"name": n, "value": v, "url": f"http://{served.host}"} for n, v in cookies.items()])
+    return page
 
 
 def lines(served: Served, verb: str) -> list[Any]:
@@ -201,3 +204,13 @@ def test_a_grid_and_all_that_it_needs_are_fetched_at_once_and_none_of_it_twice(s
         "js/live.js", "js/words.js", "js/islands/x-grid.js", "js/islands/grid-paint.js", "scene/grid.json",
         "fonts/inter-latin.woff2", "css/all.css",
     }  # fmt: skip
+
+
+@pytest.mark.feature("M111")
+def test_without_scripts_the_table_is_shown_in_the_place_of_the_picture(
+    served: Served, pages: Callable[..., Page]
+) -> None:
+    page = logged_in(served, pages(java_script_enabled=False))
+    page.goto(f"http://{served.host}/t/scene?tab=grid&query=param.tile:36UUA")
+    page.wait_for_url("**/t/scene?*view=table*")
+    expect(page.locator("#list tbody tr")).to_have_count(20)

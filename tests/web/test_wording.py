@@ -16,7 +16,7 @@ from procession.commands import questions, steps, tokens
 from procession.commands.asked import Asked
 from procession.verbs.meanings import meaning
 from procession.web.notices import SAID
-from procession.web.render import read
+from procession.web.render import environment, read
 from procession.web.static import Static
 from procession.web.words import spark, tidy
 from tests.api.served import Served
@@ -328,3 +328,11 @@ def test_pages_that_were_updated_before_they_were_loaded_say_so(
         assert made.ask("GET", "/api/v1/status").status == 200
     finally:
         made.close()
+
+
+@pytest.mark.feature("M104", "P28")
+def test_a_text_that_no_template_says_itself_stays_text() -> None:
+    """B19: values go through `_` too, for some of them are words of ours."""
+    made = environment()
+    shown = made.from_string("{{ _(text) }} {{ _('%(name)s of %(n)s', name=text, n=1) }}")
+    assert shown.render(text="<b>50 %(x)s") == "&lt;b&gt;50 %(x)s &lt;b&gt;50 %(x)s of 1"

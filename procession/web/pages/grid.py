@@ -34,15 +34,16 @@ def grid_json(ask: Ask) -> Piece:
 
 
 def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The picture, and the newest rows of it as a table."""
+    """The picture; or the newest rows of it as a table, to which a browser without scripts goes by itself."""
+    table = ask.query.get("view") == "table"
     by, colour = ask.query.get("rows") or "steps", ask.query.get("colour") or COLOURS[0]
     named = [f"{METRIC}{name}" for name in grids.numbers(ask, task["name"])]
     found: dict[str, Any] = {
-        **listing(ask, task["name"], ROWS), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None,
+        **listing(ask, task["name"], ROWS if table else 1), "of_event": "", "by": by, "newest": _newest(ask), "pivot": None,
         "sizes": CHOICES,
         "rows_of": ["steps", "hour", *(f"param.{name}" for name in grids.parameters(ask, task["name"]))],
         "colour": colour, "colours": [*COLOURS, *named, *({colour} - {*COLOURS, *named})],
-        "table_view": ask.query.get("view") == "table",
+        "table_view": table,
     }  # fmt: skip
     if not found["error"]:
         try:
