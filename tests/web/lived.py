@@ -200,7 +200,7 @@ class Lived(Failing):
         }  # fmt: skip
 
     def _of_tasks(self) -> dict[str, list[str]]:
-        tabs = ("grid", "list", "gallery", "durations", "settings", "code")
+        tabs = ("grid", "list", "gallery", "gallery&show=first", "durations", "settings", "code")
         return {
             "/t/{task}": [
                 *(f"t/s2-l2a?tab={tab}" for tab in tabs), "t/s2-l2a?tab=grid&rows=param.tile", "t/reduce?tab=variables",

@@ -59,9 +59,20 @@ def test_a_gallery_is_bounded_names_artifacts_and_says_where_there_is_none(ann: 
     previews = ann.get(f"{GALLERY}&artifact=two%2Fpreview.png").page
     assert len([e for e in previews.all("img") if e["loading"] == "lazy"]) == len(previews.all("figure")) == 60
     one = previews.all("a", class_="picture")[0]
-    file = ann.get(one["href"].replace("../", ""))
+    file = ann.get(one["data-file"].replace("../", ""))
     assert file.body == picture(20 * (PICTURES - 1) % 256)
     assert "sandbox" in file.headers["content-security-policy"]
+    large = ann.get(one["href"].replace("../", "")).page
+    assert [each["src"] for each in large.all("img")] == [one["data-file"]], "without a script a picture has its page"
+    assert "1 of 60+" in large.text
+    first = one["id"].removeprefix("of-")
+    assert not large.all("a", rel="prev")
+    beside = ann.get(large.one("a", rel="next")["href"].replace("../", "")).page
+    assert "2 of 60+" in beside.text
+    assert beside.one("a", rel="prev")["href"].endswith(f"show={first}")
+    links = {each.text: each["href"] for each in large.all("a", class_="btn btn-small")}
+    assert links[f"Processing {first}"] == f"../p/{first}"
+    assert links["Close"].endswith(f"#of-{first}") and "show=" not in links["Close"]
     failed = ann.get(f"{GALLERY}&query=state%3Afailed&artifact=two%2Fpreview.png")
     assert not failed.page.all("img")
     tiles = [" ".join(each.text.split()) for each in failed.page.all("figure")]
@@ -171,8 +182,18 @@ def test_two_hundred_pictures_come_as_they_come_near_and_arrows_go_from_processi
     page.emulate_media(reduced_motion="reduce")
     page.keyboard.press("b")
     expect(title).not_to_have_text(mine)
+    back, on = page.get_by_role("button", name="Previous"), page.get_by_role("button", name="Next")
+    expect(page.locator("dialog [role=status]")).to_have_text(re.compile(r"^2 of 20\d\+?$"))
+    back.click()
+    expect(title).to_have_text(before or "")
+    expect(back).to_have_attribute("aria-disabled", "true")
+    expect(back).to_have_attribute("title", "This is the first picture")
+    on.click()
+    expect(title).to_have_text(mine)
+    expect(page.locator("dialog a", has_text="Processing")).to_have_text(f"Processing {mine.split()[0]}")
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == f"of-{mine.split()[0]}", "one is where one was"
     cookies = page.evaluate(
         "url => fetch(url).then(answer => answer.headers.get('content-security-policy'))",
         f"/files/{failing.reported}/02-two/1/artifacts/report.html?frame=1",

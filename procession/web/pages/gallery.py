@@ -28,7 +28,7 @@ def gallery(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {
         "artifact": ask.query.get("artifact", ""), "query": ask.query.get("query", "").strip(), "label": label,
         "size": size if size in SIZES else "medium", "artifacts": [], "pictures": [], "next": None, "problem": "",
-        "numbers": [], "sizes": SIZES, "is_picture": True,
+        "numbers": [], "sizes": SIZES, "is_picture": True, "large": None, "cursor": ask.query.get("cursor"),
     }  # fmt: skip
     try:
         found = _found(ask, name, values)
@@ -37,14 +37,29 @@ def gallery(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     facts = _facts(ask, [each["id"] for each in found["items"]])
     numbers = {pid: _numbers(fact) for pid, fact in facts.items()}
     artifact = found["artifact"] or ""
+    pictures = [
+        {**_picture(each, artifact, numbers.get(each["id"], {}).get(label)), **_words(facts.get(each["id"]))}
+        for each in found["items"]
+    ]
     return "tabs/gallery.html", {
-        **values, "artifact": artifact, "artifacts": _sorted(found["artifacts"], artifact), "next": found["next"],
-        "pictures": [
-            {**_picture(each, artifact, numbers.get(each["id"], {}).get(label)), **_words(facts.get(each["id"]))}
-            for each in found["items"]
-        ],
+        **values, **_large(pictures if _is_picture(artifact) else [], ask.query.get("show", "")),
+        "artifact": artifact, "artifacts": _sorted(found["artifacts"], artifact), "next": found["next"],
+        "pictures": pictures,
         "numbers": sorted({number for some in numbers.values() for number in some}),
         "is_picture": _is_picture(artifact),
+    }  # fmt: skip
+
+
+def _large(pictures: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    """The picture that is shown alone, as `wanted` says (an id, or ``first``), and those beside it on this page;
+    nothing where it is not among them."""
+    there = [each for each in pictures if each["path"]]
+    at = next((n for n, each in enumerate(there) if wanted in (str(each["id"]), "first")), None)
+    if at is None:
+        return {}
+    return {
+        "large": there[at], "place": at + 1, "shown": len(there),
+        "before": there[at - 1]["id"] if at else None, "after": there[at + 1]["id"] if at + 1 < len(there) else None,
     }  # fmt: skip
 
 

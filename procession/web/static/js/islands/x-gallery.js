@@ -1,4 +1,5 @@
-// Pictures side by side; Enter shows one large. Left and right go to the next processing, up and down through the pictures of one.
+// Pictures side by side; Enter shows one large. Left and right go to the next processing (or picture, where all are of one), up and
+// down through the pictures of one. Without a script the same link leads to a page with one picture.
 import { show } from "../dialog.js";
 import { ask, read } from "../morph.js";
 import { _ } from "../words.js";
@@ -84,14 +85,21 @@ class XGallery extends HTMLElement {
   /** @param {HTMLAnchorElement} link */
   large(link) {
     const head = document.createElement("header");
-    const title = head.appendChild(document.createElement("h2"));
-    const real = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: "1 : 1", type: "button" }));
-    const blink = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Blink"), type: "button" }));
+    const title = head.appendChild(Object.assign(document.createElement("h2"), { className: "grow" }));
+    const button = (/** @type {string} */ textContent, into = head) => into.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent, type: "button" }));
+    const turns = head.appendChild(Object.assign(document.createElement("span"), { className: "turns" }));
+    const before = button(_("← Previous"), turns);
+    const count = turns.appendChild(document.createElement("span"));
+    count.setAttribute("role", "status");
+    const after = button(_("Next →"), turns);
+    const real = button("1 : 1");
+    const blink = button(_("Blink"));
     real.title = _("Each pixel of the picture as one of the screen");
     real.setAttribute("aria-pressed", "false");
     blink.title = _("Compare with the previous processing (b)");
+    const of = head.appendChild(Object.assign(document.createElement("a"), { className: "btn btn-small" }));
     const file = head.appendChild(Object.assign(document.createElement("a"), { className: "btn btn-small", textContent: _("Open the file") }));
-    const close = head.appendChild(Object.assign(document.createElement("button"), { className: "btn btn-small", textContent: _("Close"), type: "button" }));
+    const close = button(_("Close"));
     close.setAttribute("data-close", "");
     const stage = document.createElement("div");
     stage.className = "stage";
@@ -103,21 +111,38 @@ class XGallery extends HTMLElement {
       clearInterval(timer);
       timer = 0;
       link = next;
-      other = this.beside(link, 1, 0);
+      other = this.order().length > 1 ? this.beside(link, 1, 0) : undefined;
       blink.hidden = !other;
+      const all = this.across(link);
+      const at = all.indexOf(link);
+      turns.hidden = all.length < 2 && !this.dataset.more;
+      count.textContent = _("{n} of {all}", { n: at + 1, all: `${all.length}${this.dataset.more ? "+" : ""}` });
+      shut(before, !at, _("Previous picture (←)"), _("This is the first picture"));
+      shut(after, at === all.length - 1 && !this.dataset.more, _("Next picture (→)"), _("This is the last picture"));
       blink.setAttribute("aria-pressed", "false");
       draw(link);
     };
     let timer = 0;
     /** @type {HTMLAnchorElement | undefined} */ let other;
+    const go = async (/** @type {number} */ across, along = 0) => {
+      if (across > 0 && !this.beside(link, across, 0)) await this.more();
+      const next = this.beside(link, across, along);
+      if (next && dialog.open) put(next);
+    };
+    let shown = link;
     const draw = (/** @type {HTMLAnchorElement} */ one) => {
-      image.src = file.href = one.href;
+      shown = one;
+      const own = /** @type {HTMLAnchorElement | null | undefined} */ (one.closest("figure")?.querySelector("figcaption a"));
+      of.hidden = !own;
+      if (own) of.href = own.href;
+      of.textContent = _("Processing {id}", { id: own?.textContent ?? "" });
+      image.src = file.href = one.dataset.file ? new URL(one.dataset.file, document.baseURI).href : one.href;
       image.alt = title.textContent = one.dataset.title ?? one.querySelector("img")?.alt ?? "";
     };
     const compare = () => {
       if (!other || blink.getAttribute("aria-pressed") === "true") return put(link);
       const [mine, older] = [link, other];
-      const swap = () => draw(file.href === mine.href ? older : mine);
+      const swap = () => draw(shown === mine ? older : mine);
       blink.setAttribute("aria-pressed", "true");
       swap();
       if (!matchMedia("(prefers-reduced-motion: reduce)").matches) timer = setInterval(swap, BLINK);
@@ -130,13 +155,14 @@ class XGallery extends HTMLElement {
     sized.observe(stage);
     real.addEventListener("click", () => real.setAttribute("aria-pressed", String(dialog.classList.toggle("real"))));
     blink.addEventListener("click", compare);
+    before.addEventListener("click", () => go(-1));
+    after.addEventListener("click", () => go(1));
     dialog.addEventListener("keydown", (event) => {
       if (event.code === "KeyB" && !(event.ctrlKey || event.metaKey || event.altKey)) return compare();
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (!step || dialog.classList.contains("real")) return;
       event.preventDefault();
-      const next = this.beside(link, step[0], step[1]);
-      if (next) put(next);
+      void go(step[0], step[1]);
     });
     dialog.addEventListener("close", () => {
       clearInterval(timer);
@@ -148,13 +174,22 @@ class XGallery extends HTMLElement {
 
   /** @param {HTMLAnchorElement} link @param {number} across @param {number} along */
   beside(link, across, along) {
-    const rows = this.order();
-    const row = rows.findIndex((each) => each.includes(link));
-    const of = rows[row + across];
-    if (!across) return of?.[of.indexOf(link) + along];
-    const name = link.closest("figure")?.dataset.name;
-    return of?.find((each) => each.closest("figure")?.dataset.name === name) ?? of?.[0];
+    const all = across ? this.across(link) : (this.order().find((each) => each.includes(link)) ?? []);
+    return all[all.indexOf(link) + (across || along)];
   }
+
+  /** What left and right go through: a picture of each processing, of this name if it has one. @param {HTMLAnchorElement} link */
+  across(link) {
+    const rows = this.order();
+    const name = link.closest("figure")?.dataset.name;
+    return rows.length === 1 ? rows[0] : rows.map((row) => (row.includes(link) ? link : (row.find((each) => each.closest("figure")?.dataset.name === name) ?? row[0])));
+  }
+}
+
+/** A button that can go no further says so, and keeps the focus. @param {HTMLElement} button @param {boolean} end @param {string} does @param {string} why */
+function shut(button, end, does, why) {
+  button.setAttribute("aria-disabled", String(end));
+  button.title = end ? why : does;
 }
 
 customElements.define("x-gallery", XGallery);
