@@ -131,11 +131,13 @@ def ask(request: str, **arguments: Any) -> Any:
 
     `request` is method and path as in the reference of the API: ``ask("POST /processings/17/retry", reason="again")``.
     What it may ask beyond its own processing the ``grants`` of its task say. RuntimeError says why it was refused;
-    OSError where nobody answers. Outside Procession nothing is asked, and None comes back.
+    OSError where nobody answers. Outside Procession, and in ``procession shell`` and its ``rerun``, it prints what it
+    would ask, and None comes back. People are asked by a step with ``ask``.
     """
     method, _, path = request.partition(" ")
-    if not _variable("URL"):
-        if _inside():
+    by_hand = _by_hand()
+    if by_hand or not _variable("URL"):
+        if _inside() and not by_hand:
             raise RuntimeError(
                 "no HTTP API is there for this attempt: [web] in procession.toml switches it on; "
                 "functions have no token of their own"

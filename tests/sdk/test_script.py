@@ -408,6 +408,29 @@ def test_by_hand_it_says_what_it_would_do_and_leaves_nothing(place: Place) -> No
     assert after <= {"script.py", "__pycache__"}
 
 
+@pytest.mark.feature("P1", "P24")
+def test_in_the_shell_and_in_rerun_nobody_is_asked_and_the_script_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The attempt has ended, and its token with it; an address that would answer nobody shows that nothing is asked."""
+    for name, value in {"PROCESSING": "4", "URL": "http://127.0.0.1:9", "OUTPUT": str(tmp_path / "output")}.items():
+        monkeypatch.setenv(f"PROCESSION_{name}", value)
+    with pytest.raises(OSError):
+        script.ask("GET /health")
+    monkeypatch.setenv("PROCESSION_BY_HAND", "1")
+    assert script.ask("POST /processings/17/retry", reason="again") is None
+    monkeypatch.delenv("PROCESSION_BY_HAND")
+    (tmp_path / "rerun").touch()
+    assert script.ask("GET /health") is None
+    with script.lock("a") as held:
+        assert [lock.fence for lock in held] == [0]
+    assert capsys.readouterr().err.splitlines() == [
+        'procession: would ask POST /processings/17/retry {"reason": "again"}',
+        "procession: would ask GET /health",
+        "procession: would lock a",
+    ]
+
+
 def test_by_hand_a_parameter_that_is_not_there_is_told(place: Place) -> None:
     code, log = place.run("import procession\nprocession.current().params['scene']\n", inside=False)
     assert (code, log.splitlines()[-1]) == (
