@@ -134,20 +134,25 @@ def _start_of(path: Path, length: int, lines: int, descriptor: int) -> int:
 class Echo:
     """Shows what the scripts of one processing print, attempt after attempt, each byte once."""
 
-    def __init__(self, var: Var) -> None:
+    def __init__(self, var: Var, *, logs: bool = True) -> None:
         self._var = var
+        self._logs = logs
         self._shown: dict[Path, int] = {}
         self._asked: set[tuple[int, int]] = set()
 
     def tell(self, found: Processing) -> None:
         """Write what is new."""
         for step in found.steps:
-            for attempt in step.attempts:
+            for attempt in step.attempts if self._logs else ():
                 self._more(self._var.attempt(found.id, step.ordinal, step.name, attempt.number) / "log")
             if step.asking is not None and (step.ordinal, step.attempt) not in self._asked:
                 self._asked.add((step.ordinal, step.attempt))
-                hint = f"answer it with: procession answer {found.id} {step.name} VALUE"
-                click.echo(clean(f"procession: step {step.name} asks: {step.asking.asks}; {hint}"), err=True)
+                self.asks(found.id, step.name, step.asking.asks or "")
+
+    def asks(self, processing_id: int, step: str, text: str) -> None:
+        """Say once what a step asks a person, and how it is answered."""
+        hint = f"answer it with: procession answer {processing_id} {step} VALUE"
+        click.echo(clean(f"procession: step {step} asks: {text}; {hint}"), err=True)
 
     def _more(self, log: Path) -> None:
         try:

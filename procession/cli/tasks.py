@@ -163,15 +163,15 @@ def run_command(
 ) -> None:
     """Run one processing of a task here and now, its output as by hand; Ctrl-C cancels it.
 
-    Its result is stored like any other. The exit code is 0, or that of the script that failed (128 + n where signal n
-    ended it, 130 after Ctrl-C).
+    Its result is stored like any other. What a step asks a person is asked at this terminal. The exit code is 0, or
+    that of the script that failed (128 + n where signal n ended it, 130 after Ctrl-C).
     """
     run_event(task, NewEvent(f"run:{task}", parameters(params), key, title, f"run:{person()}"), options, as_json)
 
 
 def run_event(task: str, new: NewEvent, options: tuple[str, ...], as_json: bool) -> None:
     """Run one processing of a task on this event here, and leave with its exit code."""
-    from procession.cli.tail import Echo  # noqa: PLC0415
+    from procession.cli.here import Here  # noqa: PLC0415
     from procession.launcher.foreground import run_here  # noqa: PLC0415
 
     with opened(lenient=False, options=options) as project:
@@ -179,7 +179,7 @@ def run_event(task: str, new: NewEvent, options: tuple[str, ...], as_json: bool)
             raise Refused(
                 "a launcher serves this project, and what it was given with --set holds; stop it, or leave --set"
             )
-        found, interrupted = run_here(project, task, new, (lambda _: None) if as_json else Echo(project.var).tell)
+        found, interrupted = run_here(project, task, new, Here(project, logs=not as_json).tell)
         because = f": {found.reason}" if found.reason else ""
         answer(
             as_json,

@@ -46,6 +46,12 @@ def answer(project: Project, processing_id: int, step: str | None, value: Any, w
     return project.store.change(lambda tx: _answer(project, tx, processing_id, step, value, who))
 
 
+def open_of(project: Project, processing_id: int) -> list[Open]:
+    """What this processing asks and nobody has answered, in the order of its steps."""
+    with project.store.read() as tx:
+        return [Open(each, question_of(tx, each)) for each in questions.of(tx, processing_id) if each.answer is None]
+
+
 def comes_to(project: Project, definition: str, step: str, value: Any) -> str:
     """What a processing of this definition does with this answer: ``fails``, ``skips`` or ``goes on``."""
     with project.store.read() as tx:

@@ -269,3 +269,36 @@ def test_nobody_else_retries_a_step_while_somebody_is_in(site: Site) -> None:
     gone.touch()
     inside.wait(20)
     site.run("retry", str(failed))
+
+
+ASKED = """
+[tasks.q]
+on = "q"
+steps = [
+  "./draw.sh",
+  { name = "check", ask = "Is {x} good?", choices = ["yes", "no"] },
+  ["./say.sh", "{check.value}"],
+]
+"""
+
+
+@pytest.mark.feature("P25", "M100")
+def test_run_asks_the_person_at_its_terminal_and_says_elsewhere_how_to_answer(site: Site) -> None:
+    """What was typed before is no answer, a wrong one is asked again; with --json the question is told, too."""
+    site.write(ASKED, draw_sh="#!/bin/sh\n", say_sh='#!/bin/sh\necho "said $1"\n')
+    with terminal(site, "run", "q", "x=it") as run:
+        run.type("no")
+        run.shows("procession: step check asks: Is it good? (yes, no)")
+        run.shows("answer: ")
+        run.type("perhaps")
+        run.shows("the answer must be one of yes, no, not ")
+        run.type("yes")
+        run.shows("said yes")
+        assert run.leave() == 0
+    with (site.root / "told").open("wb") as told:
+        alone = site.start("run", "q", "x=it", "--json", stderr=told)
+        hint = "answer it with: procession answer 2 check VALUE"
+        eventually(lambda: hint in (site.root / "told").read_text(), timeout=60)
+        site.run("answer", "2", "check", "no")
+        assert alone.wait(60) == 0
+    assert site.log(2, 3, "say") == b"said no\n"
