@@ -18,7 +18,8 @@ from procession.clock import Clock, micros
 from procession.definitions import Definitions
 from procession.errors import ConfigError, NotFound, ProcessionError
 from procession.store import installation, launchers, tasks, upgrade
-from procession.store.database import Store, Tx, sqlite_url
+from procession.store.database import Store, Tx
+from procession.store.engines import sqlite_url
 from procession.store.installation import Installation
 from procession.workdir import Var, is_held
 

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from procession.store import upgrade
-from procession.store.database import Store, sqlite_url
+from procession.store.database import Store
+from procession.store.engines import sqlite_url
 
 DIRECTORY = tempfile.TemporaryDirectory(prefix="procession-prepared-")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from procession.errors import HostError
-from procession.store.database import Store, sqlite_url
+from procession.store.database import Store
+from procession.store.engines import sqlite_url
 from procession.workdir import Var, hold, is_held
 
 PLACES = ("", "spool", "code", "work", "foreground")

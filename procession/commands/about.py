@@ -14,7 +14,7 @@ from importlib import metadata
 from procession import __version__
 from procession.project import Project
 from procession.store import schema, serving
-from procession.store.database import masked, sqlite_module
+from procession.store.engines import masked, sqlite_module
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from procession.commands.exchange import new_file, take_in, write_lines
 from procession.errors import HostError, Invalid, Refused
 from procession.project import Project
 from procession.store import exchange, tasks, upgrade
-from procession.store.database import Store, sqlite_url
+from procession.store.database import Store
+from procession.store.engines import sqlite_url
 from procession.workdir import Var
 
 ROWS = "rows.jsonl"

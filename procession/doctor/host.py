@@ -13,7 +13,7 @@ from procession.doctor.finding import Finding, ok, some, warning, wrong
 from procession.flow.budget import full
 from procession.project import Project
 from procession.store import invariants
-from procession.store.database import masked, sqlite_is_safe, sqlite_module
+from procession.store.engines import masked, sqlite_is_safe, sqlite_module
 from procession.units import size
 from procession.workdir import NETWORK_FILE_SYSTEMS, file_system
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, delete, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, delete, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, upsert
+from procession.store.statement import Statement, param
 
 _t, _a = schema.audit, schema.answer
 
@@ -106,23 +107,17 @@ def remove_old(tx: Tx, before: int) -> bool:
     return tx.run(_FORGET, before=before, n=PIECE).rowcount == PIECE
 
 
-def _param(name: str, kind: Any = Text) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def _take(dialect: str) -> Executable:
-    values = {"caller": _param("caller"), "key": _param("key"), "asked": _param("asked"), "status": 0, "body": "",
-              "at": _param("at", BigInteger)}  # fmt: skip
+    texts = {name: param(name, Text) for name in ("caller", "key", "asked")}
+    values = {**texts, "status": 0, "body": "", "at": param("at")}
     return upsert(dialect)(_a).values(values).on_conflict_do_nothing(index_elements=["caller", "key"])
 
 
 _ADD = Statement(lambda dialect: Given(dialect, _ROW).into(dialect, _t))
-_SAME = (_a.c.caller == _param("caller"), _a.c.key == _param("key"))
+_SAME = (_a.c.caller == param("caller", Text), _a.c.key == param("key", Text))
 _FIND = Statement(lambda _: select(_a).where(*_SAME))
 _TAKE = Statement(_take)
-_SET = Statement(lambda _: update(_a).values(status=_param("status", Integer), body=_param("body")).where(*_SAME))
-_OLDEST = select(_t.c.id, _t.c.at).order_by(_t.c.id).limit(_param("n", Integer)).subquery()
-_FORGET = Statement(
-    lambda _: delete(_t).where(_t.c.id.in_(select(_OLDEST.c.id).where(_OLDEST.c.at < _param("before", BigInteger))))
-)
-_REMOVE = Statement(lambda _: delete(_a).where(_a.c.at < _param("before", BigInteger)))
+_SET = Statement(lambda _: update(_a).values(status=param("status", Integer), body=param("body", Text)).where(*_SAME))
+_OLDEST = select(_t.c.id, _t.c.at).order_by(_t.c.id).limit(param("n", Integer)).subquery()
+_FORGET = Statement(lambda _: delete(_t).where(_t.c.id.in_(select(_OLDEST.c.id).where(_OLDEST.c.at < param("before")))))
+_REMOVE = Statement(lambda _: delete(_a).where(_a.c.at < param("before")))

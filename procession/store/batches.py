@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, insert, literal_column, select, update
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given
+from procession.store.statement import Statement
 
 _t = schema.batch
 

@@ -12,8 +12,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.body import Body
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, upsert
+from procession.store.statement import Statement
 
 input_, result = schema.input_, schema.result
 

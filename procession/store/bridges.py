@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, delete, func, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_ids, upsert
+from procession.store.statement import Statement, param
 
 _b, _l, _o = schema.bridge.c, schema.bridge_link.c, schema.outbox.c
 COUNTS = ("taken", "repeats", "cancels", "refused", "sent")
@@ -172,10 +173,6 @@ def _callbacks(dialect: str) -> Executable:
     )
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _ROW: dict[str, Any] = {
     c.name: c.type for c in _o if c.name in ("bridge", "destination", "key", "body", "made_at", "due_at")
 } | {"processing_id": BigInteger()}
@@ -183,16 +180,16 @@ _COUNT, _SAY, _CALLBACKS = Statement(_count), Statement(_say), Statement(_callba
 _COUNTED = Statement(lambda _: select(schema.bridge))
 _LINKS = Statement(lambda _: select(schema.bridge_link).order_by(_l.bridge, _l.way, _l.owner))
 _LEAVE = Statement(
-    lambda _: delete(schema.bridge_link).where(_l.owner == _param("owner", Text), _l.bridge == _param("bridge", Text))
+    lambda _: delete(schema.bridge_link).where(_l.owner == param("owner", Text), _l.bridge == param("bridge", Text))
 )
-_FORGET = Statement(lambda _: delete(schema.bridge_link).where(_l.seen_at < _param("before")))
+_FORGET = Statement(lambda _: delete(schema.bridge_link).where(_l.seen_at < param("before")))
 _ADD = Statement(lambda dialect: schema.outbox.insert().from_select(list(_ROW), Given(dialect, _ROW).select()))
 _PENDING = Statement(
     lambda _: (
         select(schema.outbox)
-        .where(_o.bridge == _param("bridge", Text), _o.id > _param("above"), _o.due_at.is_not(None))
+        .where(_o.bridge == param("bridge", Text), _o.id > param("above"), _o.due_at.is_not(None))
         .order_by(_o.id)
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )
 _WAITING = Statement(
@@ -202,15 +199,15 @@ _SENT = Statement(lambda dialect: delete(schema.outbox).where(_o.id == Given(dia
 _REFUSED = Statement(
     lambda _: (
         update(schema.outbox)
-        .values(tries=_o.tries + literal_column("1"), problem=_param("problem", Text), due_at=_param("due_at"))
-        .where(_o.id == _param("id"))
+        .values(tries=_o.tries + literal_column("1"), problem=param("problem", Text), due_at=param("due_at"))
+        .where(_o.id == param("id"))
     )
 )
 _AGAIN = Statement(
     lambda _: (
         update(schema.outbox)
-        .values(tries=literal_column("0"), due_at=_param("at"))
-        .where(and_(_o.bridge == _param("bridge", Text), _o.due_at.is_(None)))
+        .values(tries=literal_column("0"), due_at=param("at"))
+        .where(and_(_o.bridge == param("bridge", Text), _o.due_at.is_(None)))
     )
 )
-_REMOVE_GIVEN_UP = Statement(lambda _: delete(schema.outbox).where(_o.due_at.is_(None), _o.made_at < _param("before")))
+_REMOVE_GIVEN_UP = Statement(lambda _: delete(schema.outbox).where(_o.due_at.is_(None), _o.made_at < param("before")))

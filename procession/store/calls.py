@@ -28,8 +28,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.errors import StaleState
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_ids
+from procession.store.statement import Statement
 
 processing, attempt, event, input_ = schema.processing, schema.attempt, schema.event, schema.input_
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     delete,
     exists,
     func,
@@ -25,8 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import Executable
 
 from procession.store import notes, schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, upsert
+from procession.store.statement import Statement, param
 
 _t, _p, _s, _a = schema.cause, schema.processing, schema.step, schema.attempt
 _ROW = {
@@ -178,10 +178,6 @@ def remove_old(tx: Tx, before: int) -> None:
 # ── statements ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _COLUMNS = tuple(
     _t.c[name]
     for name in (
@@ -222,7 +218,7 @@ _NOTE, _BLAME = Statement(_note), Statement(_blame)
 _MUTED = Statement(
     lambda _: select(_t.c.signature).where(
         _t.c.muted_at.is_not(None),
-        func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > _param("now"),
+        func.coalesce(_t.c.muted_until, literal_column(str(2**62))) > param("now"),
         _t.c.n < func.coalesce(_t.c.muted_up_to, literal_column(str(2**62))),
     )
 )
@@ -253,7 +249,7 @@ def _news(_: str) -> Executable:
             )
         )
         .order_by(_t.c.last_at.desc())
-        .limit(_param("n"))
+        .limit(param("n"))
     )
 
 
@@ -263,9 +259,9 @@ _NEWS = Statement(_news)
 def _beginning(dialect: str) -> Executable:
     return (
         select(*_COLUMNS, *_counted())
-        .where(_t.c.signature >= _param("first", Text), _t.c.signature < _param("last", Text))
+        .where(_t.c.signature >= param("first", Text), _t.c.signature < param("last", Text))
         .order_by(_t.c.signature)
-        .limit(_param("n"))
+        .limit(param("n"))
     )
 
 
@@ -274,22 +270,22 @@ _MUTE = Statement(
     lambda _: (
         update(_t)
         .values(
-            muted_at=_param("at"),
-            muted_until=_param("until"),
-            muted_by=_param("by", Text),
-            note=_param("note", Text),
-            muted_up_to=_param("up_to"),
+            muted_at=param("at"),
+            muted_until=param("until"),
+            muted_by=param("by", Text),
+            note=param("note", Text),
+            muted_up_to=param("up_to"),
         )
-        .where(_t.c.signature == _param("signature", Text))
+        .where(_t.c.signature == param("signature", Text))
     )
 )
-_signature = _t.c.signature == _param("signature", Text)
+_signature = _t.c.signature == param("signature", Text)
 _KNOW = Statement(
     lambda _: (
         update(_t)
         .values(
-            known_at=func.coalesce(_t.c.known_at, _param("at")), owner=func.coalesce(_param("owner", Text), _t.c.owner),
-            note=func.coalesce(_param("note", Text), _t.c.note),
+            known_at=func.coalesce(_t.c.known_at, param("at")), owner=func.coalesce(param("owner", Text), _t.c.owner),
+            note=func.coalesce(param("note", Text), _t.c.note),
         )
         .where(_signature)
     )
@@ -298,12 +294,12 @@ _RESOLVE = Statement(
     lambda _: (
         update(_t)
         .values(
-            resolved_at=_param("at"),
-            resolved_by=_param("by", Text),
+            resolved_at=param("at"),
+            resolved_by=param("by", Text),
             muted_at=None,  # what is mended is not to be silent when it comes back
             muted_until=None,
             muted_up_to=None,
-            known_at=func.coalesce(_t.c.known_at, _param("at")),
+            known_at=func.coalesce(_t.c.known_at, param("at")),
         )
         .where(_signature)
     )
@@ -311,9 +307,9 @@ _RESOLVE = Statement(
 _MEMBERS = Statement(
     lambda _: (
         select(_p.c.id)
-        .where(FAILED_NOW, _p.c.cause == _param("signature", Text))
+        .where(FAILED_NOW, _p.c.cause == param("signature", Text))
         .order_by(_p.c.id.desc())
-        .limit(_param("n"))
+        .limit(param("n"))
     )
 )
 
@@ -350,14 +346,14 @@ _UNTELL = Statement(
         .where(
             literal_column("(message.ended_at IS NULL)"),
             _m.c.kind == literal_column("'failure'"),
-            _m.c.signature == _param("signature", Text),
+            _m.c.signature == param("signature", Text),
             _m.c.told_at.is_(None),
         )
     )
 )
 _REMOVE = Statement(
     lambda _: delete(_t).where(
-        _t.c.last_at < _param("before"),
+        _t.c.last_at < param("before"),
         _t.c.muted_at.is_(None),
         ~exists(select(_p.c.id).where(FAILED_NOW, _p.c.cause == _t.c.signature)),
     )

@@ -9,8 +9,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.counting import Position
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import upsert
+from procession.store.statement import Statement
 
 _t = schema.counter
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, bindparam, func, literal_column, select
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 from procession.store.took import took
 
 p, event, attempt, step = schema.processing.c, schema.event.c, schema.attempt.c, schema.step.c

@@ -7,28 +7,21 @@ is acknowledged before its commit; what must happen after the commit (`Tx.after`
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
-import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, create_engine, event
-from sqlalchemy.engine import CursorResult, Row, make_url
+from sqlalchemy import Connection
+from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 from procession.errors import StaleState, StoreBusy, StoreError
 from procession.store import dialect as _dialect
-from procession.store import schema
-from procession.store.placed import Placed, placed
+from procession.store.engines import masked, open_postgresql, open_sqlite, sqlite_is_safe
+from procession.store.statement import Statement
 from procession.store.turnstile import turnstile
 
 TRIES = 5
@@ -39,37 +32,6 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("procession")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-
-SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
-"""First releases, one in each line, without the rare WAL corruption race between a checkpoint and a writer."""
-
-
-class Statement:
-    """A statement that is built and compiled at its first use, once for each database, then run as text.
-
-    That is twice as fast as Core's way of running it, and a command that uses three statements pays for three.
-    """
-
-    __slots__ = ("_build", "_by_place", "_compiled")
-
-    def __init__(self, build: Callable[[str], Executable]) -> None:
-        self._build = build
-        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._by_place: Placed | None = None
-
-    def compiled(self, engine: Engine) -> tuple[str, dict[str, Any]]:
-        """The SQL of this statement for this engine, and the parameters that it brings itself."""
-        name = engine.dialect.name
-        if (made := self._compiled.get(name)) is None:
-            compiled = self._build(name).compile(engine)  # type: ignore[attr-defined]
-            made = self._compiled[name] = (str(compiled), dict(compiled.params))
-        return made
-
-    def by_place(self, engine: Engine) -> Placed:
-        """The same for SQLite, to write with; made at the first use."""
-        if self._by_place is None:
-            self._by_place = placed(*self.compiled(engine))
-        return self._by_place
 
 
 class Tx:
@@ -232,7 +194,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        self.engine = open_sqlite(url) if url.startswith("sqlite") else open_postgresql(url)
         self.shared = self.engine.dialect.name == "postgresql"
         """May launchers of several places serve it? A file of SQLite has the only place that there is."""
         self._turnstile = None if self.shared or ":memory:" in url else turnstile(url)
@@ -320,82 +282,3 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-
-
-def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file."""
-    return f"sqlite:///{path}"
-
-
-def sqlite_module() -> ModuleType:
-    """The SQLite to use: the bundled one where it is installed, else Python's own."""
-    try:
-        return importlib.import_module("pysqlite3.dbapi2")
-    except ImportError:
-        return sqlite3
-
-
-def sqlite_is_safe(version: tuple[int, ...]) -> bool:
-    """Is this SQLite free of the WAL race with several checkpointing connections?"""
-    return version >= SAFE_SQLITE[0] or any(version >= fixed and version[:2] == fixed[:2] for fixed in SAFE_SQLITE[1:])
-
-
-def _sqlite(url: str) -> Engine:
-    module = sqlite_module()
-    _make_private(make_url(url).database)
-    engine = create_engine(
-        url, module=module, paramstyle="named", isolation_level="AUTOCOMMIT", poolclass=QueuePool, pool_size=5
-    )
-    safe = sqlite_is_safe(module.sqlite_version_info)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in _dialect.SQLITE_PRAGMAS:  # the first to come makes it a WAL database, without waiting for others
-            _dialect.patiently(partial(cursor.execute, pragma))
-        # the launcher carries the log over (`checkpoint`); an SQLite that is not safe must never do so from two sides
-        cursor.execute(f"PRAGMA wal_autocheckpoint = {_dialect.LONG_LOG if safe else 0}")
-        cursor.close()
-
-    return engine
-
-
-def _make_private(path: str | None) -> None:
-    """Make a new database file for us alone; what SQLite puts beside it gets the same mode.
-
-    One that is there is never opened but by SQLite: whoever closes any descriptor of a file drops all locks that this
-    process has on it (POSIX), and others would then clear away the log under our hands.
-    """
-    if path and path != ":memory:":
-        with suppress(OSError):  # it is there; or SQLite says what is wrong
-            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-
-
-def _postgresql(url: str) -> Engine:
-    schema.for_postgresql()
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    try:
-        return create_engine(
-            parsed,
-            pool_size=5,
-            pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 5,
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "tcp_user_timeout": 30_000,
-                "options": "-c statement_timeout=60000 -c lock_timeout=30000"
-                " -c idle_in_transaction_session_timeout=15000",
-            },
-        )
-    except ModuleNotFoundError:
-        raise StoreError(
-            "PostgreSQL needs the driver psycopg; install it: pip install 'procession[postgres]'"
-        ) from None
-
-
-def masked(url: str) -> str:
-    """A database URL that may be shown: without its password."""
-    return make_url(url).render_as_string(hide_password=True)

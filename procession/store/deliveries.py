@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Select, Text, and_, exists, func, literal_column, select, update
 
 from procession.model.delivery import Delivery
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given
+from procession.store.statement import Statement, param
 
 _t = schema.delivery
 _ROW = {"kind": Text(), "processing_id": BigInteger(), "target": Text(), "body": Text(), "made_at": BigInteger(),
@@ -87,24 +88,20 @@ def _picture(row: Sequence[Any]) -> Delivery:
     return Delivery(pid, kind, processing_id, target, text or "", *rest)
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _earlier = _t.alias("earlier")
-_of = _t.c.id == _param("id")
-_this = and_(_of, _t.c.tries == _param("number", Integer), _t.c.due_at == _param("until"))
+_of = _t.c.id == param("id")
+_this = and_(_of, _t.c.tries == param("number", Integer), _t.c.due_at == param("until"))
 _ADD = Statement(lambda dialect: schema.delivery.insert().from_select(list(_ROW), Given(dialect, _ROW).select()))
 _due: Select[Any] = (
     select(*_PICTURE)
     .where(
-        _t.c.due_at <= _param("now"),
+        _t.c.due_at <= param("now"),
         ~exists(literal_column("1")).where(
             _earlier.c.processing_id == _t.c.processing_id, _earlier.c.id < _t.c.id, _earlier.c.due_at.is_not(None)
         ),
     )
     .order_by(_t.c.due_at)
-    .limit(_param("n", Integer))
+    .limit(param("n", Integer))
 )
 _NEXT = Statement(
     lambda _: select(_t.c.due_at).where(_t.c.due_at.is_not(None)).order_by(_t.c.due_at).limit(literal_column("1"))
@@ -112,19 +109,19 @@ _NEXT = Statement(
 _BEGIN = Statement(
     lambda _: (
         update(_t)
-        .values(due_at=_param("until"), tries=_t.c.tries + literal_column("1"))
-        .where(_of, _t.c.due_at == _param("due_at"))
+        .values(due_at=param("until"), tries=_t.c.tries + literal_column("1"))
+        .where(_of, _t.c.due_at == param("due_at"))
     )
 )
-_ARRIVED = Statement(lambda _: update(_t).values(done_at=_param("at"), due_at=None, problem=None).where(_this))
-_FAILED = Statement(lambda _: update(_t).values(problem=_param("problem", Text), due_at=_param("due_at")).where(_this))
-_AGAIN = Statement(lambda _: update(_t).values(due_at=_param("at"), tries=literal_column("0"), done_at=None).where(_of))
+_ARRIVED = Statement(lambda _: update(_t).values(done_at=param("at"), due_at=None, problem=None).where(_this))
+_FAILED = Statement(lambda _: update(_t).values(problem=param("problem", Text), due_at=param("due_at")).where(_this))
+_AGAIN = Statement(lambda _: update(_t).values(due_at=param("at"), tries=literal_column("0"), done_at=None).where(_of))
 _FIND = Statement(lambda _: select(*_PICTURE).where(_of))
 _GIVEN_UP = Statement(
     lambda _: (
         select(_t.c.id)
         .join_from(_t, schema.processing, schema.processing.c.id == _t.c.processing_id)
-        .where(_t.c.due_at.is_(None), _t.c.done_at.is_(None), schema.processing.c.task == _param("task", Text))
+        .where(_t.c.due_at.is_(None), _t.c.done_at.is_(None), schema.processing.c.task == param("task", Text))
         .limit(literal_column("1"))
     )
 )

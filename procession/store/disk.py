@@ -32,9 +32,10 @@ from procession.model.retention import LEARN_FROM, Kept
 from procession.model.states import PROCESSING, State
 from procession.model.task import CALL
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, unindexed
 from procession.store.processings import here
+from procession.store.statement import Statement
 
 _p = schema.processing.c
 LOOK_BACK = 10 * LEARN_FROM

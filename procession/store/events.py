@@ -14,8 +14,9 @@ from procession.clock import moment
 from procession.model.event import Event
 from procession.model.wording import TIMETABLE
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, like
+from procession.store.statement import Statement
 
 event, event_key = schema.event, schema.event_key
 

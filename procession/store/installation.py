@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """No letters that are mistaken for each other: keys are read aloud."""

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    bindparam,
     exists,
     func,
     literal_column,
@@ -24,9 +23,10 @@ from procession.model.processing import Processing
 from procession.model.states import State
 from procession.model.task import CALL
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, unindexed
 from procession.store.processings import PICTURE, here, picture
+from procession.store.statement import Statement, param
 
 _p, _key = schema.processing.c, schema.event_key.c
 
@@ -94,10 +94,6 @@ def still_due(tx: Tx, ids: Iterable[int], now: int) -> list[int]:
     return [pid for pid, at in rows if at is not None and at <= now]
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def _waiting(dialect: str) -> Executable:
     """Both parts by their index; the order names it."""
     runnable: Any = literal_column(
@@ -106,7 +102,7 @@ def _waiting(dialect: str) -> Executable:
     later: Any = literal_column(
         "(processing.state = 'waiting' AND (processing.due_at IS NOT NULL OR processing.held_at IS NOT NULL))"
     )
-    task, n = _param("task", Text), _param("n", Integer)
+    task, n = param("task", Text), param("n", Integer)
     first = select(_p.id).where(_p.task == task, runnable).order_by(_p.priority.desc(), _p.id).limit(n)
     second = select(_p.id).where(unindexed(dialect, _p.task) == task, later).order_by(_p.due_at).limit(n)
     both = union_all(*(select(part.subquery().c.id) for part in (first, second))).subquery()
@@ -114,7 +110,7 @@ def _waiting(dialect: str) -> Executable:
 
 
 def _of_task() -> Select[Any]:
-    return select(_p.id).where(_p.task == _param("task", Text)).order_by(_p.id).limit(_param("n", Integer))
+    return select(_p.id).where(_p.task == param("task", Text)).order_by(_p.id).limit(param("n", Integer))
 
 
 def _retire_at(dialect: str) -> Executable:
@@ -131,7 +127,7 @@ _VERSIONS = Statement(
     lambda _: (
         select(_p.id)
         .join_from(schema.event_key, schema.processing, _p.event_id == _key.event_id)
-        .where(_key.name == _param("name", Text), _key.key == _param("key", Text), _p.task == _param("task", Text))
+        .where(_key.name == param("name", Text), _key.key == param("key", Text), _p.task == param("task", Text))
         .order_by(_p.id)
     )
 )
@@ -146,7 +142,7 @@ _DUE = Statement(
         select(_p.id, _p.finished_at)
         .where(
             _p.retire_at.is_not(None),
-            _p.retire_at <= _param("now"),
+            _p.retire_at <= param("now"),
             _p.finished_at.is_not(None),
             _p.pinned_at.is_(None),
             *here(dialect),
@@ -155,6 +151,6 @@ _DUE = Statement(
             ),
         )
         .order_by(_p.retire_at)
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )

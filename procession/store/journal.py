@@ -6,7 +6,8 @@ from sqlalchemy import BigInteger, Integer, bindparam, func, literal_column, sel
 
 from procession.model.journal import Entry
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 
 _t = schema.journal
 

@@ -7,11 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Float,
     Integer,
     Text,
-    bindparam,
     exists,
     func,
     insert,
@@ -23,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Row
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement, param
 
 _t = schema.launcher
 
@@ -131,54 +130,48 @@ def unsettled(tx: Tx, place: str) -> Sequence[Row[Any]]:
     return tx.rows(_UNSETTLED, any_place=int(tx.dialect == "sqlite"), place=place)
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _ADD = Statement(
     lambda _: insert(_t).values(
-        id=_param("id"),
-        name=_param("name", Text),
-        kind=_param("kind", Text),
-        host=_param("host", Text),
-        place=_param("place", Text),
-        pid=_param("pid", Integer),
-        boot=_param("boot", Text),
-        cpus=_param("cpus", Float),
-        memory=_param("memory"),
-        labels=_param("labels", Text),
-        queues=_param("queues", Text),
-        gpus=_param("gpus", Integer),
-        var=_param("var", Text),
-        lost_after=_param("lost_after", Float),
-        version=_param("version", Text),
-        started_at=_param("at"),
-        beat_at=_param("at"),
+        id=param("id"),
+        name=param("name", Text),
+        kind=param("kind", Text),
+        host=param("host", Text),
+        place=param("place", Text),
+        pid=param("pid", Integer),
+        boot=param("boot", Text),
+        cpus=param("cpus", Float),
+        memory=param("memory"),
+        labels=param("labels", Text),
+        queues=param("queues", Text),
+        gpus=param("gpus", Integer),
+        var=param("var", Text),
+        lost_after=param("lost_after", Float),
+        version=param("version", Text),
+        started_at=param("at"),
+        beat_at=param("at"),
     )
 )
-_LAST_BEAT = Statement(lambda _: select(func.max(_t.c.beat_at)).where(_t.c.id != _param("id")))
-_BEAT = Statement(
-    lambda _: update(_t).values(beat_at=_param("at"), beats=_t.c.beats + 1).where(_t.c.id == _param("id"))
-)
-_STOP = Statement(lambda _: update(_t).values(stopped_at=_param("at")).where(_t.c.id == _param("id")))
-_CLOSE = Statement(lambda _: update(_t).values(closing=_param("word", Text)).where(_t.c.id == _param("id")))
-_VERSION = Statement(lambda _: select(_t.c.version).where(_t.c.id == _param("id")))
-_SET_URL = Statement(lambda _: update(_t).values(url=_param("url", Text)).where(_t.c.id == _param("id")))
+_LAST_BEAT = Statement(lambda _: select(func.max(_t.c.beat_at)).where(_t.c.id != param("id")))
+_BEAT = Statement(lambda _: update(_t).values(beat_at=param("at"), beats=_t.c.beats + 1).where(_t.c.id == param("id")))
+_STOP = Statement(lambda _: update(_t).values(stopped_at=param("at")).where(_t.c.id == param("id")))
+_CLOSE = Statement(lambda _: update(_t).values(closing=param("word", Text)).where(_t.c.id == param("id")))
+_VERSION = Statement(lambda _: select(_t.c.version).where(_t.c.id == param("id")))
+_SET_URL = Statement(lambda _: update(_t).values(url=param("url", Text)).where(_t.c.id == param("id")))
 _SET_CAPACITY = Statement(
     lambda _: (
         update(_t)
         .values(
-            cpus=_param("cpus", Float), memory=_param("memory"), labels=_param("labels", Text),
-            queues=_param("queues", Text), gpus=_param("gpus", Integer),
+            cpus=param("cpus", Float), memory=param("memory"), labels=param("labels", Text),
+            queues=param("queues", Text), gpus=param("gpus", Integer),
         )
-        .where(_t.c.id == _param("id"))
+        .where(_t.c.id == param("id"))
     )
 )  # fmt: skip
 _NOT_STOPPED = Statement(lambda _: select(_t).where(_t.c.stopped_at.is_(None)).order_by(_t.c.id))
 _SERVED = Statement(
     lambda _: (
         select(_t.c.id, _t.c.started_at, _t.c.beat_at)
-        .where(_t.c.id <= _param("id"), literal_column("launcher.kind = 'up'"))
+        .where(_t.c.id <= param("id"), literal_column("launcher.kind = 'up'"))
         .order_by(_t.c.id.desc())
         .limit(literal_column("1000"))
     )
@@ -188,25 +181,25 @@ _OWNS: Any = exists(literal_column("1")).where(
 )
 _UNSETTLED = Statement(
     lambda _: select(_t.c.id, _t.c.kind).where(
-        or_(_param("any_place", Integer) == 1, _t.c.place == _param("place", Text)),
+        or_(param("any_place", Integer) == 1, _t.c.place == param("place", Text)),
         or_(_t.c.stopped_at.is_(None), _OWNS),
     )
 )
 _ELSEWHERE = Statement(
     lambda _: (
-        select(_t).where(_t.c.place != _param("place", Text), or_(_t.c.stopped_at.is_(None), _OWNS)).order_by(_t.c.id)
+        select(_t).where(_t.c.place != param("place", Text), or_(_t.c.stopped_at.is_(None), _OWNS)).order_by(_t.c.id)
     )
 )
 _NEWEST_OF = Statement(
     lambda _: (
         select(_t)
-        .where(_t.c.place == _param("place", Text), literal_column("launcher.kind = 'up'"))
+        .where(_t.c.place == param("place", Text), literal_column("launcher.kind = 'up'"))
         .order_by(_t.c.id.desc())
         .limit(literal_column("1"))
     )
 )
 _NEWEST = Statement(
     lambda _: (
-        select(_t).where(literal_column("launcher.kind = 'up'")).order_by(_t.c.id.desc()).limit(_param("n", Integer))
+        select(_t).where(literal_column("launcher.kind = 'up'")).order_by(_t.c.id.desc()).limit(param("n", Integer))
     )
 )

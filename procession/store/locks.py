@@ -30,8 +30,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.locks import UNSEEN, Hold, Owner, Wait
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given
+from procession.store.statement import Statement
 
 _hold, _wait, _attempt = schema.lock_hold, schema.lock_wait, schema.attempt
 

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     case,
     delete,
     func,
@@ -24,8 +23,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.message import Message
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, upsert
+from procession.store.statement import Statement, param
 
 _t = schema.message
 _ROW = {
@@ -202,32 +202,28 @@ def _told(dialect: str) -> Executable:
     return update(_t).values(told_at=later, problem=None).where(_t.c.id == given["id"])
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _NOTE, _FOUND, _END, _READ, _TOLD = (Statement(f) for f in (_note, _found, _end, _read, _told))
 _MENDED = Statement(lambda _: select(_t.c.id, _t.c.n).where(_ACTIVE, _OVER))
 _END_MENDED = Statement(_end_mended)
 _END_KIND = Statement(
     lambda _: (
         update(_t)
-        .values(ended_at=_param("at"))
-        .where(_t.c.kind == _param("kind", Text), _t.c.task == _param("task", Text), _ACTIVE)
+        .values(ended_at=param("at"))
+        .where(_t.c.kind == param("kind", Text), _t.c.task == param("task", Text), _ACTIVE)
     )
 )
-_SET_PROBLEM = Statement(lambda _: update(_t).values(problem=_param("problem", Text)).where(_t.c.id == _param("id")))
-_REMOVE_ENDED = Statement(lambda _: delete(_t).where(_t.c.ended_at < _param("before")))
-_OF_KIND = Statement(lambda _: _PICTURE.where(_t.c.kind == _param("kind", Text), _ACTIVE).order_by(_t.c.id))
-_GET = Statement(lambda _: _PICTURE.where(_t.c.id == _param("id")))
+_SET_PROBLEM = Statement(lambda _: update(_t).values(problem=param("problem", Text)).where(_t.c.id == param("id")))
+_REMOVE_ENDED = Statement(lambda _: delete(_t).where(_t.c.ended_at < param("before")))
+_OF_KIND = Statement(lambda _: _PICTURE.where(_t.c.kind == param("kind", Text), _ACTIVE).order_by(_t.c.id))
+_GET = Statement(lambda _: _PICTURE.where(_t.c.id == param("id")))
 _READ_ALL = Statement(
-    lambda _: update(_t).values(read_at=_param("at"), read_by=_param("by", Text)).where(_t.c.read_at.is_(None))
+    lambda _: update(_t).values(read_at=param("at"), read_by=param("by", Text)).where(_t.c.read_at.is_(None))
 )
 _WAITING = Statement(
     lambda _: (
-        _PICTURE.where(_ACTIVE, ~_OVER, _t.c.read_at.is_(None), _t.c.needs_person_at <= _param("now"))
+        _PICTURE.where(_ACTIVE, ~_OVER, _t.c.read_at.is_(None), _t.c.needs_person_at <= param("now"))
         .order_by(_t.c.last_at.desc(), _t.c.id.desc())
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )
 _UNTOLD_NOW: Any = literal_column(
@@ -236,7 +232,7 @@ _UNTOLD_NOW: Any = literal_column(
 _UNTOLD = Statement(
     lambda _: _PICTURE.where(
         or_(
-            and_(_UNTOLD_NOW, _t.c.read_at.is_(None), _t.c.needs_person_at <= _param("now")),
+            and_(_UNTOLD_NOW, _t.c.read_at.is_(None), _t.c.needs_person_at <= param("now")),
             literal_column("(message.told_at < message.ended_at)"),
         )
     ).order_by(_t.c.id)

@@ -20,8 +20,9 @@ from sqlalchemy.sql.base import Executable
 from procession.errors import StaleState
 from procession.model.states import MACHINES, PROCESSING, STEP, Machine, Move, State
 from procession.store import locks, schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_ids, unindexed
+from procession.store.statement import Statement
 
 ROW = {
     "processing_id": BigInteger(),

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, select
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 
 _t = schema.cause_note
 

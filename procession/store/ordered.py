@@ -21,10 +21,11 @@ from procession.model.processing import Processing
 from procession.model.query import Query
 from procession.model.term import Names, Since
 from procession.store import schema, search
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import given_ids
 from procession.store.processings import PICTURE, picture
 from procession.store.queries import conditions, needs_event
+from procession.store.statement import Statement
 from procession.store.took import took
 
 p = schema.processing.c

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     cast,
     exists,
     func,
@@ -32,8 +31,9 @@ from procession.model.event import ranked, unranked
 from procession.model.processing import Processing
 from procession.model.states import PROCESSING, State
 from procession.store import schema, tallies
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, given_texts, unindexed
+from procession.store.statement import Statement, param
 
 processing, step, event, definition = schema.processing, schema.step, schema.event, schema.definition
 
@@ -408,13 +408,9 @@ def _is(name: str, state: str) -> Any:
     return literal_column(f"{name}.state = '{state}'")
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def owner(owned: bool) -> Any:
     """Whose processings are meant. Two statements, since IS NOT DISTINCT FROM lets PostgreSQL read all that wait."""
-    return processing.c.launcher_id == _param("launcher_id") if owned else processing.c.launcher_id.is_(None)
+    return processing.c.launcher_id == param("launcher_id") if owned else processing.c.launcher_id.is_(None)
 
 
 def here(dialect: str) -> list[Any]:
@@ -422,7 +418,7 @@ def here(dialect: str) -> list[Any]:
     one place."""
     if dialect == "sqlite":
         return []
-    place = _param("place", Text)
+    place = param("place", Text)
     return [or_(place.is_(None), processing.c.place.is_(None), processing.c.place == place)]
 
 
@@ -440,16 +436,16 @@ def _waiting(owned: bool, passing: bool, leaving: bool) -> Statement:
         query = (
             select(p.id, p.definition_id, p.priority, p.started_at, p.created_at, p.wants)
             .where(
-                (unindexed(dialect, p.task) if owned else p.task) == _param("task", Text),
+                (unindexed(dialect, p.task) if owned else p.task) == param("task", Text),
                 literal_column("processing.state = 'waiting'"),
                 p.due_at.is_(None),
                 p.held_at.is_(None),
                 owner(owned),
                 *here(dialect),
-                or_(_param("common", Integer) == literal_column("1"), p.wants.is_not(None)),
+                or_(param("common", Integer) == literal_column("1"), p.wants.is_not(None)),
             )
             .order_by(p.priority.desc(), p.id)
-            .limit(_param("n", Integer))
+            .limit(param("n", Integer))
         )
         if passing:
             paused = given_texts(dialect, "paused").subquery("paused").c[0]
@@ -465,7 +461,7 @@ _WAITING, _WAITING_BUT = (
     for leaving in (False, True)
 )
 _WAKE_DUE = Statement(
-    lambda _: update(processing).values(due_at=None).where(_LATER, processing.c.due_at <= _param("now"))
+    lambda _: update(processing).values(due_at=None).where(_LATER, processing.c.due_at <= param("now"))
 )
 _NEXT_DUE = Statement(lambda _: select(func.min(processing.c.due_at)).where(_LATER))
 _TAKING = Statement(
@@ -483,7 +479,7 @@ def _children() -> Select[Any]:
         .join_from(parent, processing, processing.c.origin_id == func.coalesce(parent.c.first_id, parent.c.id))
         .join(event, event.c.id == processing.c.event_id)
         .where(
-            parent.c.id == _param("id"),
+            parent.c.id == param("id"),
             processing.c.replaced_by.is_(None),
             or_(parent.c.version == literal_column("1"), event.c.last_seen_at >= parent.c.created_at),
         )
@@ -519,12 +515,12 @@ _BEGUN: Any = literal_column("processing.state IN ('waiting', 'running') AND pro
 _OPEN_AT = Statement(
     lambda _: (
         select(processing.c.id, processing.c.definition_id)
-        .where(_BEGUN, processing.c.place == _param("place", Text))
+        .where(_BEGUN, processing.c.place == param("place", Text))
         .order_by(processing.c.id)
     )
 )
 _SETTLE_ALL_AT = Statement(
-    lambda _: update(processing).values(place=_param("place", Text)).where(processing.c.place.is_not(None))
+    lambda _: update(processing).values(place=param("place", Text)).where(processing.c.place.is_not(None))
 )
 _PLACES = Statement(lambda _: select(processing.c.place).where(_BEGUN).distinct())
 # the order names the index: SQLite would else read all that ever were of the task
@@ -549,7 +545,7 @@ _RUNNING = Statement(
 
 def _busy(dialect: str) -> Executable:
     """The orders name the index here, too."""
-    p, task = processing.c, _param("task", Text)
+    p, task = processing.c, param("task", Text)
     runnable = select(p.id).where(p.task == task, _RUNNABLE).order_by(p.priority.desc(), p.id)
     later = select(p.id).where(unindexed(dialect, p.task) == task, _LATER).order_by(p.due_at)
     running = select(p.id).where(p.task == task, _is("processing", "running"))
@@ -561,37 +557,37 @@ def _busy(dialect: str) -> Executable:
 _BUSY = Statement(_busy)
 _LAST_END = Statement(
     lambda _: select(func.max(processing.c.finished_at)).where(
-        processing.c.task == _param("task", Text), processing.c.finished_at.is_not(None)
+        processing.c.task == param("task", Text), processing.c.finished_at.is_not(None)
     )
 )
 _NTH_NEWEST = Statement(
     lambda _: (
         select(processing.c.created_at)
-        .where(processing.c.task == _param("task", Text), processing.c.version == literal_column("1"))
+        .where(processing.c.task == param("task", Text), processing.c.version == literal_column("1"))
         .order_by(processing.c.id.desc())
         .limit(literal_column("1"))
-        .offset(_param("skip", Integer))
+        .offset(param("skip", Integer))
     )
 )
 _LAST_STATES = Statement(
     lambda _: (
         select(processing.c.state)
         .where(
-            processing.c.task == _param("task", Text),
+            processing.c.task == param("task", Text),
             processing.c.finished_at.is_not(None),
-            processing.c.finished_at > _param("since"),
+            processing.c.finished_at > param("since"),
             processing.c.replaced_by.is_(None),
             literal_column("processing.state IN ('succeeded', 'failed')"),
         )
         .order_by(processing.c.finished_at.desc(), processing.c.id.desc())
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )
 _ASK_CANCEL = Statement(
     lambda _: (
         update(processing)
-        .values(cancel_requested_at=func.coalesce(processing.c.cancel_requested_at, _param("at")))
-        .where(processing.c.id == _param("id"))
+        .values(cancel_requested_at=func.coalesce(processing.c.cancel_requested_at, param("at")))
+        .where(processing.c.id == param("id"))
     )
 )
 _attempt = schema.attempt
@@ -603,7 +599,7 @@ _CANCELS = Statement(
             processing.c.cancel_requested_at.is_not(None),
             _is("processing", "running"),
             _attempt.c.outcome.is_(None),
-            _attempt.c.launcher_id == _param("launcher_id"),
+            _attempt.c.launcher_id == param("launcher_id"),
         )
     )
 )
@@ -619,8 +615,8 @@ _ORIGINS = Statement(
         processing.c.id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))
     )
 )
-_ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == _param("id")))
-_FIND = Statement(lambda _: PICTURE.where(processing.c.id == _param("id")))
+_ROOT = Statement(lambda _: select(processing.c.first_id).where(processing.c.id == param("id")))
+_FIND = Statement(lambda _: PICTURE.where(processing.c.id == param("id")))
 _FIND_ALL = Statement(
     lambda dialect: PICTURE.where(processing.c.id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))).order_by(
         processing.c.id
@@ -649,17 +645,17 @@ def _alive(dialect: str) -> Executable:
 
 _ALIVE = Statement(_alive)
 _KNOWN_TASK = Statement(
-    lambda _: select(processing.c.id).where(processing.c.task == _param("task", Text)).limit(literal_column("1"))
+    lambda _: select(processing.c.id).where(processing.c.task == param("task", Text)).limit(literal_column("1"))
 )
 _BEFORE = Statement(
     lambda _: select(func.count()).select_from(
         select(processing.c.id)
         .where(
-            processing.c.task == _param("task", Text),
+            processing.c.task == param("task", Text),
             _RUNNABLE,
             or_(
-                processing.c.priority > _param("priority", Integer),
-                and_(processing.c.priority == _param("priority", Integer), processing.c.id < _param("id")),
+                processing.c.priority > param("priority", Integer),
+                and_(processing.c.priority == param("priority", Integer), processing.c.id < param("id")),
             ),
         )
         .limit(literal_column(str(MOST_COUNTED + 1)))

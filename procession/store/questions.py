@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, func, literal_column, or_, select, update
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import given_rows
+from procession.store.statement import Statement, param
 
 _a, _p, _e, _s = schema.attempt, schema.processing, schema.event, schema.step
 OPEN: Any = literal_column("attempt.outcome IS NULL AND attempt.asks IS NOT NULL")
@@ -124,10 +125,6 @@ def open_steps(tx: Tx) -> set[tuple[str, str]]:
     return {(task, step) for task, step in tx.tuples(_OPEN_STEPS)}
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _COLUMNS = (
     _a.c.processing_id, _a.c.ordinal, _a.c.number, _p.c.task, _e.c.title, _s.c.name, _p.c.definition_id, _a.c.asks,
     _a.c.claimed_at, _a.c.asks_until, _a.c.answer, _a.c.made_by, _a.c.note,
@@ -143,15 +140,15 @@ _ANSWER = Statement(
     lambda _: (
         update(_a)
         .values(
-            answer=_param("text", Text), made_by=_param("by", Text), note=_param("note", Text), asks_until=_param("at")
+            answer=param("text", Text), made_by=param("by", Text), note=param("note", Text), asks_until=param("at")
         )
         .where(
-            _a.c.processing_id == _param("pid"), _a.c.ordinal == _param("ordinal", Integer),
-            _a.c.number == _param("number", Integer), OPEN, _a.c.answer.is_(None),
+            _a.c.processing_id == param("pid"), _a.c.ordinal == param("ordinal", Integer),
+            _a.c.number == param("number", Integer), OPEN, _a.c.answer.is_(None),
         )
     )
 )  # fmt: skip
-_OF = Statement(lambda _: _ALL.where(_a.c.processing_id == _param("id")).order_by(*_ORDER))
+_OF = Statement(lambda _: _ALL.where(_a.c.processing_id == param("id")).order_by(*_ORDER))
 _OF_ALL = Statement(
     lambda dialect: _ALL.where(_a.c.processing_id.in_(select(given_rows(dialect, {"id": BigInteger()}).c.id))).order_by(
         *_ORDER
@@ -168,11 +165,11 @@ _EARLIER = Statement(
 _UNANSWERED = Statement(
     lambda _: (
         _ALL.where(
-            _a.c.answer.is_(None), _a.c.processing_id > _param("after"),
-            or_(_param("task", Text).is_(None), _p.c.task == _param("task", Text)),
+            _a.c.answer.is_(None), _a.c.processing_id > param("after"),
+            or_(param("task", Text).is_(None), _p.c.task == param("task", Text)),
         )
         .order_by(*_ORDER)
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )  # fmt: skip
 _COUNT = Statement(
@@ -183,14 +180,12 @@ _COUNT = Statement(
         .group_by(_p.c.task)
     )
 )
-_OWNED = _p.c.launcher_id.is_not_distinct_from(_param("launcher_id"))
+_OWNED = _p.c.launcher_id.is_not_distinct_from(param("launcher_id"))
 _TIMED: Any = literal_column("attempt.asks_until IS NOT NULL")
 _WHOSE = select(_a.c.processing_id).join_from(_a, _p, _p.c.id == _a.c.processing_id).where(_OWNED)
 _DUE = Statement(
     lambda _: (
-        _WHOSE.where(OPEN, _TIMED, _a.c.asks_until <= _param("now"))
-        .order_by(_a.c.asks_until)
-        .limit(_param("n", Integer))
+        _WHOSE.where(OPEN, _TIMED, _a.c.asks_until <= param("now")).order_by(_a.c.asks_until).limit(param("n", Integer))
     )
 )
 _CANCELLED = Statement(
@@ -198,7 +193,7 @@ _CANCELLED = Statement(
         _WHOSE.where(OPEN, _a.c.answer.is_(None), literal_column("processing.cancel_requested_at IS NOT NULL"))
         .where(literal_column("processing.state = 'running'"))
         .order_by(_a.c.processing_id)
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
 )
 _NEXT_DUE = Statement(

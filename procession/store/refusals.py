@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select
 from sqlalchemy.engine import Row
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 
 _t = schema.refusal
 

@@ -17,10 +17,11 @@ from procession.model.processing import Processing
 from procession.model.query import Query
 from procession.model.term import Batches, Ids, Names, Since, States
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import unindexed
 from procession.store.processings import PICTURE, picture
 from procession.store.queries import conditions, needs_event, of_term
+from procession.store.statement import Statement
 
 p, event, done = schema.processing.c, schema.event, schema.batch_done.c
 

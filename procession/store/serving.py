@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.sql.base import Executable
 
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement
 
 READY_SEEN = 10_000
 """So many steps that stand ready are counted; beyond that they are more than anybody reads."""

@@ -10,8 +10,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.setting import Setting, Settings
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import upsert
+from procession.store.statement import Statement
 
 _t = schema.setting
 

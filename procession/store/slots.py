@@ -12,8 +12,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.pieces import SetPlan
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, upsert
+from procession.store.statement import Statement
 
 _t, _p, _e = schema.slot, schema.piece, schema.event
 _NEW = {"name": Text(), "key": Text(), "plan": Text(), "first_at": BigInteger(), "due_at": BigInteger()}

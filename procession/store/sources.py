@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, Text, bindparam, case, func, literal_column, 
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, upsert
+from procession.store.statement import Statement
 
 _t, _p = schema.source, schema.processing
 KINDS = ("source", "experiment")

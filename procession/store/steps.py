@@ -31,9 +31,10 @@ from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Step
 from procession.model.states import State
 from procession.store import locks, schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, given_texts, json_text, upsert
 from procession.store.processings import here, owner
+from procession.store.statement import Statement, param
 
 step, attempt, processing, output = schema.step, schema.attempt, schema.processing, schema.output
 event, launcher = schema.event, schema.launcher
@@ -354,10 +355,6 @@ def attempt_picture(row: Row[Any]) -> Attempt:
 # ── statements ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def _same(given: Any, table: Any, *names: str) -> Any:
     return and_(*(table.c[name] == given.c[name] for name in names))
 
@@ -460,7 +457,7 @@ def _live_attempts(dialect: str) -> Executable:
 
 
 _ready: Any = literal_column("step.state = 'ready'")
-_WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, step.c.due_at <= _param("now")))
+_WAKE_DUE = Statement(lambda _: update(step).values(due_at=None).where(_ready, step.c.due_at <= param("now")))
 _NEXT_DUE = Statement(lambda _: select(func.min(step.c.due_at)).where(_ready, step.c.due_at.is_not(None)))
 
 
@@ -478,11 +475,11 @@ def _ready_steps(
             .join_from(step, processing, processing.c.id == step.c.processing_id)
             .where(
                 _ready, step.c.due_at.is_(None), step.c.held_at.is_(None), processing.c.held_at.is_(None),
-                owner(owned), step.c.cpus <= _param("free", Float), *here(dialect),
-                or_(_param("common", Integer) == literal_column("1"), step.c.wants.is_not(None)),
+                owner(owned), step.c.cpus <= param("free", Float), *here(dialect),
+                or_(param("common", Integer) == literal_column("1"), step.c.wants.is_not(None)),
             )
             .order_by(step.c.priority.desc(), step.c.processing_id, step.c.ordinal)
-            .limit(_param("n", Integer))
+            .limit(param("n", Integer))
         )  # fmt: skip
         if only:
             query = query.where(processing.c.task.in_(given_texts(dialect, "only")))
@@ -518,7 +515,7 @@ _DEVICES = Statement(
     lambda _: (
         select(attempt.c.gpus)
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
-        .where(attempt.c.outcome.is_(None), launcher.c.host == _param("host", Text), attempt.c.gpus.is_not(None))
+        .where(attempt.c.outcome.is_(None), launcher.c.host == param("host", Text), attempt.c.gpus.is_not(None))
     )
 )
 _LIVE = Statement(
@@ -534,7 +531,7 @@ _LIVE = Statement(
         .join_from(launcher, attempt, attempt.c.launcher_id == launcher.c.id)
         .where(
             attempt.c.outcome.is_(None),
-            launcher.c.place == _param("place", Text),
+            launcher.c.place == param("place", Text),
             launcher.c.kind == literal_column("'up'"),
         )
     )
@@ -551,13 +548,13 @@ _FOR_CHILDREN = Statement(
         .order_by(attempt.c.processing_id, attempt.c.ordinal)
     )
 )
-_CODE_FROM = Statement(lambda _: select(processing.c.code_of).where(processing.c.id == _param("processing_id")))
+_CODE_FROM = Statement(lambda _: select(processing.c.code_of).where(processing.c.id == param("processing_id")))
 _CODE_OF = Statement(
     lambda _: (
         select(attempt.c.code)
         .where(
-            attempt.c.processing_id == _param("processing_id"),
-            attempt.c.ordinal == _param("ordinal", Integer),
+            attempt.c.processing_id == param("processing_id"),
+            attempt.c.ordinal == param("ordinal", Integer),
             attempt.c.code.is_not(None),
         )
         .order_by(attempt.c.number.desc())
@@ -577,12 +574,12 @@ _LAST_GOOD = Statement(
         .join_from(processing, step, step.c.processing_id == processing.c.id)
         .join(attempt, _same(step, attempt, "processing_id", "ordinal"))
         .where(
-            processing.c.task == _param("task", Text),
-            processing.c.id <= _param("before"),
-            step.c.name == _param("name", Text),
+            processing.c.task == param("task", Text),
+            processing.c.id <= param("before"),
+            step.c.name == param("name", Text),
             literal_column("attempt.outcome = 'succeeded'"),
             attempt.c.made_by.is_(None),
-            or_(processing.c.id != _param("before"), attempt.c.number != _param("number", Integer)),
+            or_(processing.c.id != param("before"), attempt.c.number != param("number", Integer)),
         )
         .order_by(processing.c.id.desc(), attempt.c.number.desc())
         .limit(literal_column("1"))
@@ -597,20 +594,20 @@ _OUTCOMES = Statement(
     lambda _: (
         select(attempt.c.outcome)
         .where(
-            attempt.c.processing_id == _param("processing_id"),
-            attempt.c.ordinal == _param("ordinal", Integer),
-            attempt.c.number > _param("renewed", Integer),
+            attempt.c.processing_id == param("processing_id"),
+            attempt.c.ordinal == param("ordinal", Integer),
+            attempt.c.number > param("renewed", Integer),
             attempt.c.outcome.is_not(None),
         )
         .order_by(attempt.c.number)
     )
 )
-_STEPS_OF = Statement(lambda _: select(step).where(step.c.processing_id == _param("id")).order_by(step.c.ordinal))
+_STEPS_OF = Statement(lambda _: select(step).where(step.c.processing_id == param("id")).order_by(step.c.ordinal))
 _ATTEMPTS_OF = Statement(
     lambda _: (
         select(attempt, launcher.c.host)
         .select_from(attempt.outerjoin(launcher, launcher.c.id == attempt.c.launcher_id))
-        .where(attempt.c.processing_id == _param("id"))
+        .where(attempt.c.processing_id == param("id"))
         .order_by(attempt.c.ordinal, attempt.c.number)
     )
 )

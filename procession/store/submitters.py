@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import given_ids
+from procession.store.statement import Statement
 
 
 def of(tx: Tx, ids: Iterable[int]) -> dict[int, str]:

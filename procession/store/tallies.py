@@ -16,8 +16,9 @@ from sqlalchemy import BigInteger, Float, Text, bindparam, func, literal_column,
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_texts, unindexed
+from procession.store.statement import Statement
 from procession.store.took import took_of
 
 HOUR = 3_600_000_000

@@ -11,8 +11,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.task import Task
 from procession.store import moves, schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import upsert
+from procession.store.statement import Statement
 
 log = logging.getLogger("procession")
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import BigInteger, Text, delete, func, insert, literal_column, or_, select, update
 
 from procession.model.caller import Account, Token
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement, param
 
 _t, _a, _v = schema.token, schema.account, schema.view
 
@@ -132,12 +133,8 @@ def _account(row: Any) -> Account:
     return Account(row.name, row.role, _set(row.groups), row.password is not None, row.created_at, row.disabled_at)
 
 
-def _param(name: str, kind: Any = Text) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def _params(names: Sequence[str]) -> dict[str, Any]:
-    return {name: _param(name, BigInteger if name.endswith("_at") else Text) for name in names}
+    return {name: param(name, BigInteger if name.endswith("_at") else Text) for name in names}
 
 
 _ADD = Statement(
@@ -147,40 +144,38 @@ _ADD = Statement(
         )
     )
 )
-_BY_HASH = Statement(lambda _: select(_t).where(_t.c.hash == _param("hash")))
+_BY_HASH = Statement(lambda _: select(_t).where(_t.c.hash == param("hash", Text)))
 _ALL = Statement(
-    lambda _: select(_t).where(_t.c.kind == _param("kind")).order_by(_t.c.created_at.desc(), _t.c.key)
+    lambda _: select(_t).where(_t.c.kind == param("kind", Text)).order_by(_t.c.created_at.desc(), _t.c.key)
 )  # fmt: skip
 _STANDS: Any = literal_column("(token.revoked_at IS NULL)")
 _MAKER = Statement(
-    lambda _: select(_t.c.created_by).where(_t.c.key == _param("key"), _t.c.kind == literal_column("'session'"))
+    lambda _: select(_t.c.created_by).where(_t.c.key == param("key", Text), _t.c.kind == literal_column("'session'"))
 )
-_REVOKE = Statement(
-    lambda _: update(_t).values(revoked_at=_param("at", BigInteger)).where(_t.c.key == _param("key"), _STANDS)
-)
+_REVOKE = Statement(lambda _: update(_t).values(revoked_at=param("at")).where(_t.c.key == param("key", Text), _STANDS))
 _REVOKE_OF = Statement(
-    lambda _: update(_t).values(revoked_at=_param("at", BigInteger)).where(_t.c.account == _param("account"), _STANDS)
+    lambda _: update(_t).values(revoked_at=param("at")).where(_t.c.account == param("account", Text), _STANDS)
 )
 _USE_ONCE = Statement(
     lambda _: (
         update(_t)
-        .values(used_at=_param("at", BigInteger))
+        .values(used_at=param("at"))
         .where(
-            _t.c.hash == _param("hash"),
+            _t.c.hash == param("hash", Text),
             literal_column("token.kind = 'login'"),
             _t.c.used_at.is_(None),
             _STANDS,
-            _t.c.expires_at > _param("at", BigInteger),
+            _t.c.expires_at > param("at"),
         )
     )
 )
-_USED = Statement(lambda _: update(_t).values(used_at=_param("at", BigInteger)).where(_t.c.key == _param("key")))
-_EXPIRED = or_(_t.c.expires_at < _param("before", BigInteger), _t.c.revoked_at < _param("before", BigInteger))
+_USED = Statement(lambda _: update(_t).values(used_at=param("at")).where(_t.c.key == param("key", Text)))
+_EXPIRED = or_(_t.c.expires_at < param("before"), _t.c.revoked_at < param("before"))
 _REMOVE_EXPIRED = Statement(lambda _: delete(_t).where(_EXPIRED))
 _REMOVE_VIEWS = Statement(
     lambda _: delete(_v).where(_v.c.account.in_(select(literal_column(f"'{OWNER}'") + _t.c.key).where(_EXPIRED)))
 )
-_ACCOUNT = Statement(lambda _: select(_a).where(_a.c.name == _param("name")))
+_ACCOUNT = Statement(lambda _: select(_a).where(_a.c.name == param("name", Text)))
 _ACCOUNTS = Statement(lambda _: select(_a).order_by(_a.c.name))
 _ADD_ACCOUNT = Statement(
     lambda _: insert(_a).values(_params(("name", "role", "groups", "password", "created_at", "disabled_at")))
@@ -189,12 +184,12 @@ _SET_ACCOUNT = Statement(
     lambda _: (
         update(_a)
         .values(
-            role=_param("role"),
-            groups=_param("groups"),
-            disabled_at=_param("disabled_at", BigInteger),
-            password=func.coalesce(_param("password"), _a.c.password),
+            role=param("role", Text),
+            groups=param("groups", Text),
+            disabled_at=param("disabled_at"),
+            password=func.coalesce(param("password", Text), _a.c.password),
         )
-        .where(_a.c.name == _param("name"))
+        .where(_a.c.name == param("name", Text))
     )
 )
-_REMOVE_ACCOUNT = Statement(lambda _: delete(_a).where(_a.c.name == _param("name")))
+_REMOVE_ACCOUNT = Statement(lambda _: delete(_a).where(_a.c.name == param("name", Text)))

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, delete, insert, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows
+from procession.store.statement import Statement, param
 
 NOBODY = 0
 """The id of no event: it holds the keys of events that are cancelled and have not come."""
@@ -103,26 +104,22 @@ def _served(dialect: str) -> Executable:
     query = (
         select(schema.tombstone)
         .select_from(both)
-        .where(_t.until_at < _param("now", BigInteger))
+        .where(_t.until_at < param("now"))
         .order_by(_t.until_at)
-        .limit(_param("n", Integer))
+        .limit(param("n", Integer))
     )
     return query if dialect == "sqlite" else query.with_for_update(skip_locked=True)
 
 
-def _param(name: str, kind: Any = Text) -> Any:
-    return bindparam(name, type_=kind())
-
-
-_this = and_(_t.name == _param("name"), _t.key == _param("key"))
+_this = and_(_t.name == param("name", Text), _t.key == param("key", Text))
 _TAKE_OVER, _FREE, _OF, _SERVED = Statement(_take_over), Statement(_free), Statement(_of), Statement(_served)
-_ADD = Statement(lambda _: insert(schema.tombstone).values({c.name: _param(c.name, type(c.type)) for c in _t}))
+_ADD = Statement(lambda _: insert(schema.tombstone).values({c.name: param(c.name, type(c.type)) for c in _t}))
 _REMOVE = Statement(lambda _: delete(schema.tombstone).where(_this))
 _HOLD = Statement(
     lambda _: (
         update(schema.event_key)
         .values(event_id=literal_column("0"))
-        .where(_k.name == _param("name"), _k.key == _param("key"), _k.event_id == literal_column("0"))
+        .where(_k.name == param("name", Text), _k.key == param("key", Text), _k.event_id == literal_column("0"))
     )
 )
-_COME = Statement(lambda _: update(schema.tombstone).values(event_id=_param("event_id", BigInteger)).where(_this))
+_COME = Statement(lambda _: update(schema.tombstone).values(event_id=param("event_id")).where(_this))

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, inspect
 
 from procession.errors import HostError, SchemaMismatch
 from procession.store import schema
-from procession.store.database import Store, masked
+from procession.store.database import Store
+from procession.store.engines import masked
 
 LOCK = 0x50524F44
 """PostgreSQL advisory lock under which one process makes or migrates the schema."""

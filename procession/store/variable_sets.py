@@ -12,8 +12,9 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.variable_set import VariableSet
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import given_rows
+from procession.store.statement import Statement, param
 
 _t, _p = schema.variable_set, schema.processing
 _COLUMNS = (
@@ -81,13 +82,9 @@ def _picture(row: Row[Any]) -> VariableSet:
     )  # fmt: skip
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 def _hold_task(dialect: str) -> Executable:
     """On SQLite whoever writes is alone."""
-    query = select(schema.task.c.name).where(schema.task.c.name == _param("name", Text))
+    query = select(schema.task.c.name).where(schema.task.c.name == param("name", Text))
     return query if dialect == "sqlite" else query.with_for_update()
 
 
@@ -97,7 +94,7 @@ def _newest_of_runs(dialect: str) -> Executable:
     newest = (
         select(func.max(_p.c.id))
         .where(
-            _p.c.task == _param("task", Text),
+            _p.c.task == param("task", Text),
             _p.c.run_number == given.c.run,
             _p.c.run_number.is_not(None),
             _p.c.replaced_by.is_(None),
@@ -108,19 +105,19 @@ def _newest_of_runs(dialect: str) -> Executable:
     return select(given.c.run.label("run_number"), newest.label("id"))
 
 
-_OF_TASK = Statement(lambda _: select(_t).where(_t.c.task == _param("task", Text)).order_by(_t.c.id))
+_OF_TASK = Statement(lambda _: select(_t).where(_t.c.task == param("task", Text)).order_by(_t.c.id))
 _HOLD_TASK = Statement(_hold_task)
 _ADD = Statement(lambda _: insert(_t).values({n: bindparam(n, type_=_t.c[n].type) for n in _COLUMNS}))
-_CUT = Statement(lambda _: update(_t).values(first_run=_param("first_run")).where(_t.c.id == _param("id")))
-_REMOVE = Statement(lambda _: delete(_t).where(_t.c.id == _param("id")))
+_CUT = Statement(lambda _: update(_t).values(first_run=param("first_run")).where(_t.c.id == param("id")))
+_REMOVE = Statement(lambda _: delete(_t).where(_t.c.id == param("id")))
 _LATEST = Statement(
-    lambda _: select(func.max(_p.c.run_number)).where(_p.c.task == _param("task", Text), _p.c.run_number.is_not(None))
+    lambda _: select(func.max(_p.c.run_number)).where(_p.c.task == param("task", Text), _p.c.run_number.is_not(None))
 )
 _NEWEST_OF_RUNS = Statement(_newest_of_runs)
 _VERSIONS = Statement(
     lambda _: (
         select(_p.c.id)
-        .where(_p.c.event_id == _param("event_id"), _p.c.task == _param("task", Text))
+        .where(_p.c.event_id == param("event_id"), _p.c.task == param("task", Text))
         .order_by(_p.c.version)
     )
 )

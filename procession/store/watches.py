@@ -9,8 +9,9 @@ from sqlalchemy import Text, bindparam, delete, select
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import upsert
+from procession.store.statement import Statement
 
 _t = schema.watch
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import BigInteger, Integer, bindparam, delete, literal_column, select, update
+from sqlalchemy import Integer, bindparam, delete, literal_column, select, update
 
 from procession.model.processing import Processing
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
+from procession.store.statement import Statement, param
 
 processing, step = schema.processing, schema.step
 
@@ -64,37 +64,33 @@ def remove(tx: Tx, old: Processing) -> int | None:
     return None if before is None or old.replaced_by is not None else int(before.id)
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
-_of = processing.c.id == _param("id")
-_of_step = step.c.processing_id == _param("id")
+_of = processing.c.id == param("id")
+_of_step = step.c.processing_id == param("id")
 _versions = (
-    processing.c.event_id == _param("event_id"),
+    processing.c.event_id == param("event_id"),
     processing.c.task == bindparam("task", type_=processing.c.task.type),
 )
-_HOLD = Statement(lambda _: update(processing).values(held_at=_param("at")).where(_of))
+_HOLD = Statement(lambda _: update(processing).values(held_at=param("at")).where(_of))
 _HOLD_STEP = Statement(
-    lambda _: update(step).values(held_at=_param("at")).where(_of_step, step.c.ordinal == _param("ordinal", Integer))
+    lambda _: update(step).values(held_at=param("at")).where(_of_step, step.c.ordinal == param("ordinal", Integer))
 )
 _FORGET_DUE = Statement(lambda _: update(processing).values(due_at=None).where(_of))
 _FORGET_DUE_STEPS = Statement(lambda _: update(step).values(due_at=None).where(_of_step))
 _REMOVE_OUTPUTS = Statement(
     lambda _: delete(schema.output).where(
-        schema.output.c.processing_id == _param("id"), schema.output.c.ordinal == _param("ordinal", Integer)
+        schema.output.c.processing_id == param("id"), schema.output.c.ordinal == param("ordinal", Integer)
     )
 )
-_REPLACE = Statement(lambda _: update(processing).values(replaced_by=_param("newer")).where(_of))
+_REPLACE = Statement(lambda _: update(processing).values(replaced_by=param("newer")).where(_of))
 _BORN_OF = Statement(
-    lambda _: select(processing.c.id).where(processing.c.origin_id == _param("id")).order_by(processing.c.id)
+    lambda _: select(processing.c.id).where(processing.c.origin_id == param("id")).order_by(processing.c.id)
 )
 _RUNS_CODE_OF = Statement(
-    lambda _: select(processing.c.id).where(*_versions, processing.c.code_of == _param("id")).limit(literal_column("1"))
+    lambda _: select(processing.c.id).where(*_versions, processing.c.code_of == param("id")).limit(literal_column("1"))
 )
-_BEFORE_IT = Statement(lambda _: select(processing.c.id).where(*_versions, processing.c.replaced_by == _param("id")))
+_BEFORE_IT = Statement(lambda _: select(processing.c.id).where(*_versions, processing.c.replaced_by == param("id")))
 _REMOVE = tuple(
-    Statement(lambda _, table=table, column=column: delete(table).where(table.c[column] == _param("id")))  # type: ignore[misc]
+    Statement(lambda _, table=table, column=column: delete(table).where(table.c[column] == param("id")))  # type: ignore[misc]
     for table, column in (
         (schema.result, "processing_id"),
         (schema.delivery, "processing_id"),

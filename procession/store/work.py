@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Float, Integer, Text, func, insert, literal_column, select, update
 from sqlalchemy.sql.base import Executable
 
 from procession.store import schema
-from procession.store.database import Statement, Tx
+from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows
+from procession.store.statement import Statement, param
 
 _a, _p = schema.attempt.c, schema.processing.c
 _NEW = {
@@ -92,18 +93,14 @@ def cancelled(tx: Tx) -> list[Claimed]:
     return [Claimed(*row) for row in tx.tuples(_CANCELLED)]
 
 
-def _param(name: str, kind: Any = BigInteger) -> Any:
-    return bindparam(name, type_=kind())
-
-
 _COLUMNS = (
     _a.processing_id, _a.ordinal, _a.number, _a.worker, _a.claimed_by, _a.claimed_at, _a.started_at, _a.paused_at,
     _a.expires_at, _a.outcome, _p.definition_id, _p.cancel_requested_at, _p.held_at,
 )  # fmt: skip
 _joined = schema.attempt.join(schema.processing, _p.id == _a.processing_id)
 _which = (
-    _a.processing_id == _param("processing_id"), _a.ordinal == _param("ordinal", Integer),
-    _a.number == _param("number", Integer),
+    _a.processing_id == param("processing_id"), _a.ordinal == param("ordinal", Integer),
+    _a.number == param("number", Integer),
 )  # fmt: skip
 _alive: Any = literal_column("attempt.outcome IS NULL AND attempt.expires_at IS NOT NULL")
 
@@ -118,18 +115,18 @@ _FIND = Statement(lambda _: select(*_COLUMNS).select_from(_joined).where(*_which
 _BEGIN = Statement(
     lambda _: (
         update(schema.attempt)
-        .values(started_at=func.coalesce(_a.started_at, _param("at")), expires_at=_param("expires_at"))
+        .values(started_at=func.coalesce(_a.started_at, param("at")), expires_at=param("expires_at"))
         .where(*_which, _alive)
     )
 )
 _BEAT = Statement(
     lambda _: (
         update(schema.attempt)
-        .values(expires_at=_param("expires_at"), progress=func.coalesce(_param("progress", Text), _a.progress))
+        .values(expires_at=param("expires_at"), progress=func.coalesce(param("progress", Text), _a.progress))
         .where(*_which, _alive)
     )
 )
-_PAUSE = Statement(lambda _: update(schema.attempt).values(paused_at=_param("at")).where(*_which, _alive))
+_PAUSE = Statement(lambda _: update(schema.attempt).values(paused_at=param("at")).where(*_which, _alive))
 _LIVE = Statement(_live)
 _ALL_LIVE = Statement(lambda _: select(*_COLUMNS).select_from(_joined).where(_alive))
 _unstarted = _a.started_at.is_(None) & _p.cancel_requested_at.is_not(None)

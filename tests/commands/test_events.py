@@ -14,7 +14,7 @@ from procession.project import Project
 from procession.store import events as store_events
 from procession.store import journal, tasks
 from procession.store import refusals as store_refusals
-from procession.store.database import sqlite_url
+from procession.store.engines import sqlite_url
 from tests.store.making import chain, dump, event, launcher_on, project_on
 
 pytestmark = pytest.mark.feature("M36")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from procession.store.database import Store, sqlite_url
+from procession.store.database import Store
+from procession.store.engines import sqlite_url
 from tests.prepared import copy_to
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from procession.store import journal, settings
 from procession.store.checkpoint import Checkpointer
-from procession.store.database import Store, sqlite_url
+from procession.store.database import Store
+from procession.store.engines import sqlite_url
 from procession.store.upgrade import prepare
 from tests.waiting import eventually
 
@@ -53,7 +54,8 @@ def test_what_is_written_is_carried_over_while_the_launcher_serves(store: Store,
 def test_a_reader_is_not_disturbed_and_an_unsafe_sqlite_lets_nobody_write_meanwhile(
     store: Store, tmp_path: Path, safe: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procession.store.database.sqlite_is_safe", lambda _: safe)
+    for place in ("database", "engines"):
+        monkeypatch.setattr(f"procession.store.{place}.sqlite_is_safe", lambda _: safe)
     with store.read() as before:
         seen = journal.end(before)
         write(store, 5)

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import BigInteger, Float, Integer, Text, select
 
 from procession.errors import StoreBusy, StoreError
-from procession.store import database, tallies
-from procession.store.database import Statement, Store, Tx, masked, sqlite_is_safe, sqlite_url
+from procession.store import engines, tallies
+from procession.store.database import Store, Tx
 from procession.store.dialect import given_rows
+from procession.store.engines import masked, sqlite_is_safe, sqlite_module, sqlite_url
 from procession.store.placed import placed
+from procession.store.statement import Statement
 from procession.store.tallies import Count
 from tests.store.making import born, dump, event, launcher_on
 
@@ -256,7 +258,7 @@ def test_a_sqlite_with_the_wal_race_is_known(version: tuple[int, ...], safe: boo
 def test_with_a_sqlite_that_has_the_race_no_commit_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe: bool
 ) -> None:
-    monkeypatch.setattr(database, "SAFE_SQLITE", ((0,) if safe else (99,),))
+    monkeypatch.setattr(engines, "SAFE_SQLITE", ((0,) if safe else (99,),))
     store = Store(sqlite_url(tmp_path / "x.db"))
     with store.read() as tx:
         at = tx.connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
@@ -268,7 +270,7 @@ def test_with_a_sqlite_that_has_the_race_no_commit_checkpoints(
 
 
 def test_the_bundled_sqlite_is_used_and_safe_where_it_is_installed() -> None:
-    module = database.sqlite_module()
+    module = sqlite_module()
     assert module is sqlite3 or sqlite_is_safe(module.sqlite_version_info)
 
 

@@ -11,7 +11,8 @@ from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
 from procession.model.wants import Opening
 from procession.store import disk, messages, processings, questions, steps
-from procession.store.database import Statement, Store, Tx
+from procession.store.database import Store, Tx
+from procession.store.statement import Statement
 from tests.store.making import NOW, born
 
 pytestmark = pytest.mark.feature("M125", "M15")
