@@ -38,24 +38,26 @@ def meant(text: str, task: str) -> str:
     return f"task:{task} {text}".strip() if task else text
 
 
-def listing(ask: Ask, task: str = "", most: int = 0) -> dict[str, Any]:
-    """All that is drawn of a filtered list, with so many rows at most (else `ROWS`)."""
+def listing(ask: Ask, task: str = "", most: int | None = None) -> dict[str, Any]:
+    """All that is drawn of a filtered list, with so many rows (else `ROWS`); of 0, what is drawn around a picture."""
+    most = ROWS if most is None else most
     text = filters.ranged(typed(ask)) if sorted_by(ask) == "duration" else typed(ask)
     there = ask.verb("tasks")["items"]
     values: dict[str, Any] = {
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
         "sort": sorted_by(ask),
-        "count": None, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
+        "count": None, "any": False, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
         "quiet": _quiet(ask, text, there, task),
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": _completions(ask, text),
     }  # fmt: skip
     try:
-        items, values["next"] = _items(ask, values["whole"], most or ROWS, values["sort"])
+        items, values["next"] = _items(ask, values["whole"], most, values["sort"]) if most else ([], None)
         values["count"] = count(ask, values["whole"])
     except (Invalid, NotFound) as error:
         return {**values, "error": str(error)}
-    if not items and values["first"] and text:
+    values["any"] = bool(items or (not most and values["count"]["n"]))
+    if not values["any"] and values["first"] and text:
         values["hiding"] = _hiding(ask, text, task)
     values["queued"] = set(filters.of_field(text, "state").split(",")) <= QUEUED
     by = _submitters(ask, items) if values["queued"] else {}

@@ -39,7 +39,7 @@ def grid(ask: Ask, task: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     by, colour = ask.query.get("rows") or "steps", ask.query.get("colour") or COLOURS[0]
     named = [f"{METRIC}{name}" for name in grids.numbers(ask, task["name"])]
     found: dict[str, Any] = {
-        **listing(ask, task["name"], ROWS if table else 1),
+        **listing(ask, task["name"], ROWS if table else 0),
         "of_event": "", "by": by, "newest": _newest(ask), "pivot": None,
         "sizes": CHOICES,
         "rows_of": ["steps", "hour", *(f"param.{name}" for name in grids.parameters(ask, task["name"]))],
