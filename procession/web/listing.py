@@ -46,7 +46,8 @@ def listing(ask: Ask, task: str = "", most: int | None = None) -> dict[str, Any]
     values: dict[str, Any] = {
         "query": text, "whole": meant(text, task), "of_task": task, "error": "", "rows": [], "next": None,
         "sort": sorted_by(ask),
-        "count": None, "any": False, "hiding": [], "chips": filters.chips(text), "states": filters.states(text), "queued": False,
+        "count": None, "any": False, "hiding": [], "queued": False,
+        "chips": filters.chips(text), "states": filters.states(text),
         "quiet": _quiet(ask, text, there, task),
         "tasks": sorted(each["name"] for each in there), "first": "cursor" not in ask.query,
         "completions": _completions(ask, text),

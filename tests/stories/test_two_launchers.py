@@ -15,7 +15,7 @@ from tests.stories.site import GATED, TOUCH_COUNT, Site, title
 from tests.waiting import eventually
 
 CHAINS = 200
-QUICK = 'cpus = 2\nlost_after = "3 s"'
+QUICK = 'cpus = 2\nlost_after = "5 s"'  # a launcher on a loaded machine may be silent for three
 
 
 @pytest.fixture
