@@ -156,7 +156,8 @@ def _rows(
     row = {
         "id": born.id, "event_id": born.event_id, "task": born.task.name, "definition_id": born.definition_id,
         "version": born.version, "state": str(ended[0] if ended else State.WAITING), "priority": born.rank,
-        "launcher_id": born.launcher_id, "created_at": now, "due_at": None if ended else born.due_at,
+        "launcher_id": born.launcher_id, "created_at": now,
+        "waiting_at": None if ended else now, "due_at": None if ended else born.due_at,
         "finished_at": now if ended else None, "reason": ended[1] if ended else None, "origin_id": born.origin_id,
         "first_id": born.first_id, "code_of": born.code_of, "wants": entry.to_json(),
         "callback": born.callback, "source": born.origin.source, "experiment": born.origin.experiment,

@@ -59,11 +59,11 @@ def release_one(project: Project, tx: Tx, processing_id: int, who: Asked, step_n
     if step_name is not None:
         (step,) = held
         if processing.held_at == step.held_at:  # held with the step
-            wishes.hold(tx, processing_id, None)
+            wishes.release(tx, processing_id, now)
             keep_held(tx, processing_id)
         moves.note(tx, "step", "release", [Moving(processing_id, now, step.ordinal, why=who.reason)], who.by)
         return Done(processing_id, f"step {step.name} of processing {processing_id} is released")
-    wishes.hold(tx, processing_id, None)
+    wishes.release(tx, processing_id, now)
     moves.note(tx, "processing", "release", [Moving(processing_id, now, why=who.reason)], who.by)
     return Done(processing_id, f"processing {processing_id} is released")
 
@@ -84,9 +84,10 @@ def check_release(processing: Processing, step_name: str | None = None) -> list[
 
 def run_one_now(project: Project, tx: Tx, processing_id: int, who: Asked) -> Done:
     """Wait for no moment: neither for the one before which it shall not begin, nor for that of the next try."""
+    now = project.now()
     check_run_now(_locked(tx, processing_id))
-    wishes.forget_due(tx, processing_id)
-    moves.note(tx, "processing", "run-now", [Moving(processing_id, project.now(), why=who.reason)], who.by)
+    wishes.forget_due(tx, processing_id, now)
+    moves.note(tx, "processing", "run-now", [Moving(processing_id, now, why=who.reason)], who.by)
     tx.after(project.wake)
     return Done(processing_id, f"processing {processing_id} starts as soon as there is room for it")
 

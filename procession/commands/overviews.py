@@ -47,7 +47,7 @@ class OfTask:
     asking: int
     """Questions that nobody has answered."""
     oldest: tuple[int, int] | None
-    """Id and creation of the one that has waited longest for its turn."""
+    """Which has waited longest for its turn, and since when."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,7 +322,7 @@ class _Reading:
                     row.id, ordinal, name, plan.cpus, at_once, False, standing.attempt if standing else 0,
                     row.priority, row.definition_id, plan.memory, wanted, entry.uses,
                     row.wants if row.started_at is None else None,  # of one tried again, the text says another step
-                    row.created_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call", plan.gpus,
+                    row.waiting_at, self._disk(task, row), pause, bool(plan.function), plan.kind == "call", plan.gpus,
                 )
             )  # fmt: skip
         return found

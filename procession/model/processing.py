@@ -176,6 +176,8 @@ class Processing:
     """What they belong to."""
     idle: timedelta = timedelta()
     """For so long it had ended before somebody let it go on: retried, restarted from a step or accepted by hand."""
+    waiting_at: datetime | None = None
+    """Since when it waits now: since its birth, or since it was let go on, released, or its time came."""
 
     def took(self, now: datetime) -> float | None:
         """Seconds from its start to its end, or until now, less those for which it had ended before it was let go on;

@@ -231,6 +231,12 @@ DEEP = (
         deep=True,
     ),
     Invariant(
+        "waits",
+        "what waits says since when, and nothing else does",
+        "SELECT p.id FROM processing p WHERE (p.state = 'waiting') <> (p.waiting_at IS NOT NULL)",
+        deep=True,
+    ),
+    Invariant(
         "events",
         "every event that has a key is known by it",
         "SELECT e.id FROM event e WHERE e.key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM event_key k"

@@ -180,6 +180,7 @@ def _processing_move(move: Move, dialect: str) -> Executable:
         "due_at": given["due_at"],
         "reason": given["reason"],
         "finished_at": given["at"] if move.target in PROCESSING.terminal else None,
+        "waiting_at": given["at"] if move.target is State.WAITING else None,
     }
     if move.target in PROCESSING.terminal:
         values |= {"bytes": None}  # it is measured anew
@@ -244,7 +245,7 @@ def _begin_calls(dialect: str) -> Executable:
     table, move = schema.processing.c, PROCESSING.moves["begin"]
     return (
         update(schema.processing)
-        .values(state=_state(move.target), started_at=_at(), reason=None)
+        .values(state=_state(move.target), started_at=_at(), reason=None, waiting_at=None)
         .where(
             table.id.in_(select(given_ids(dialect, "ids").c.id)),
             table.started_at.is_(None),

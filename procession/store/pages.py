@@ -52,12 +52,13 @@ def recent(tx: Tx, n: int) -> dict[str, list[Recent]]:
 
 
 def oldest_waiting(tx: Tx) -> dict[str, tuple[int, int]]:
-    """Task → id and creation of the processing that has waited longest for its turn. Of each priority the first entry
-    of the index is read, so it costs the same however many wait."""
+    """Task → the processing that has waited longest for its turn, and since when. Those that wait since their births
+    do so in the order of an index, of each priority; those that wait anew have an index of their own. So it costs the
+    same however many wait, but for those of the second kind that stand before all of the first."""
     found: dict[str, tuple[int, int]] = {}
-    for task, pid, created_at in tx.tuples(_OLDEST):
-        if pid is not None and (task not in found or pid < found[task][0]):
-            found[task] = (pid, created_at)
+    for task, pid, since in tx.tuples(_OLDEST):
+        if task not in found or (since, pid) < found[task][::-1]:
+            found[task] = (pid, since)
     return found
 
 
@@ -239,19 +240,18 @@ def _recent(dialect: str) -> Executable:
     )
 
 
-_WAITS = "state = 'waiting' AND due_at IS NULL AND held_at IS NULL"
-
-
 def _oldest(_: str) -> Executable:
-    first = f"SELECT priority FROM processing WHERE task = {{}} AND {_WAITS}"
+    first = f"SELECT priority FROM processing WHERE task = {{}} AND {schema.RUNNABLE}"
     order = "ORDER BY priority DESC LIMIT 1"
     return text(
         "WITH RECURSIVE heads(task, priority) AS (SELECT t.name, ("
         f"{first.format('t.name')} {order}) FROM task t UNION ALL SELECT h.task, ({first.format('h.task')}"
         f" AND priority < h.priority {order}) FROM heads h WHERE h.priority IS NOT NULL),"
-        f" firsts(task, id) AS (SELECT h.task, (SELECT id FROM processing WHERE task = h.task AND {_WAITS}"
-        " AND priority = h.priority ORDER BY priority DESC, id LIMIT 1) FROM heads h WHERE h.priority IS NOT NULL)"
-        " SELECT f.task, p.id, p.created_at FROM firsts f JOIN processing p ON p.id = f.id"
+        f" firsts(id) AS (SELECT (SELECT id FROM processing WHERE task = h.task AND {schema.RUNNABLE}"
+        " AND priority = h.priority AND waiting_at <= created_at ORDER BY priority DESC, id LIMIT 1) FROM heads h"
+        f" WHERE h.priority IS NOT NULL UNION ALL SELECT (SELECT id FROM processing WHERE task = t.name"
+        f" AND {schema.ANEW} ORDER BY waiting_at LIMIT 1) FROM task t)"
+        " SELECT p.task, p.id, p.waiting_at FROM firsts f JOIN processing p ON p.id = f.id"
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     exists,
     func,
@@ -41,7 +42,7 @@ _NEW = {
     name: BigInteger() if name.endswith("id") else processing.c[name].type
     for name in (
         "id", "event_id", "task", "definition_id", "version", "state", "priority", "launcher_id", "created_at",
-        "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback",
+        "waiting_at", "due_at", "finished_at", "reason", "origin_id", "first_id", "code_of", "wants", "callback",
         "description", "variables", "run_number", "run_group",
         "source", "experiment",
     )
@@ -103,7 +104,7 @@ class Waiting(NamedTuple):
     priority: int
     started_at: int | None
     """None: it is fresh, and all its steps are pending."""
-    created_at: int
+    waiting_at: int
     wants: str | None
     """As `model/wants.py` reads it."""
 
@@ -126,7 +127,7 @@ def waiting(
 
 
 def wake_due(tx: Tx, now: int) -> None:
-    """Processings whose moment has come join those that may begin."""
+    """Processings whose moment has come join those that may begin; since that moment they wait for their turn."""
     tx.tuples(_WAKE_DUE, now=now)
 
 
@@ -344,6 +345,7 @@ def picture(row: Row[Any]) -> Processing:
         retire_at=at(row.retire_at), description=row.description, variables=row.variables, run=row.run_number,
         group=row.run_group, cause=row.cause if row.state == State.FAILED else None,
         source=row.source, experiment=row.experiment, idle=timedelta(microseconds=row.idle),
+        waiting_at=at(row.waiting_at),
     )  # fmt: skip
 
 
@@ -430,11 +432,15 @@ _LATER: Any = literal_column(
 )
 
 
+def _later_of(one: Any, other: Any) -> Any:
+    return case((one > other, one), else_=other)
+
+
 def _waiting(owned: bool, passing: bool, leaving: bool) -> Statement:
     def build(dialect: str) -> Executable:
         p = processing.c
         query = (
-            select(p.id, p.definition_id, p.priority, p.started_at, p.created_at, p.wants)
+            select(p.id, p.definition_id, p.priority, p.started_at, p.waiting_at, p.wants)
             .where(
                 (unindexed(dialect, p.task) if owned else p.task) == param("task", Text),
                 literal_column("processing.state = 'waiting'"),
@@ -461,7 +467,11 @@ _WAITING, _WAITING_BUT = (
     for leaving in (False, True)
 )
 _WAKE_DUE = Statement(
-    lambda _: update(processing).values(due_at=None).where(_LATER, processing.c.due_at <= param("now"))
+    lambda _: (
+        update(processing)
+        .values(due_at=None, waiting_at=_later_of(processing.c.due_at, processing.c.waiting_at))
+        .where(_LATER, processing.c.due_at <= param("now"))
+    )
 )
 _NEXT_DUE = Statement(lambda _: select(func.min(processing.c.due_at)).where(_LATER))
 _TAKING = Statement(

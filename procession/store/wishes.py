@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, bindparam, delete, literal_column, select, update
+from sqlalchemy import Integer, bindparam, case, delete, literal_column, select, update
 
 from procession.model.processing import Processing
 from procession.store import schema
@@ -14,9 +14,14 @@ from procession.store.statement import Statement, param
 processing, step = schema.processing, schema.step
 
 
-def hold(tx: Tx, processing_id: int, at: int | None) -> None:
-    """Hold a processing since this moment; None releases it."""
+def hold(tx: Tx, processing_id: int, at: int) -> None:
+    """Hold a processing since this moment."""
     tx.run(_HOLD, id=processing_id, at=at)
+
+
+def release(tx: Tx, processing_id: int, now: int) -> None:
+    """Hold a processing no longer: if it has to wait for its turn, it does so from now on."""
+    tx.run(_RELEASE, id=processing_id, now=now)
 
 
 def hold_step(tx: Tx, processing_id: int, ordinal: int, at: int | None) -> None:
@@ -24,9 +29,9 @@ def hold_step(tx: Tx, processing_id: int, ordinal: int, at: int | None) -> None:
     tx.run(_HOLD_STEP, id=processing_id, ordinal=ordinal, at=at)
 
 
-def forget_due(tx: Tx, processing_id: int) -> None:
-    """Neither the processing nor a step of it waits for a moment any more."""
-    tx.run(_FORGET_DUE, id=processing_id)
+def forget_due(tx: Tx, processing_id: int, now: int) -> None:
+    """Neither the processing nor a step of it waits for a moment any more, but from now on for its turn."""
+    tx.run(_FORGET_DUE, id=processing_id, now=now)
     tx.run(_FORGET_DUE_STEPS, id=processing_id)
 
 
@@ -70,11 +75,13 @@ _versions = (
     processing.c.event_id == param("event_id"),
     processing.c.task == bindparam("task", type_=processing.c.task.type),
 )
+_since_now = case((processing.c.state == literal_column("'waiting'"), param("now")))
 _HOLD = Statement(lambda _: update(processing).values(held_at=param("at")).where(_of))
+_RELEASE = Statement(lambda _: update(processing).values(held_at=None, waiting_at=_since_now).where(_of))
 _HOLD_STEP = Statement(
     lambda _: update(step).values(held_at=param("at")).where(_of_step, step.c.ordinal == param("ordinal", Integer))
 )
-_FORGET_DUE = Statement(lambda _: update(processing).values(due_at=None).where(_of))
+_FORGET_DUE = Statement(lambda _: update(processing).values(due_at=None, waiting_at=_since_now).where(_of))
 _FORGET_DUE_STEPS = Statement(lambda _: update(step).values(due_at=None).where(_of_step))
 _REMOVE_OUTPUTS = Statement(
     lambda _: delete(schema.output).where(

@@ -133,7 +133,9 @@ def test_an_older_database_learns_it_from_its_journal(drive: Drive) -> None:
             " WHERE noun = 'task' AND what = 'succeeded'"
         )
         tx.connection.exec_driver_sql("ALTER TABLE processing DROP COLUMN idle")
-        tx.connection.exec_driver_sql("DROP TABLE batch_done")  # that came after it
+        tx.connection.exec_driver_sql("DROP TABLE batch_done")  # this and the next came after it
+        tx.connection.exec_driver_sql("DROP INDEX ix_processing_anew")
+        tx.connection.exec_driver_sql("ALTER TABLE processing DROP COLUMN waiting_at")
         tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
         upgrade.run_migrations(tx.connection)
     assert [tuple(row) for row in d.rows(idle)] == known

@@ -119,7 +119,8 @@ def born(
         tx,
         [
             {"id": i, "event_id": e, "task": task, "definition_id": definition_id, "state": "waiting",
-             "priority": priority, "launcher_id": launcher_id, "created_at": NOW, "version": 1, **LATER}
+             "priority": priority, "launcher_id": launcher_id, "created_at": NOW, "waiting_at": NOW,
+             "version": 1, **LATER}
             for i, e in zip(ids, event_ids, strict=True)
         ],
         [

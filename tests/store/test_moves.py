@@ -81,6 +81,7 @@ def test_every_move_is_made_from_each_of_its_sources_and_told_exactly_once(store
                 gone = verb in ("retry", "resume", "restart")
                 assert (row.cancel_requested_at, row.launcher_id) == ((None, None) if gone else (7, 8))
                 assert row.started_at == (NOW + 9 if verb in ("begin", "resume", "complete") else None)
+                assert row.waiting_at == (NOW + 9 if target is State.WAITING else None)
 
 
 def test_every_move_is_refused_from_every_other_state_and_nothing_changes(store: Store) -> None:

@@ -10,7 +10,7 @@ from procession.flow.candidates import Definitions, _Reading, choose
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
 from procession.model.wants import Opening
-from procession.store import disk, messages, processings, questions, steps
+from procession.store import disk, messages, pages, processings, questions, steps
 from procession.store.database import Store, Tx
 from procession.store.statement import Statement
 from tests.store.making import NOW, born
@@ -56,6 +56,7 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (disk._CLEANED, {"n": 5}, "ix_processing_cleaned"),
     (disk._SIZES, {"task": "t"}, "ix_processing_finished"),
     (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
+    (pages._OLDEST, {}, "ix_processing_anew"),
     (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
     (steps._ready_steps(False, False), {"free": 9.0, "n": 5}, "ix_step_ready"),
     (steps._ready_steps(False, True), {"free": 9.0, "n": 5, "passing": '["x"]'}, "ix_step_ready"),
@@ -83,10 +84,10 @@ def crowd(tx: Tx) -> None:
     source = "n" if tx.dialect == "sqlite" else f"generate_series(1, {2 * MANY}) AS n(i)"
     definition_id = tx.connection.execute(text("SELECT id FROM definition")).scalar_one()
     for statement in (
-        "INSERT INTO processing (id, event_id, task, definition_id, state, created_at)"
+        "INSERT INTO processing (id, event_id, task, definition_id, state, created_at, waiting_at)"
         f" {sequence} {last} + i, {last} + i, 't', {definition_id},"
-        f" CASE WHEN i > {2 * MANY - 4} THEN 'running' WHEN i > {MANY} THEN 'succeeded' ELSE 'waiting' END, 1"
-        f" FROM {source}",
+        f" CASE WHEN i > {2 * MANY - 4} THEN 'running' WHEN i > {MANY} THEN 'succeeded' ELSE 'waiting' END, 1,"
+        f" CASE WHEN i <= {MANY} THEN 1 END FROM {source}",
         "INSERT INTO step (processing_id, ordinal, name, state, cpus)"
         f" {sequence} {last} + i, 1, 's', CASE WHEN i > {2 * MANY - 4} THEN 'ready' WHEN i > {MANY} THEN 'succeeded'"
         f" ELSE 'pending' END, 1.0 FROM {source}",

@@ -256,9 +256,10 @@ class Rows:
         took = "plan.seconds * 10000 * (80 + i % 40)"
         cleaned = f"CASE WHEN i < {self.n * 3 // 4} AND {{}} THEN 1 END"
         self.run(
-            "INSERT INTO processing (id, event_id, task, definition_id, state, priority, created_at, started_at,"
-            " finished_at, due_at, held_at, errors, bytes, cleaned_at, cause, reason)"
+            "INSERT INTO processing (id, event_id, task, definition_id, state, priority, created_at, waiting_at,"
+            " started_at, finished_at, due_at, held_at, errors, bytes, cleaned_at, cause, reason)"
             " SELECT i, i, picked.task, definition_id, state, CASE WHEN i % 97 = 0 THEN 5 ELSE 0 END, created,"
+            " CASE WHEN state = 'waiting' THEN created END,"
             " CASE WHEN state <> 'waiting' THEN created + 20000000 END,"
             " CASE WHEN state NOT IN ('waiting', 'running') THEN created + 20000000 + took END,"
             f" CASE WHEN state = 'waiting' AND i % 40 = 7 THEN {self.now} + 3600000000 END,"
