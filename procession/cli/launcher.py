@@ -154,8 +154,12 @@ def _tell(project: Project, found: launchers.Status) -> None:
         click.echo("no processings yet")
         return
     columns = ("waiting", "running", "succeeded", "failed", "cancelled", "skipped")
-    rows = [(task, *(states.get(column) or "–" for column in columns)) for task, states in sorted(found.counts.items())]
-    table(("task", *columns), rows)
+    rows = [
+        (task, *(states.get(column) or "–" for column in columns),
+         age(moment(found.oldest[task][1]), now) if task in found.oldest else "–")
+        for task, states in sorted(found.counts.items())
+    ]  # fmt: skip
+    table(("task", *columns, "oldest waits since"), rows)
     for title, some in (("running", found.running), ("failed last", found.failed)):
         if some:
             click.echo(f"{title}:")

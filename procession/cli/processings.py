@@ -173,6 +173,10 @@ def _show(
         ),
         ("code", f"as processing {found.code_of} ran it" if found.code_of else ""),
         ("created", age(found.created_at, now)),
+        (
+            "waits since",
+            age(found.waiting_at, now) if found.waiting_at and found.waiting_at != found.created_at else "",
+        ),
         ("directory", project.var.files(found.id)),
         *((f"param {name}", value) for name, value in found.params.items()),
         *(("note", f"{line.reason} ({line.by}, {age(moment(line.at), now)})") for line in notes),
@@ -238,5 +242,7 @@ def _reason(one: Attempt) -> str:
 def why_command(processing_id: int, as_json: bool) -> None:
     """Why a processing waits, runs or failed: one sentence, and one code for programs."""
     with opened() as project:
-        why = reasons.why(project, processing_id)
-    answer(as_json, lambda: present.obstacle(why), lambda: click.echo(clean(why.sentence)))
+        with project.store.read() as tx:
+            found = processings.look(tx, processing_id)
+            why = reasons.explain(project, tx, found)
+    answer(as_json, lambda: present.why(found, why), lambda: click.echo(clean(why.sentence)))

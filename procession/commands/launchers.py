@@ -60,6 +60,8 @@ class Status:
     """How each watched pattern stood at its last look."""
     asking: dict[str, int]
     """Task → how many of its questions to people nobody has answered."""
+    oldest: dict[str, tuple[int, int]]
+    """Task → which of its processings has waited longest for its turn, and since when."""
 
 
 def status(project: Project, limit: int = 10) -> Status:
@@ -78,9 +80,18 @@ def status(project: Project, limit: int = 10) -> Status:
         counts = processings.counts(tx)
         waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
         watched = tuple(watches.all_of(tx).values())
-        pauses, asking = settings.all_of(tx).pauses, questions.count(tx)
+        pauses, asking, oldest = settings.all_of(tx).pauses, questions.count(tx), pages.oldest_waiting(tx)
     return Status(
-        serving, counts, found["running"], found["failed"], pauses, project.file_problem, waiting, watched, asking
+        serving,
+        counts,
+        found["running"],
+        found["failed"],
+        pauses,
+        project.file_problem,
+        waiting,
+        watched,
+        asking,
+        oldest,
     )
 
 

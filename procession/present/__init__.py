@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from procession.present.messages import entry, message, question
     from procession.present.operating import disk, findings, going, kept, launcher, status
     from procession.present.overviews import overview, task_of_overview
-    from procession.present.processings import children, instance, marks, obstacle, processing
+    from procession.present.processings import children, instance, marks, obstacle, processing, waits_since, why
     from procession.present.searching import beside, completion, counted
     from procession.present.steps import attempt, log, progress, seconds, step
     from procession.present.tasks import counts, definition, pause, setting, task
@@ -49,7 +49,7 @@ __all__ = [
     "instance", "kept", "key_cancelled", "launcher", "lock", "log", "marks", "message", "missed", "obstacle",
     "of_run", "overview", "page", "pause", "preview", "processing", "progress", "question", "refusal", "seconds",
     "setting", "shading", "slot", "source", "spans", "statistics", "status", "step", "submitted", "task",
-    "task_of_overview", "variable", "variable_set", "variables_of", "version", "watch",
+    "task_of_overview", "variable", "variable_set", "variables_of", "version", "waits_since", "watch", "why",
 ]  # fmt: skip
 
 _HOMES = {
@@ -63,7 +63,7 @@ _HOMES = {
     "messages": "entry message question",
     "operating": "disk findings going kept launcher status",
     "overviews": "overview task_of_overview",
-    "processings": "children instance marks obstacle processing",
+    "processings": "children instance marks obstacle processing waits_since why",
     "searching": "beside completion counted",
     "steps": "attempt log progress seconds step",
     "tasks": "counts definition pause setting task",

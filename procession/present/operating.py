@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from procession.clock import iso, iso_at
 from procession.present.events import watch
 from procession.present.messages import message
-from procession.present.processings import processing
+from procession.present.processings import processing, waits_since
 from procession.present.tasks import counts, pause
 
 if TYPE_CHECKING:  # what a command does not use it does not load
@@ -44,6 +44,7 @@ def status(found: Status, name: str, var: Var) -> dict[str, Any]:
         "messages": [message(m) for m in found.messages],
         "watches": [watch(w) for w in found.watches],
         "asking": dict(found.asking),
+        "oldest_waiting": {task: waits_since(*one) for task, one in found.oldest.items()},
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from procession.clock import iso_at
 from procession.present.causes import cause
+from procession.present.processings import waits_since
 from procession.present.tasks import pause
 
 if TYPE_CHECKING:  # what a command does not use it does not load
@@ -25,7 +26,7 @@ def overview(found: Overview) -> dict[str, Any]:
         "waiting": sum(each.waiting for each in found.tasks),
         "running": sum(each.running for each in found.tasks),
         "ended": ended,
-        "oldest_waiting": None if oldest is None else {"id": oldest[0], "created_at": iso_at(oldest[1])},
+        "oldest_waiting": None if oldest is None else waits_since(*oldest),
         "new_causes": [cause(each, found.at) for each in found.new_causes],
         "locks": found.locks,
         "hosts": found.hosts,
@@ -55,9 +56,7 @@ def task_of_overview(found: InOverview) -> dict[str, Any]:
         "running": found.running,
         "asking": found.asking,
         "ended": {state: found.ended.get(state, 0) for state in ENDS},
-        "oldest_waiting": None
-        if found.oldest is None
-        else {"id": found.oldest[0], "created_at": iso_at(found.oldest[1])},
+        "oldest_waiting": None if found.oldest is None else waits_since(*found.oldest),
         "recent": [{"id": one.id, "state": one.state, "mark": mark.name.lower()} for one, mark in found.recent],
         "newest": None if newest is None else {
             "id": newest.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from procession.clock import iso
+from procession.clock import iso, iso_at
 from procession.model.states import PROCESSING, State
 from procession.model.term import MARKS
 from procession.present.steps import step
@@ -39,6 +39,7 @@ def processing(found: Processing, var: Var, why: Obstacle | None = None) -> dict
         "outputs": {name: dict(values) for name, values in (found.outputs or {}).items()},
         "result": None if found.result is None else {"mime": found.result[0], "size": found.result[1]},
         "created_at": iso(found.created_at),
+        "waiting_at": iso(found.waiting_at),
         "due_at": iso(found.due_at),
         "started_at": iso(found.started_at),
         "finished_at": iso(found.finished_at),
@@ -113,3 +114,13 @@ def obstacle(why: Obstacle) -> dict[str, Any]:
     return {
         "code": why.code, "text": why.sentence, "name": why.name or None, "holders": list(why.holders), "also": also,
     }  # fmt: skip
+
+
+def why(found: Processing, obstacle_now: Obstacle) -> dict[str, Any]:
+    """Why a processing is where it is, and since when it waits."""
+    return {**obstacle(obstacle_now), "waiting_at": iso(found.waiting_at)}
+
+
+def waits_since(processing_id: int, since: int) -> dict[str, Any]:
+    """The processing that has waited longest, and since when."""
+    return {"id": processing_id, "since": iso_at(since)}

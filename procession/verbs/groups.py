@@ -156,7 +156,7 @@ def sifted(project: Project, groups: Groups, path: str, answer: Any) -> Any:
             if isinstance(found.get(place), list):
                 found[place] = [each for each in found[place] if _is_theirs(each, name, theirs)]
         if path == "/status":
-            for place in ("tasks", "asking"):
+            for place in ("tasks", "asking", "oldest_waiting"):
                 found[place] = {each: counts for each, counts in found[place].items() if each in theirs}
         elif path == "/processings/{id}" and "children" in found:
             tasks_of = {each["id"]: processings.find(tx, each["id"]) for each in found["children"]}

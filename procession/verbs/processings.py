@@ -59,7 +59,9 @@ def show(project: Project, caller: Caller, id: int) -> Any:
 @verb("why", "read", "GET /processings/{id}/why")
 def why(project: Project, caller: Caller, id: int) -> Any:
     """Why a processing waits, runs or failed: one sentence, and one code for programs."""
-    return present.obstacle(reasons.why(project, identity("id", id)))
+    with project.store.read() as tx:
+        found = processings.look(tx, identity("id", id))
+        return present.why(found, reasons.explain(project, tx, found))
 
 
 @verb("changes", "read", "GET /processings/{id}/changes")

@@ -159,7 +159,10 @@ def waiting(ask: Ask, found: JSON) -> list[Obstacle]:
 
 
 def waiting_since(ask: Ask, found: JSON) -> str:
-    """Since when it waits: its birth, the end of what ran of it last, or when somebody let it go on."""
+    """Since when it waits; of one that has begun: its birth, the end of what ran of it last, or when somebody let it go
+    on."""
+    if found["waiting_at"] is not None:
+        return str(found["waiting_at"])
     ends = [each["finished_at"] for step in found["steps"] for each in step["attempts"] if each["finished_at"]]
     with ask.project.store.read() as tx:
         again = journal.let_go_on(tx, found["id"])

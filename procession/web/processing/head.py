@@ -59,12 +59,13 @@ def facts(found: JSON, now: datetime) -> JSON:
     hosts = list(dict.fromkeys(each["host"] for each in reversed(attempts) if each["host"]))
     begun = min((each["started_at"] for each in attempts if each["started_at"]), default=found["started_at"])
     took = words.took(found, now)
-    waited = _span(found["created_at"], begun or found["finished_at"] or now)
+    waits = found["waiting_at"]
+    waited = 0.0 if waits else _span(found["created_at"], begun or found["finished_at"] or now)
     return {
         "kind": words.whole(found), "begun": begun, "ended": found["finished_at"],
         "took": None if took is None else duration(took),
         "idle": duration(round(found["idle"])) if found["idle"] >= 1 else None,
-        "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
+        "waits": waits, "waited": duration(round(waited)) if waited >= 1 else None, "hosts": hosts[:3],
         "params": _params(found), "more_params": max(0, len(found["params"]) - MOST_PARAMS),
     }  # fmt: skip
 

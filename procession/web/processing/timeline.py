@@ -53,9 +53,10 @@ class Row:
 def rows(found: JSON, now: datetime) -> list[Row]:
     """All steps."""
     made, free = [], found["created_at"]
+    upcoming = next((s["ordinal"] for s in found["steps"] if s["state"] == "pending"), 0) if found["waiting_at"] else 0
     for step in found["steps"]:
-        waits = step["state"] == "ready" or (step["ordinal"] == 1 and found["state"] == "waiting")
-        bars = _bars(step, free, now, waits=waits and found["finished_at"] is None)
+        waits = found["finished_at"] is None and (step["state"] == "ready" or step["ordinal"] == upcoming)
+        bars = _bars(step, free, now, waits=waits, since=found["waiting_at"])
         attempts = step["attempts"]
         spent = sum(each["seconds"] or 0.0 for each in attempts)
         live = next((e for e in attempts if e["outcome"] is None and e["started_at"]), None)
@@ -87,12 +88,12 @@ def kind_of(attempt: JSON) -> str:
     return OUTCOMES.get(attempt["outcome"], "failed")
 
 
-def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
+def _bars(step: JSON, free: str, now: datetime, *, waits: bool, since: str | None) -> list[Bar]:
     bars: list[Bar] = []
     attempts = step["attempts"]
     first = next((each["started_at"] for each in attempts if each["started_at"]), None)
     if first is not None or (waits and not attempts):
-        start, end = _unix(free), None if first is None else _unix(first)
+        start, end = _unix((first is None and since) or free), None if first is None else _unix(first)
         bars += _wait(start, end, now)
     for number, each in enumerate(attempts):
         if each["started_at"] is None and each["finished_at"] is None:
@@ -116,7 +117,7 @@ def _bars(step: JSON, free: str, now: datetime, *, waits: bool) -> list[Bar]:
         elif following and end is not None and following[0]["started_at"]:
             bars += _wait(end, _unix(following[0]["started_at"]), now, following[0]["number"])
     if attempts and waits and attempts[-1]["finished_at"]:
-        bars += _wait(_unix(attempts[-1]["finished_at"]), None, now, attempts[-1]["number"] + 1)
+        bars += _wait(_unix(since or attempts[-1]["finished_at"]), None, now, attempts[-1]["number"] + 1)
     return bars
 
 
