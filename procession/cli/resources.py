@@ -27,11 +27,12 @@ def _tell_queues(found: list[dict[str, Any]]) -> None:
     rows = [
         (
             clean(each["name"]), each["waiting"], said_age(each["oldest"], now), each["running"],
-            each["at_once"] or "–", clean(", ".join(each["launchers"])) or "–", _paused(each["paused"]),
+            each["asking"] or "–", each["at_once"] or "–", clean(", ".join(each["launchers"])) or "–",
+            _paused(each["paused"]),
         )
         for each in found
     ]  # fmt: skip
-    table(("name", "waiting", "oldest", "running", "at once", "launchers", ""), rows)
+    table(("name", "waiting", "oldest", "running", "asking", "at once", "launchers", ""), rows)
 
 
 def _paused(found: dict[str, Any] | None) -> str:

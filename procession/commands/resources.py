@@ -45,6 +45,8 @@ class Queue:
     """Names of those that serve it."""
     pause: Pause | None = None
     """What keeps its steps from starting, if a person said so."""
+    asking: int = 0
+    """Steps that ask a person who has not answered: they take no room in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class _Wait:
     waiting: int = 0
     since: int | None = None
     running: int = 0
+    asking: int = 0
 
     def wait(self, n: int, since: int | None) -> None:
         self.waiting += n
@@ -99,6 +102,7 @@ def queues(project: Project) -> list[Queue]:
             name or GENERAL, each.waiting, None if each.since is None else moment(each.since), each.running,
             holds.get(name, 0) if name else None, said[name].at_once if name in said else None,
             tuple(sorted(served.get(name, ()))), now.pause_of_queue(name),
+            each.asking,
         )
         for name, each in sorted(found.items())
     ]  # fmt: skip
@@ -119,6 +123,8 @@ def _gather(tx: Tx, found: dict[str, _Wait]) -> None:
         found.setdefault(wants.read(each.wants).queue, _Wait()).wait(each.n, each.since)
     for each in serving.running(tx):
         found.setdefault(wants.read(each.wants).queue, _Wait()).running += each.n
+    for each in serving.asking(tx):
+        found.setdefault(wants.read(each.wants).queue, _Wait()).asking += each.n
 
 
 def limits(project: Project) -> list[Limit]:

@@ -57,8 +57,13 @@ def ready(tx: Tx) -> list[Standing]:
 
 def running(tx: Tx) -> list[Standing]:
     """Steps of which an attempt lives on a launcher or a program elsewhere, by what they want; one that asks a
-    person does not run."""
+    person or waits for children does not run."""
     return [Standing(*row) for row in tx.tuples(_RUNNING)]
+
+
+def asking(tx: Tx) -> list[Standing]:
+    """Steps that ask a person who has not answered, by what they want, and since when the first of each kind does."""
+    return [Standing(*row) for row in tx.tuples(_ASKING)]
 
 
 def live(tx: Tx) -> list[Tried]:
@@ -109,13 +114,12 @@ _READY = Statement(
         " AND due_at IS NULL AND held_at IS NULL LIMIT :n) AS r GROUP BY wants"
     )
 )
-_RUNNING = Statement(
-    _said(
-        "SELECT s.wants, count(*), min(a.claimed_at) FROM attempt a JOIN step s ON s.processing_id = a.processing_id"
-        " AND s.ordinal = a.ordinal WHERE a.outcome IS NULL AND a.claimed_at IS NOT NULL"
-        " AND a.asks IS NULL GROUP BY s.wants"
-    )
+_BY_WANTS = (
+    "SELECT s.wants, count(*), min(a.claimed_at) FROM attempt a JOIN step s ON s.processing_id = a.processing_id"
+    " AND s.ordinal = a.ordinal WHERE a.outcome IS NULL AND {} GROUP BY s.wants"
 )
+_RUNNING = Statement(_said(_BY_WANTS.format("(a.launcher_id IS NOT NULL OR a.worker IS NOT NULL)")))
+_ASKING = Statement(_said(_BY_WANTS.format("a.asks IS NOT NULL AND a.answer IS NULL")))
 _LIVE = Statement(
     _said(f"SELECT {_COLUMNS} FROM attempt a{_JOINED} WHERE a.outcome IS NULL ORDER BY a.claimed_at LIMIT 2000")
 )

@@ -20,7 +20,7 @@ def queues(project: Project, caller: Caller) -> Any:
         "items": [
             {
                 "name": each.name, "waiting": each.waiting, "oldest": iso(each.oldest), "running": each.running,
-                "at_once": each.at_once, "file": each.file, "launchers": list(each.launchers),
+                "asking": each.asking, "at_once": each.at_once, "file": each.file, "launchers": list(each.launchers),
                 "paused": None if each.pause is None else present.pause(each.pause),
             }
             for each in resources.queues(project)

@@ -57,5 +57,6 @@ def definition(task: Mapping[str, Any]) -> Task:
 
 
 def line(task: Mapping[str, Any]) -> dict[str, Any]:
-    """A task in a list."""
-    return {**task, "kind": kind(task), "starts": starts(task), "state": state(task)}
+    """A task in a list; what asks a person is told apart from what runs."""
+    runs = max(0, task["now"]["running"] - task["asking"])
+    return {**task, "kind": kind(task), "starts": starts(task), "state": state(task), "runs": runs}

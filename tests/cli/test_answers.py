@@ -130,5 +130,5 @@ def test_queues_and_the_overview_are_told_in_words(d: Driven) -> None:
     told, overview = ask(d, "queues").stdout, ask(d, "overview").stdout
     assert "paused by " in told and ": disk is being changed" in told
     assert not {*"[]{}"} & set(told) and not re.search(r"\d+T\d\d:", told + overview)
-    assert re.search(r"general +1 +\d[-0-9: ]+Z +0 +– +test +paused", told)
+    assert re.search(r"general +1 +\d[-0-9: ]+Z +0 +– +– +test +paused", told)
     assert re.search(r"since \d[-0-9: ]+Z: 0 succ", overview)

@@ -213,6 +213,24 @@ def test_an_answered_question_stays_in_its_place_and_the_next_takes_no_click_mea
     context.close()
 
 
+@pytest.mark.feature("M107", "M109")
+def test_what_asks_a_person_is_told_apart_from_what_runs(served: Served) -> None:
+    asking(served), asking(served, "L9")
+    served.driven.born("scene", sat="L7")
+    served.driven.turn()
+    (general,) = served.ask("GET", "/api/v1/queues").json["items"]
+    assert (general["running"], general["asking"], general["waiting"]) == (1, 2, 0)
+    headers = visit(served, "admin")
+
+    def said(path: str) -> str:
+        page = served.ask("GET", path, token=None, headers=headers).body.decode()
+        return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+    assert "0 failed 1 running 2 ask a person 0 waiting" in said("/g/optical")
+    assert "1 · 2 asking" in said("/g/optical") and "1 · 2 asking" in said("/tasks")
+    assert "1 no limit · 2 asking" in said("/hosts") or "1 · 2 asking" in said("/hosts")
+
+
 def test_every_form_has_a_key_of_its_own(served: Served) -> None:
     asking(served)
     headers = visit(served, "operator")

@@ -10,7 +10,7 @@ from procession.web.listing import data, listing, meant
 from procession.web.page import Ask, Shown, page
 
 MOST = 1_000
-COUNTED = ("waiting", "running", "succeeded", "failed")
+COUNTED = ("waiting", "succeeded", "failed")
 
 
 @page("/g/{group}")
@@ -26,6 +26,7 @@ def group(ask: Ask) -> Shown:
         **rows, "of_event": "", "group": name, "tasks_of": found,
         "paused": pause if pause and pause["scope"] == f"group {name}" else None,
         "sums": {what: sum(each["now"][what] for each in found) for what in COUNTED},
+        "runs": sum(each["runs"] for each in found), "asking": sum(each["asking"] for each in found),
     }  # fmt: skip
     return Shown(
         "pages/group.html", values, name, live="all setting", crumbs=(("Tasks", "tasks"),), data=data(rows),
