@@ -49,7 +49,7 @@ def environment() -> Environment:
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,
         "reasons": words.reasons, "exactly": words.exactly, "by_name": words.by_name, "tidy": words.tidy,
-        "spark": words.spark, "brought": words.brought, "sender": wording.sender,
+        "spark": words.spark, "brought": words.brought, "brief": words.brief, "sender": wording.sender,
     }  # fmt: skip
     return made
 

@@ -103,12 +103,33 @@ def unasked(text: str) -> str:
     return text.partition("; answer with: ")[0]
 
 
+MOST_OF_A_WORD = 26
+"""Characters of a word, or of the last part of a path, in a list."""
 _NAMED = re.compile(r"[A-Za-z][\w-]*(?:<number>[\w-]*){2,}")
 
 
 def tidy(text: str) -> str:
     """The text of a cause for people: what was a name made of letters and numbers is one name."""
     return _NAMED.sub("<name>", text)
+
+
+_LONG = re.compile(r"\S{33,}")
+_LEADS = re.compile(r"[^/]*[=:\"'(\[{,]")
+
+
+def brief(text: str) -> str:
+    """A text for a narrow place: of a long path its end, of another long word both ends; all else as it is."""
+    return _LONG.sub(lambda found: _ends(found[0]), text)
+
+
+def _ends(word: str) -> str:
+    leads = _LEADS.match(word) if "/" in word else None
+    before = leads[0] if leads else ""
+    rest = word[len(before) :]
+    above, slash, name = rest.rstrip("/").rpartition("/")
+    if above and slash:
+        before, rest = f"{before}…/", name
+    return before + (rest if len(rest) <= MOST_OF_A_WORD else f"{rest[:8]}…{rest[-(MOST_OF_A_WORD - 9) :]}")
 
 
 def spark(values: Sequence[float]) -> list[dict[str, float]]:
@@ -122,8 +143,9 @@ def spark(values: Sequence[float]) -> list[dict[str, float]]:
 
 
 def brought(name: str, params: Mapping[str, Any], came: str) -> str:
-    """What an event brought, in a line."""
-    return wording.brought(name, params, datetime.fromisoformat(came))
+    """What an event brought, in a line; paths first, since they tell most and are cut to their ends."""
+    ordered = dict(sorted(params.items(), key=lambda each: "/" not in str(each[1])))
+    return wording.brought(name, ordered, datetime.fromisoformat(came))
 
 
 def moment(at: str) -> str:

@@ -11,6 +11,7 @@ from procession.commands import settings
 from procession.commands.asked import Asked
 from procession.commands.settings import Scope
 from procession.web import filters, listing
+from procession.web.words import brief
 from tests.api.served import Served
 from tests.web.visiting import Seen, Visitor
 
@@ -215,3 +216,18 @@ def test_a_filter_is_saved_under_a_name_offered_and_removed(served: Served, view
     assert "bad ones" not in Visitor(served).log_in("viewer").get("p").page.text
     left = viewer.send(viewer.get("p"), "remove-view")
     assert not [a for a in left.page.all("a") if a.text == "bad ones"]
+
+
+def test_of_a_long_path_a_list_shows_the_end_and_has_all_of_it_in_the_title(served: Served, admin: Visitor) -> None:
+    deep = "/srv/archive/sentinel2/level1c/2026/11/21/tiles/36/U/UA/GRANULE/IMG_DATA"
+    long = "T36UUA_20261121T083251_N0511_B05.jp2"
+    pid = served.driven.born("scene", cal="v3", path=f"{deep}/{long}", link=f"https://hub/{deep}/b.jp2")
+    for address in (f"p?query=id:{pid}", "events?name=scene"):
+        cell = next(e for e in admin.get(address).page.all("td", class_="cut full about") if long in e["title"])
+        assert f"path={deep}/{long}" in cell["title"] and "cal=v3" in cell["title"]
+        words = cell.text.split()
+        assert words[-3:] == ["link=https:…/b.jp2", "path=…/T36UUA_2…251_N0511_B05.jp2", "cal=v3"], "paths first"
+    assert brief("short/path of 3") == "short/path of 3"
+    assert brief(f"OSError: cannot read '{deep}/b.jp2': truncated") == "OSError: cannot read '…/b.jp2': truncated"
+    assert brief("a" * 40 + " b") == "a" * 8 + "…" + "a" * 17 + " b"
+    assert brief(f"{deep}/") == "…/IMG_DATA"
