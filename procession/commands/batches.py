@@ -47,7 +47,7 @@ def _at_step(act: Callable[..., Any], given: Mapping[str, Any]) -> Act:
 
 
 def _accept(given: Mapping[str, Any]) -> Act:
-    step, note = given.get("step"), given.get("note", "")
+    step, note = given.get("step"), given.get("note") or given.get("reason", "")
     return lambda project, tx, pid, who: steps.accept_one(project, tx, pid, who, step, note)
 
 
@@ -96,7 +96,9 @@ VERBS: dict[str, Doing] = {
         frozenset({"step", "note"}),
         _accept,
         lambda given: (
-            lambda project, _, found: steps.check_accept(project, found, given.get("step"), given.get("note") or "")
+            lambda project, _, found: steps.check_accept(
+                project, found, given.get("step"), given.get("note") or given.get("reason", "")
+            )
         ),
     ),
     "delete": Doing(
@@ -113,10 +115,10 @@ def doing(verb: str, arguments: Mapping[str, Any]) -> Doing:
     if verb not in VERBS:
         raise Invalid(f"{verb[:40]!r} cannot be done to many; these can: {', '.join(VERBS)}")
     found = VERBS[verb]
-    if unknown := sorted(arguments.keys() - found.arguments):
+    if unknown := sorted(arguments.keys() - found.arguments - {"reason"}):
         raise Invalid(f"{verb} of many has no argument {unknown[0][:40]!r}")
     if not all(isinstance(value, str) for value in arguments.values()):
-        raise Invalid("a step is named by its name or number, as text, and a note is a text")
+        raise Invalid("a step is named by its name or number, as text; a note and a reason are texts")
     return found
 
 
@@ -270,7 +272,9 @@ def _there(tx: Tx, batch_id: int) -> Batch:
 
 def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
     """Do the next piece of it in the open transaction."""
-    act, who = doing(batch.verb, batch.asked).act(batch.asked), Asked(batch.by, f"batch {batch.id}")
+    why = batch.asked.get("reason")
+    who = Asked(batch.by, f"batch {batch.id}: {why}" if why else f"batch {batch.id}")
+    act = doing(batch.verb, batch.asked).act(batch.asked)
     asked = query.parse(batch.query, moment(batch.made_at))
     ids, cursor, over = search.onwards(tx, asked, batch.cursor, batch.until_id, PIECE)
     done, refused, problems, now = batch.done, batch.refused, list(batch.problems), list[int]()

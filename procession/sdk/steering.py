@@ -58,17 +58,18 @@ class Steering(Asking):
 
     def batch_add(
         self, verb: str, query: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False,
-        expect: int | None = None, until: int | None = None,
+        expect: int | None = None, until: int | None = None, reason: str | None = None,
     ) -> Json:  # fmt: skip
         """Do a verb to all processings that a query finds, in pieces, beside everything else.
 
         `dry_run`: only say how many are meant, and what would become of the newest 200. `expect`: nothing is done
-        unless so many are meant (10000: so many or more). `until`: none with a higher id is meant. The answer has the
-        id by which `batch` tells how far it is.
+        unless so many are meant (10000: so many or more). `until`: none with a higher id is meant. `reason` stands
+        in the history of each, too. The answer has the id by which `batch` tells how far it is.
         """
         return self._ask(
-            "batch-add", verb=verb, query=query, arguments=arguments, dry_run=dry_run, expect=expect, until=until
-        )
+            "batch-add", verb=verb, query=query, arguments=arguments, dry_run=dry_run, expect=expect, until=until,
+            reason=reason,
+        )  # fmt: skip
 
     def batches(self, limit: int = 20) -> Json:
         """Batches, newest first."""

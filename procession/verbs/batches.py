@@ -19,19 +19,24 @@ MOST = 500
 @verb("batch-add", "operate", "POST /batches", status=202)
 def batch_add(
     project: Project, caller: Caller, verb: str, query: str, arguments: dict[str, str] | None = None,
-    dry_run: bool = False, expect: int | None = None, until: int | None = None,
+    dry_run: bool = False, expect: int | None = None, until: int | None = None, reason: str | None = None,
 ) -> Any:  # fmt: skip
     """Act on all processings that a query finds: retry, restart, cancel, hold, release, run-now, accept, delete.
 
     `expect`: how many one expects to be meant (10000: so many or more); nothing is done where there are more or fewer.
     `until`: none with a higher id is meant. `dry_run`: say how many are meant, and what would become of the newest.
+    `reason` stands in the history of each, too.
     """
     last = None if until is None else identity("until", until)
     if expect is not None and expect < 0:
         raise Invalid(f"expect is how many one expects, a whole number from 0 on, not {expect}")
+    given = dict(arguments or {})
+    who = caller.asked(reason or given.pop("reason", None))
+    if who.reason:
+        given["reason"] = who.reason
     if dry_run:
-        return present.foreseen(commands.foresee(project, verb, query, arguments or {}, last))
-    return _batch(commands.begin(project, verb, query, arguments or {}, caller.by, expect, last))
+        return present.foreseen(commands.foresee(project, verb, query, given, last))
+    return _batch(commands.begin(project, verb, query, given, who.by, expect, last))
 
 
 @verb("batches", "read", "GET /batches")
@@ -60,7 +65,8 @@ def _batch(found: Batch) -> dict[str, Any]:
         "id": found.id,
         "verb": found.verb,
         "query": found.query,
-        "arguments": dict(found.asked),
+        "arguments": {name: value for name, value in found.asked.items() if name != "reason"},
+        "reason": found.asked.get("reason"),
         "by": found.by,
         "made_at": iso_at(found.made_at),
         "total": found.total,

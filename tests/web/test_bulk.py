@@ -84,6 +84,29 @@ def test_to_delete_the_number_is_typed_and_a_wrong_one_stays_with_what_is_wrong_
     assert "2 of 2 · 2 deleted" in " ".join(admin.get(done.url).page.text.split())
 
 
+def test_why_it_is_done_to_many_stands_with_each_of_them_and_in_the_audit(served: Served, admin: Visitor) -> None:
+    why = "the table of gains <b>v15</b> is there"
+    bad, left = failing(served, 2), failing(served, 1)
+    seen = admin.get(f"bulk/new?verb=retry&id={bad[0]}&id={bad[1]}")
+    long = admin.send(seen, "do/batch-add", reason="x" * 1001)
+    assert long.status == 400 and "the longest is 1000" in long.page.text
+    assert long.page.one("textarea", id="reason-f").text.strip() == "x" * 1001, "what was typed is kept"
+    done = admin.send(seen, "do/batch-add", reason=why)
+    number = done.url.rpartition("/")[2]
+    served.driven.turn(3)
+    assert why in admin.get(f"bulk/{number}").page.text and why in admin.get("bulk").page.text
+    told = served.ask("GET", f"/api/v1/batches/{number}").json
+    assert (told["reason"], told["arguments"]) == (why, {})
+    for pid in bad:
+        assert f"batch {number}: {why}" in admin.get(f"p/{pid}/s/one?tab=history").page.text
+    with served.project.store.read() as tx:
+        assert why in audit.page(tx, before=None, verb="batch-add", limit=1)[0].asked
+    accepted = served.ask("POST", "/api/v1/batches", {"verb": "accept", "query": f"id:{left[0]}", "reason": why}).json
+    served.driven.turn(3)
+    assert served.ask("GET", f"/api/v1/batches/{accepted['id']}").json["done"] == 1
+    assert why in admin.get(f"p/{left[0]}").page.text, "the note of who accepted it"
+
+
 def test_the_rest_of_a_bulk_action_can_be_cancelled_and_it_stays_so(served: Served, admin: Visitor) -> None:
     bad = failing(served, 2)
     page = admin.send(admin.get(f"bulk/new?verb=retry&id={bad[0]}&id={bad[1]}"), "do/batch-add")
