@@ -1,7 +1,8 @@
 """Tallies: how much came and how it ended, by the hour, and what all of it comes to.
 
-An hour is history: what a person takes back (a retry, a restart, a deletion) is counted off in the hour in which it
-had ended, so that a number is that of the rows it stands for; what retention cleans away stays counted. Beside the
+An hour counts what ended in it and still stands: what a person takes back (a retry, a newer version, a deletion) is
+counted off in the hour in which it had ended, so that a number is that of the rows it stands for; what retention cleans
+away stays counted. What ran, and ran again, is in the attempts. Beside the
 hours there is one sum for each count, that of what is there now, so nobody ever adds up all hours. Both are written in
 the transaction of what they count, and `procession doctor` compares them with the rows.
 """

@@ -8,6 +8,7 @@ import pytest
 from procession.commands import bulk, deletions, disk, processings, restarts
 from procession.commands.asked import Asked
 from procession.commands.books import books
+from procession.commands.statistics import stats
 from procession.store import disk as rows_of_disk
 from tests.flow.both import drive  # noqa: F401  pytest finds it by its name
 from tests.flow.driven import Driven
@@ -50,6 +51,27 @@ def test_the_sums_say_what_the_rows_say(d: Driven) -> None:
     assert {each.name: (each.came, each.parts["there"]) for each in told.events} == {
         each.name: (each.came, each.parts["events"] + each.parts["repeats"]) for each in counted.events
     }
+
+
+@pytest.mark.feature("M118")
+def test_a_day_counts_what_stands_and_steps_count_every_attempt(drive: Drive) -> None:  # noqa: F811
+    """One is retried and one runs again as a new version; both succeed, one stays failed. Each attempt happened."""
+    d = drive('[tasks.t]\non = "e"\nrun = "./one.sh"\nretry = { attempts = 1 }\n', cpus=40)
+    first, second, third = submitted(d, 3)
+    d.turn()
+    for pid in (first, second, third):
+        d.end(pid, 1)
+    assert stats(d.project)[0].ended == {"failed": 3}
+    processings.retry(d.project, first)
+    (answer,) = bulk.each(d.project, [second], restarts.restart_anew, Asked("ann"))
+    assert {state: n for state, n in stats(d.project)[0].ended.items() if n} == {"failed": 1}, "the others run"
+    d.turn()
+    d.end(first, 0)
+    assert answer.done is not None
+    d.end(answer.done.id, 0)
+    (found,) = stats(d.project)
+    assert {state: n for state, n in found.ended.items() if n} == {"failed": 1, "succeeded": 2}
+    assert found.steps[0].outcomes == {"failed": 3, "succeeded": 2}
 
 
 @pytest.mark.feature("M75")
