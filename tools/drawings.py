@@ -160,7 +160,7 @@ def command(name: str) -> Iterator[str]:
     yield usage
     yield "```"
     yield ""
-    yield inspect.cleandoc(found.help or "")
+    yield re.sub(r"\x08\n(.*?)(?=\n\n|\Z)", r"```text\n\1\n```", inspect.cleandoc(found.help or ""), flags=re.DOTALL)
     yield ""
     yield from _options(found, inner)
 

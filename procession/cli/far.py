@@ -253,7 +253,7 @@ def _banner(client: Client, values: Values) -> None:
 
 
 def _set(client: Client, values: Values, *, valued: bool) -> None:
-    from procession.cli.settings import named  # noqa: PLC0415
+    from procession.cli.settable import named  # noqa: PLC0415
 
     for name, text in named(values["words"], valued=valued) if values["words"] else ():
         if valued:

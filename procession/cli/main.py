@@ -66,7 +66,7 @@ COMMANDS = {
         "pause": ("settings", "Let a task, a group or everything start nothing."),
         "resume": ("settings", "Let it start again."),
         "banner": ("settings", "Show a text at the top of every page."),
-        "set": ("settings", "Change a limit while it runs; it overrides the file until it is reset."),
+        "set": ("settings", "Change a value while it runs: a limit, at_once of a task, processors and others."),
         "reset": ("settings", "Go back to the value in procession.toml."),
         "settings": ("settings", "What holds now, and what the file says."),
         "locks": ("locks", "Who holds which lock, and who waits for it."),

@@ -10,6 +10,7 @@ import click
 from procession import present
 from procession.cli.acting import reason_option
 from procession.cli.context import answer, json_option, opened
+from procession.cli.settable import complete_reset, complete_set, named
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import settings
@@ -80,42 +81,6 @@ def resume_command(
     answer(as_json, lambda: present.setting(held), lambda: click.echo(f"{scope.text} goes on"))
 
 
-def named(words: Sequence[str], *, valued: bool) -> list[tuple[str, str]]:
-    """Names and values of ``TASK at_once=8``, ``limit ftp=1``, ``cpus=4``."""
-    of: str | None = None
-    found: list[tuple[str, str]] = []
-    for n, word in enumerate(words):
-        name, equals, text = word.partition("=")
-        if n == 0 and len(words) > 1 and not equals and name not in settings.WHOLE:
-            of = name
-        elif bool(equals) != valued or not name or (valued and not text):
-            wanted = (
-                "TASK at_once=8, queue:NAME at_once=8, limit NAME=2 or cpus=4"
-                if valued
-                else "TASK at_once, queue:NAME at_once, limit NAME or cpus"
-            )
-            raise click.UsageError(f"{word!r} cannot be meant here; write {wanted}")
-        elif of is None:
-            found.append((name, text))
-        else:
-            found.append((_setting(of, name), text))
-    if not found:
-        raise click.UsageError(
-            "name what: TASK at_once, queue:NAME at_once, limit NAME, cpus, memory, gpus, keep_free or max_total"
-        )
-    return found
-
-
-def _setting(of: str, name: str) -> str:
-    """``limit:ftp`` of ``limit ftp``, ``queue:night`` of ``queue:night at_once``, ``cpus`` of ``launcher cpus``,
-    ``at_once:scene`` of ``scene at_once``."""
-    if of == "launcher":
-        return name
-    if of.startswith("queue:") and name == "at_once":
-        return of
-    return f"limit:{name}" if of == "limit" else f"{name}:{of}"
-
-
 @click.command("banner")
 @click.argument("text", required=False)
 @click.option("--clear", is_flag=True, help="Remove the text.")
@@ -141,13 +106,24 @@ def banner_sentence(said: str | None) -> str:
 
 
 @click.command("set")
-@click.argument("words", nargs=-1, metavar="[TASK | queue:NAME | limit] [NAME=VALUE]...")
+@click.argument("words", nargs=-1, metavar="[TASK] [NAME=VALUE]...", shell_complete=complete_set)
 @reason_option
 @json_option
 def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
-    """Change a value while it runs: TASK at_once=8, queue:NAME at_once=4, limit NAME=2, cpus=4.
+    """Change values while it runs; without words: what holds.
 
-    Without words: what holds.
+    \b
+    TASK at_once=8              processings of a task at a time, 0 for no limit
+    limit:NAME=2                how much there is of a limit
+    queue:NAME=4                steps of a queue at a time, 0 for no limit
+    launcher:NAME:cpus=2        processors of one launcher
+    launcher:NAME:workers=1     its processes for functions
+    launcher:NAME:queues=A,B    queues that it serves
+    cpus=4 memory=8GB gpus=1    what a launcher gives to scripts
+    keep_free=10GB              what stays free on the disk
+    max_total=1TB               what working directories may take
+
+    It holds over the file until it is reset.
     """
     with opened() as project:
         who = asked(reason)
@@ -159,11 +135,11 @@ def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> No
 
 
 @click.command("reset")
-@click.argument("words", nargs=-1, required=True, metavar="[TASK | queue:NAME | limit] NAME...")
+@click.argument("words", nargs=-1, required=True, metavar="[TASK] NAME...", shell_complete=complete_reset)
 @reason_option
 @json_option
 def reset_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> None:
-    """Go back to the value in procession.toml: TASK at_once, queue:NAME at_once, limit NAME, cpus."""
+    """Go back to the value in procession.toml: TASK at_once, or names that 'procession settings' lists."""
     with opened() as project:
         who = asked(reason)
         names = [name for name, _ in named(words, valued=False)]

@@ -18,7 +18,7 @@ from procession.commands.messages import resumed
 from procession.errors import Invalid, NotFound, Refused
 from procession.model.event import check_text
 from procession.model.limits import limit_of
-from procession.model.setting import HOLD, MODES, Setting, read_value, split_launcher_row
+from procession.model.setting import HOLD, MODES, Setting, launcher_row, read_value, split_launcher_row
 from procession.model.wants import GENERAL
 from procession.project import Project
 from procession.store import launchers, moves, settings, sources, tasks
@@ -30,6 +30,11 @@ BANNER = "banner"
 LONGEST_BANNER = 300
 WHOLE = ("cpus", "memory", "gpus", "keep_free", "max_total")
 """What can be set for the whole project."""
+KINDS = (
+    *WHOLE, "at_once:TASK", "limit:NAME", "queue:NAME", "launcher:NAME:cpus", "launcher:NAME:workers",
+    "launcher:NAME:queues",
+)  # fmt: skip
+"""Everything that can be set, by the names that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,12 @@ def announce(project: Project, text: str | None, who: Asked) -> Held:
     return Held(BANNER, None, said or None, row)
 
 
+def names(project: Project) -> list[str]:
+    """Every name that can be set now."""
+    with project.store.read() as tx:
+        return _names(project, tx)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """One value: what the file says, and what holds."""
@@ -204,7 +215,21 @@ def _check_name(project: Project, tx: Tx, name: str) -> None:
     elif (of_launcher := split_launcher_row(name)) is not None:
         check_launcher(tx, of_launcher[0])
     elif name not in WHOLE:
-        raise NotFound(_unknown("setting", name, (*WHOLE, "at_once", "limit", "queue", "launcher")))
+        known = _names(project, tx)
+        near = [each for each in known if each.endswith(f":{name}")] or get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise NotFound(f"there is no setting {name[:60]!r}; {hint}what can be set: {', '.join(KINDS)}")
+
+
+def _names(project: Project, tx: Tx) -> list[str]:
+    of_launchers = [launcher_row(name, key) for name in launchers.names(tx) for key in ("cpus", "workers", "queues")]
+    return [
+        *WHOLE,
+        *(f"at_once:{name}" for name in tasks.names(tx)),
+        *(f"limit:{name}" for name, _ in project.settings.limits),
+        *(f"queue:{name}" for name in _queues(project, tx)),
+        *of_launchers,
+    ]
 
 
 def _queues(project: Project, tx: Tx) -> list[str]:

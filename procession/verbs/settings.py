@@ -18,7 +18,7 @@ def settings_(project: Project, caller: Caller) -> Any:
 
 @verb("set", "operate", "POST /settings")
 def set_(project: Project, caller: Caller, name: str, value: str | float, reason: str | None = None) -> Any:
-    """Change a value while it runs: at_once:TASK, limit:NAME, cpus, memory, keep_free or max_total."""
+    """Change a value while it runs: at_once:TASK, limit:NAME, queue:NAME, launcher:NAME:cpus, cpus, memory and more."""
     whole = not isinstance(value, str) and value == value // 1
     settings.change(project, name, str(int(value) if whole else value), caller.asked(reason))
     return settings_(project, caller)
