@@ -18,6 +18,7 @@ from procession import notify, present
 from procession.clock import iso
 from procession.errors import Refused
 from procession.model.message import Message
+from procession.model.wording import plain
 from procession.project import Project
 from procession.store import launchers, processings, steps
 from procession.store.database import Tx
@@ -25,6 +26,8 @@ from procession.supervise.errand import run_errand
 
 LIMIT = 60.0
 """Seconds that one way of telling may take."""
+LONGEST = 8000
+"""Characters of a value in the environment, which has a limit for each."""
 COMMAND, ADDRESSES = "command", "to"
 """The ways: the command of the file; its addresses."""
 
@@ -63,7 +66,8 @@ def errand(project: Project, way: str, said: Mapping[str, Any], reached: tuple[i
     """How it is told this way; `reached` are the addresses that have it already."""
     if way == COMMAND:
         names = ("id", "kind", "task", "step", "text", "count", "state", "processing", "project", "retry_at", "url")
-        values = {f"PROCESSION_MESSAGE_{name.upper()}": _plain(said[name]) for name in names}
+        told = {name: "" if said[name] is None else plain(said[name])[:LONGEST] for name in names}
+        values = {f"PROCESSION_MESSAGE_{name.upper()}": text for name, text in told.items()}
         text = json.dumps(said, ensure_ascii=False) + "\n"
         return Errand(project.settings.alerts, {**os.environ, **values}, text)
     to = project.settings.recipients
@@ -134,8 +138,3 @@ def test(project: Project, by: str) -> list[dict[str, Any]]:
 
 def _line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _plain(value: object) -> str:
-    """A value for the environment, which has a limit for each."""
-    return "" if value is None else str(value)[:8000]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from procession.errors import NotFound
 from procession.model.difference import beside, short
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.states import State
+from procession.model.wording import plain
 from procession.project import Project
 from procession.store import launchers, steps, tasks
 from procession.store.database import Tx
@@ -282,7 +282,4 @@ def _pair(kind: str, name: str, before: str | None, after: str | None) -> Iterat
 
 
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in params.items()
-    }
+    return {name: plain(value) for name, value in params.items()}

@@ -14,6 +14,7 @@ from procession.commands import causes as commands
 from procession.model import common
 from procession.model.chosen import Chosen
 from procession.model.common import Fact, Shared
+from procession.model.wording import plain
 from procession.project import Project
 from procession.store import causes, notes, pages, steps, tallies
 from procession.store.causes import Known
@@ -26,6 +27,8 @@ LOOKED_AT = 8
 """Processings of each cause whose hosts are looked at."""
 COMPARED = 200
 """Processings of one cause, and good ones, that are compared."""
+LONGEST = 200
+"""Characters of a value that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,9 @@ def _facts(tx: Tx, ids: Sequence[int]) -> list[Collection[Fact]]:
             hosts.setdefault(pid, set()).add(names[launcher_id])
     found: list[Collection[Fact]] = []
     for pid, params, variables, digest in pages.facts(tx, ids):
-        facts = [Fact("param", name, _text(value)) for name, value in json.loads(params).items()]
-        facts += [Fact("variable", name, _text(value)) for name, value in Chosen.from_json(variables).flat().items()]
+        facts = [Fact("param", name, plain(value)[:LONGEST]) for name, value in json.loads(params).items()]
+        chosen = Chosen.from_json(variables).flat()
+        facts += [Fact("variable", name, plain(value)[:LONGEST]) for name, value in chosen.items()]
         facts += [Fact("host", "", host) for host in sorted(hosts.get(pid, ()))]
         found.append([*facts, Fact("definition", "", digest[:12])])
     return found
-
-
-def _text(value: object) -> str:
-    return value[:200] if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:200]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from procession.commands.variables import Declared, declared_by
 from procession.errors import NotFound
 from procession.model.processing import Processing
 from procession.model.variable import SECTIONS
+from procession.model.wording import plain
 from procession.project import Project
 from procession.store import journal, tasks, variable_sets
 from procession.store.database import Tx
@@ -101,14 +101,10 @@ def _outcome(found: Processing) -> str:
 def _values(known: Declared | None, found: Processing) -> dict[str, str]:
     """Name → value as text; of what no value replaces, the default as the script has it now."""
     values = found.values
-    declared = {v.name: f"{_text(v.default)} (default)" for v in known.variables} if known else {}
-    changed = {name: _text(value) for section in SECTIONS for name, value in values.section(section).items()}
+    declared = {v.name: f"{plain(v.default)} (default)" for v in known.variables} if known else {}
+    changed = {name: plain(value) for section in SECTIONS for name, value in values.section(section).items()}
     return {**declared, **changed}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _text(value) for name, value in values.items()}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {name: plain(value) for name, value in values.items()}

@@ -16,6 +16,7 @@ from typing import Any
 
 from procession.errors import Invalid
 from procession.model.event import check_text
+from procession.model.wording import plain
 
 TYPES = ("text", "number", "boolean", "list_text", "list_number", "enum")
 OTHER = "other"
@@ -202,7 +203,7 @@ def _read(variable: Variable, text: str) -> Any:
         case "list_text" | "list_number":
             return _list(variable.type, text)
         case "enum":
-            return next((c for c in variable.choices if text in (c, _plain(c))), text)
+            return next((c for c in variable.choices if text in (c, plain(c))), text)
         case _:
             return text
 
@@ -228,12 +229,8 @@ def _list(kind: str, text: str) -> Any:
     return [_number(part) for part in parts] if kind == "list_number" else parts
 
 
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _listed(choices: Sequence[Any]) -> str:
-    return ", ".join(_plain(choice)[:SHOWN] for choice in choices)
+    return ", ".join(plain(choice)[:SHOWN] for choice in choices)
 
 
 def _shown(value: Any) -> str:
