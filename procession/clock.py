@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 from procession.errors import Invalid
 
@@ -56,9 +57,17 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def moment(value: int) -> datetime:
-    """The moment of so many microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=value)
+@overload
+def moment(value: int) -> datetime: ...
+
+
+@overload
+def moment(value: None) -> None: ...
+
+
+def moment(value: int | None) -> datetime | None:
+    """The moment of so many microseconds since 1970; None stays None."""
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 def read_moment(text: str) -> datetime:

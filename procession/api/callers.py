@@ -16,7 +16,7 @@ from procession.api.request import Request
 from procession.errors import Denied, StoreError
 from procession.model.caller import ATTEMPT, SECRET, attempt_of, digest, granted
 from procession.project import Project
-from procession.store import steps, tasks, tokens
+from procession.store import attempts, tasks, tokens
 from procession.verbs import Caller
 from procession.verbs.access import caller_of, secret_of_place
 from procession.verbs.witness import Line
@@ -138,7 +138,7 @@ class Callers:
         if not self._attempts[key].take():
             raise Problem(429, "TooMany", "more than 100 requests a second of one attempt; ask more slowly")
         with self.project.store.read() as tx:
-            by = steps.definition_of_live(tx, *which)
+            by = attempts.definition_of_live(tx, *which)
             grants = None if by is None else granted(tasks.get(tx, by).grants)
         if grants is None:
             text = f"the attempt {key} has ended, and its token with it"

@@ -15,7 +15,7 @@ from procession.api.problems import Problem
 from procession.api.request import Answer, Request, as_json
 from procession.errors import ProcessionError
 from procession.project import Project
-from procession.store import launchers, processings, steps, tallies
+from procession.store import attempts, launchers, of_tasks, tallies
 
 log = logging.getLogger("procession")
 
@@ -63,8 +63,8 @@ def _problem(project: Project) -> str | None:
 def exposition(project: Project, throttled: int) -> str:
     """All metrics in the text format of Prometheus."""
     with project.store.read() as tx:
-        counts, events = processings.counts(tx), tallies.totals(tx, "event")
-        running = steps.how_many_live(tx)
+        counts, events = of_tasks.counts(tx), tallies.totals(tx, "event")
+        running = attempts.how_many_live(tx)
         up = [row for row in launchers.not_stopped(tx) if row.kind == "up"]
         served = project.is_served(tx)
     found = [

@@ -22,8 +22,7 @@ from procession.model.query import MAX_ID, Query, whole
 from procession.model.states import State
 from procession.model.term import STATES
 from procession.project import Project
-from procession.store import journal, queries, steps
-from procession.store import processings as rows
+from procession.store import families, journal, queries, scripts, steps
 from procession.store.database import Tx
 from procession.units import duration, size
 
@@ -81,7 +80,7 @@ def _found(
 
 
 def _with_outputs(tx: Tx, found: list[Processing]) -> list[tuple[Processing, dict[str, dict[str, object]]]]:
-    outputs = steps.outputs(tx, [p.id for p in found])
+    outputs = scripts.outputs(tx, [p.id for p in found])
     return [(p, outputs.get(p.id, {})) for p in found]
 
 
@@ -135,7 +134,7 @@ def show_command(processing_id: int, as_json: bool) -> None:
             found = processings.look(tx, processing_id)
             why = reasons.explain(project, tx, found)
             story = journal.of(tx, processing_id)
-            children = rows.children(tx, processing_id)
+            children = families.children(tx, processing_id)
         compared = changes.of_failed(project, found) if not as_json else None
         answer(
             as_json,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from procession.model.states import PROCESSING
 from procession.project import Project
-from procession.store import counting, processings, tallies
+from procession.store import counting, of_tasks, tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def books(project: Project, *, quick: bool = False) -> Books:
     with project.store.read() as tx:
         tx.steady()
         if quick:
-            came, matched, standing = tallies.totals(tx, "event"), tallies.totals(tx, "task"), processings.counts(tx)
+            came, matched, standing = tallies.totals(tx, "event"), tallies.totals(tx, "task"), of_tasks.counts(tx)
             return Books(
                 tuple(_tallied(name, came[name]) for name in sorted(came)),
                 tuple(_task(name, matched.get(name, {}), standing.get(name, {})) for name in sorted(matched)),

@@ -18,7 +18,7 @@ from procession.model import query
 from procession.model.query import Query
 from procession.model.term import Ids
 from procession.project import Project
-from procession.store import processings, queries, tasks
+from procession.store import of_tasks, processings, queries, tasks
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -60,7 +60,7 @@ def read_text(project: Project, text: str) -> Query:
     with project.store.read() as tx:
         names = tasks.names(tx)
         for name in sorted(found.tasks.difference(names)):
-            if not processings.known_task(tx, name):
+            if not of_tasks.known(tx, name):
                 raise NotFound(unknown_task(name, names))
     return found
 

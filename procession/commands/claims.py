@@ -21,7 +21,7 @@ from procession.model.admission import Candidate, Capacity
 from procession.model.event import check_name
 from procession.model.wants import queue_named
 from procession.project import Project
-from procession.store import bodies, moves, processings, steps, tasks
+from procession.store import bodies, claiming, moves, scripts, tasks
 from procession.store import work as store
 from procession.store.database import Tx
 from procession.store.moves import Moving
@@ -93,8 +93,7 @@ def _claim(
 ) -> list[Claim]:  # fmt: skip
     tx.claim_alone()
     now = project.now()
-    steps.wake_due(tx, now)
-    processings.wake_due(tx, now)
+    claiming.wake_due(tx, now)
     names = tasks.with_calls(tx)
     if only is not None and (unknown := sorted(set(only) - names)):
         raise NotFound(f"{unknown[0][:60]!r} is no task that a program elsewhere could do; register it first")
@@ -138,7 +137,7 @@ def _claims(
     project: Project, tx: Tx, definitions: Definitions, admitted: Sequence[Candidate], until: int
 ) -> list[Claim]:
     ids = [c.processing_id for c in admitted]
-    orders, outputs = steps.orders(tx, ids), steps.outputs(tx, ids)
+    orders, outputs = scripts.orders(tx, ids), scripts.outputs(tx, ids)
     inputs = bodies.inputs_of(tx, [order.event_id for order in orders.values()])
     found = []
     for c in admitted:

@@ -17,7 +17,7 @@ from procession.model.bridge import SOURCE
 from procession.model.states import State
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import bodies, deliveries, instances, steps, tallies
+from procession.store import bodies, deliveries, instances, scripts, tallies
 from procession.store.database import Tx
 from procession.store.processings import Standing
 
@@ -60,7 +60,7 @@ def note_ends(project: Project, tx: Tx, over: Sequence[Ended], definitions: Mapp
 
 
 def _write_deliveries(project: Project, tx: Tx, told: Sequence[Ended], now: int) -> None:
-    orders = steps.orders(tx, [each.id for each in told])
+    orders = scripts.orders(tx, [each.id for each in told])
     rows = []
     for each in told:
         order = orders[each.id]

@@ -21,7 +21,7 @@ from procession.errors import HostError, Refused
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import exchange, launchers, processings, steps
+from procession.store import attempts, exchange, launchers, places, processings
 from procession.store.database import Tx
 from procession.supervise import spool
 from procession.supervise.sighting import Running
@@ -66,7 +66,7 @@ def take_in(project: Project, source: IO[str], *, replace: bool = False, moved: 
         counts = exchange.take_in(tx, head, source, change)
         project.__dict__.pop("installation", None)
         _close_what_lived(project, tx)
-        processings.settle_all_at(tx, project.var.place_id())
+        places.settle_all(tx, project.var.place_id())
     return counts
 
 
@@ -76,7 +76,7 @@ def _close_what_lived(project: Project, tx: Tx) -> None:
     owners = exchange.owners(tx)
     ended = [
         Conclusion((row.processing_id, row.ordinal, row.number), Ending(Outcome.LOST, RESTORED))
-        for row in steps.live_attempts(tx, owners)
+        for row in attempts.live_of(tx, owners)
     ]
     if ended:
         conclude(project, tx, ended)

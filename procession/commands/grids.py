@@ -22,7 +22,7 @@ from procession.model.grid import Column, Grid, Mark
 from procession.model.pivot import Axis, Place
 from procession.model.states import State
 from procession.project import Project
-from procession.store import pages, processings, search, tasks
+from procession.store import of_tasks, pages, search, tasks
 from procession.store.database import Tx
 from procession.store.pages import Cell, Head
 from procession.store.took import took_of
@@ -48,7 +48,7 @@ def grid(
         raise Invalid("a cell that stands for several processings has the colour of their worst state, and no other")
     with project.store.read() as tx:
         names = tasks.names(tx)
-        if task not in names and not processings.known_task(tx, task):
+        if task not in names and not of_tasks.known(tx, task):
             raise NotFound(unknown_task(task, names))
         asked = meant(project, query, tasks_=(task,))
         ids, complete = search.newest(tx, asked, newest)

@@ -23,7 +23,7 @@ from procession.flow.hosts import give_up as give_up_place
 from procession.flow.room import capacity_of, room_for
 from procession.model.setting import LAUNCHER_MODES, STOPS, Setting, Settings, launcher_row
 from procession.project import Project, poke
-from procession.store import disk, launchers, messages, moves, serving, settings, steps
+from procession.store import attempts, disk, launchers, messages, moves, serving, settings
 from procession.store.database import Tx
 from procession.supervise.process import boot_id
 from procession.workdir import Var, is_held
@@ -80,7 +80,7 @@ def _picture(project: Project, tx: Tx, row: Any, silent: set[str]) -> Launcher:
     return Launcher(
         row.id, row.name, row.host, row.var, row.pid, _state(project, row, room.settings, silent),
         moment(row.started_at), moment(row.beat_at), room.capacity.cpus,
-        room.live.cpus if row.stopped_at is None else 0.0, len(steps.live_attempts(tx, [row.id])), row.gpus,
+        room.live.cpus if row.stopped_at is None else 0.0, len(attempts.live_of(tx, [row.id])), row.gpus,
         tuple(sorted(room.capacity.labels)), tuple(sorted(name or "general" for name in room.capacity.queues)), row.url,
         room.capacity.memory, room.live.memory if row.stopped_at is None else 0,
         room.settings.rows.get(launcher_row(row.name, "mode")), row.version,
@@ -161,7 +161,7 @@ def give_up(project: Project, name: str, who: Asked) -> str:
             raise Refused(f"launcher {name} served this very place; serve it again with: procession up")
         silent = any(message.task == name for message in messages.of_kind(tx, "host"))
         left_it = all(each.stopped_at is not None for each in served if each.place == row.place)
-        if not (silent or is_gone(row) or (left_it and not steps.live_attempts(tx, [row.id]))):
+        if not (silent or is_gone(row) or (left_it and not attempts.live_of(tx, [row.id]))):
             raise Refused(
                 f"launcher {name} on {row.host} is heard of, or has not been silent for long enough; if it still runs, "
                 f"stop it first: procession stop --launcher {name}"

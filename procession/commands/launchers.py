@@ -15,7 +15,18 @@ from procession.model.outcome import Outcome
 from procession.model.processing import Processing
 from procession.model.setting import Pause
 from procession.project import Project, poke
-from procession.store import launchers, messages, pages, processings, questions, settings, steps, watches
+from procession.store import (
+    attempts,
+    launchers,
+    messages,
+    of_tasks,
+    pages,
+    processings,
+    questions,
+    settings,
+    steps,
+    watches,
+)
 from procession.store.database import Tx
 from procession.store.watches import Stand
 from procession.workdir import is_held
@@ -77,7 +88,7 @@ def status(project: Project, limit: int = 10) -> Status:
         }
         chains = pages.steps_of(tx, [p.id for each in some.values() for p in each])
         found = {name: tuple(replace(p, steps=chains[p.id]) for p in each) for name, each in some.items()}
-        counts = processings.counts(tx)
+        counts = of_tasks.counts(tx)
         waiting = tuple(messages.waiting_for_person(tx, project.now(), limit))
         watched = tuple(watches.all_of(tx).values())
         pauses, asking, oldest = settings.all_of(tx).pauses, questions.count(tx), pages.oldest_waiting(tx)
@@ -152,7 +163,7 @@ def awaited(project: Project) -> tuple[Awaited, ...]:
     """What runs of the launchers of this place, oldest first; what only waits for children is nobody's."""
     with project.store.read() as tx:
         ours = [row.id for row in launchers.unsettled(tx, project.var.place_id()) if row.kind == "up"]
-        rows = sorted(steps.live_attempts(tx, ours), key=lambda row: (row.claimed_at, row.processing_id))
+        rows = sorted(attempts.live_of(tx, ours), key=lambda row: (row.claimed_at, row.processing_id))
         found = {row.processing_id: processings.find(tx, row.processing_id) for row in rows}
         names = {pid: {s.ordinal: s.name for s in steps.of(tx, pid)} for pid in found}
     return tuple(

@@ -17,7 +17,7 @@ from procession.clock import iso, moment
 from procession.contract import last_lines
 from procession.model.bridge import BridgePlan, Status, plan_named, write_status
 from procession.project import Project
-from procession.store import bridges, processings, steps
+from procession.store import bridges, processings, scripts, steps
 from procession.store.database import Tx
 
 LOG = 16_384
@@ -57,9 +57,9 @@ def publish(project: Project, tx: Tx, changes: Sequence[Change], now: int) -> No
     ]
     if not wanted:
         return
-    orders = steps.orders(tx, [change.id for change, _, _ in wanted])
+    orders = scripts.orders(tx, [change.id for change, _, _ in wanted])
     standing = processings.standings(tx, [change.id for change, _, _ in wanted])
-    outputs = steps.outputs(tx, [change.id for change, _, _ in wanted if change.status == "succeeded"])
+    outputs = scripts.outputs(tx, [change.id for change, _, _ in wanted if change.status == "succeeded"])
     rows = []
     for change, plan, to in wanted:
         order = orders[change.id]

@@ -18,7 +18,7 @@ from procession.model.setting import Pause
 from procession.model.states import PROCESSING
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import causes, launchers, locks, pages, processings, questions, settings, tallies, tasks
+from procession.store import causes, launchers, locks, of_tasks, pages, questions, settings, tallies, tasks
 from procession.store.causes import Known
 from procession.store.database import Tx
 from procession.store.pages import Recent
@@ -109,7 +109,7 @@ def _mark(one: Recent) -> Mark:
 
 def alive(tx: Tx) -> dict[str, tuple[int, int]]:
     """Task → how many wait, and how many run."""
-    running = processings.running(tx)
+    running = of_tasks.running(tx)
     found = {}
     for name, counts in tallies.totals(tx, "task").items():
         gone = sum(counts.get(what, 0) for what in (*map(str, PROCESSING.terminal), "deleted"))

@@ -17,7 +17,7 @@ from procession.errors import NotFound, Refused
 from procession.model.processing import Processing, Step, next_ready
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import bodies, moves, processings, steps, tallies, tasks, wishes
+from procession.store import bodies, moves, processings, scripts, steps, tallies, tasks, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import ended
@@ -45,7 +45,7 @@ def there(tx: Tx, processing_id: int) -> Processing | None:
     found = processings.find(tx, processing_id)
     if found is None:
         return None
-    outputs = steps.outputs(tx, [processing_id]).get(processing_id, {})
+    outputs = scripts.outputs(tx, [processing_id]).get(processing_id, {})
     result = bodies.sizes(tx, processing_id)
     return replace(found, steps=steps.of(tx, processing_id), outputs=outputs, result=result)
 
@@ -125,7 +125,7 @@ def try_cancel(project: Project, tx: Tx, processing_id: int, who: Asked) -> Canc
     moves.steps(tx, "cancel", idle, who.by, quiet=True)
     live = [project.attempt_key(processing_id, r.ordinal, r.attempt) for r in rows if r.state == State.RUNNING]
     if live:
-        processings.ask_cancel(tx, processing_id, now)
+        wishes.ask_cancel(tx, processing_id, now)
         why = f"asked: {who.reason}" if who.reason else "asked"
         moves.note(tx, "processing", "cancel", [Moving(processing_id, now, reason=why)], who.by)
         tx.after(lambda: _end(project, live, who.by))

@@ -27,7 +27,18 @@ from procession.model.processing import Attempt, Processing, Step
 from procession.model.setting import Settings
 from procession.model.states import PROCESSING, State
 from procession.project import Project
-from procession.store import journal, launchers, locks, messages, processings, questions, settings, tasks
+from procession.store import (
+    claiming,
+    families,
+    journal,
+    launchers,
+    locks,
+    messages,
+    processings,
+    questions,
+    settings,
+    tasks,
+)
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -144,7 +155,7 @@ def _answered(project: Project, tx: Tx, processing: Processing, step: Step) -> O
 
 def _children(tx: Tx, processing: Processing, step: Step) -> Obstacle:
     """How many of its children have not ended."""
-    states = processings.children(tx, processing.id)
+    states = families.children(tx, processing.id)
     left = [pid for pid, state in states if state not in PROCESSING.terminal]
     some = ", ".join(str(pid) for pid in left[:3]) + (", …" if len(left) > 3 else "")
     return Obstacle("children", f"step {step.name} waits for {len(left)} of {len(states)} children to end: {some}")
@@ -346,7 +357,7 @@ class _Admission:
         """How many of its task begin before it; counted once, whoever is asked."""
         if processing.id not in self._counted:
             rank = processings.rank(processing)
-            self._counted[processing.id] = processings.before(self._tx, processing.task, processing.id, rank)
+            self._counted[processing.id] = claiming.before(self._tx, processing.task, processing.id, rank)
         return self._counted[processing.id]
 
     def _answer(self, choice: Choice, processing: Processing) -> Obstacle:
@@ -361,7 +372,7 @@ class _Admission:
             return pause
         earlier = self._earlier(processing)
         noun = "processing begins" if earlier == 1 else "processings begin"
-        count = f"more than {processings.MOST_COUNTED}" if earlier > processings.MOST_COUNTED else str(earlier)
+        count = f"more than {claiming.MOST_COUNTED}" if earlier > claiming.MOST_COUNTED else str(earlier)
         return Obstacle("behind", f"{count} {noun} before it in task {processing.task}")
 
 

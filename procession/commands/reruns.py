@@ -28,7 +28,7 @@ from procession.model.task import Task
 from procession.model.variable import OTHER, SECTIONS, same, sorted_values
 from procession.model.variable_set import MAX_DESCRIPTION
 from procession.project import Project
-from procession.store import steps, tasks
+from procession.store import scripts, tasks
 from procession.store.database import Tx
 
 KEPT, ORIGINAL, CURRENT = "kept", "original", "current"
@@ -168,7 +168,7 @@ def _original(project: Project, old: Processing, known: Declared) -> Chosen:
     """What the first version had: its values, and beside them the defaults of its script where they are others now."""
     with project.store.read() as tx:
         first = _first(tx, old)
-        kept = [steps.code_of(tx, first.id, step.ordinal).get(known.task.variables_from) for step in first.steps]
+        kept = [scripts.code_of(tx, first.id, step.ordinal).get(known.task.variables_from) for step in first.steps]
     found = replace(first.values, origin=dict.fromkeys(first.values.flat(), "version 1"))
     digest = next(filter(None, kept), None)
     text = None if digest is None else code.text_of(project.var.code, digest)

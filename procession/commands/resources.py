@@ -20,7 +20,7 @@ from procession.model.setting import Pause
 from procession.model.states import State
 from procession.model.wants import GENERAL
 from procession.project import Project
-from procession.store import launchers, pages, processings, serving, settings, tasks
+from procession.store import launchers, of_tasks, pages, serving, settings, tasks
 from procession.store.database import Tx
 
 HISTORY = 50
@@ -99,7 +99,7 @@ def queues(project: Project) -> list[Queue]:
         _gather(tx, found)
     return [
         Queue(
-            name or GENERAL, each.waiting, None if each.since is None else moment(each.since), each.running,
+            name or GENERAL, each.waiting, moment(each.since), each.running,
             holds.get(name, 0) if name else None, said[name].at_once if name in said else None,
             tuple(sorted(served.get(name, ()))), now.pause_of_queue(name),
             each.asking,
@@ -113,7 +113,7 @@ def _named(tx: Tx) -> set[str]:
 
 
 def _gather(tx: Tx, found: dict[str, _Wait]) -> None:
-    counted, oldest = processings.counts(tx), pages.oldest_waiting(tx)
+    counted, oldest = of_tasks.counts(tx), pages.oldest_waiting(tx)
     for task in tasks.current(tx).values():
         n = counted.get(task.name, {}).get(str(State.WAITING), 0)
         if n:

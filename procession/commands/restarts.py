@@ -23,7 +23,7 @@ from procession.model.processing import Processing, needing
 from procession.model.states import PROCESSING, STEP
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import events, moves, settings, steps, tasks, wishes
+from procession.store import events, moves, scripts, settings, tasks, wishes
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.processings import Standing
@@ -165,7 +165,7 @@ def _in_force(tx: Tx, processing: Processing) -> tuple[int, Task]:
 def _check_kept(project: Project, tx: Tx, processing: Processing) -> None:
     """Refused where the text of a script, as the old version ran it, was not kept."""
     for step in processing.steps:
-        for path, digest in steps.code_of(tx, processing.id, step.ordinal).items():
+        for path, digest in scripts.code_of(tx, processing.id, step.ordinal).items():
             if not (project.var.code / digest).is_file():
                 raise Refused(
                     f"the text of {path} as processing {processing.id} ran it was not kept (SHA-256 {digest[:12]}…); "

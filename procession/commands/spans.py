@@ -18,7 +18,7 @@ from procession.errors import NotFound
 from procession.model import drift
 from procession.model.drift import Shift
 from procession.project import Project
-from procession.store import pages, processings, tasks
+from procession.store import of_tasks, pages, tasks
 from procession.store.pages import Point
 
 DAY = 86_400_000_000
@@ -66,7 +66,7 @@ def spans(project: Project, task: str, days: int = 7) -> Spans:
     parts = [(since + n * width, since + (n + 1) * width) for n in range(PARTS)]
     with project.store.read() as tx:
         names = tasks.names(tx)
-        if task not in names and not processings.known_task(tx, task):
+        if task not in names and not of_tasks.known(tx, task):
             raise NotFound(unknown_task(task, names))
         chain = next((len(each.steps) for each in tasks.current(tx).values() if each.name == task), 1)
         most = MOST_POINTS // chain

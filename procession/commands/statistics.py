@@ -18,7 +18,7 @@ from procession.commands.spans import within
 from procession.errors import NotFound
 from procession.model.states import PROCESSING
 from procession.project import Project
-from procession.store import counting, processings, tallies, tasks
+from procession.store import counting, of_tasks, tallies, tasks
 from procession.store.database import Tx
 
 MOST, MOST_OF_EACH = 20_000, 500
@@ -85,9 +85,9 @@ def stats(project: Project, task: str | None = None, days: int = 7) -> list[OfTa
     since = micros(today - timedelta(days=days - 1))
     with project.store.read() as tx:
         names = tasks.names(tx)
-        if task is not None and task not in names and not processings.known_task(tx, task):
+        if task is not None and task not in names and not of_tasks.known(tx, task):
             raise NotFound(unknown_task(task, names))
-        now, by_day, by_hour = processings.counts(tx), _table(), _table()
+        now, by_day, by_hour = of_tasks.counts(tx), _table(), _table()
         for each in tallies.since(tx, "task", since):
             at = moment(each.hour)
             by_day[each.name, f"{at:%Y-%m-%d}"][each.what] += each.n

@@ -33,7 +33,7 @@ from procession.model.outcome import Outcome
 from procession.model.processing import MET, Processing, Step
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import moves, steps, tasks
+from procession.store import attempts, moves, scripts, tasks
 from procession.store.database import Tx
 from procession.store.moves import Moving
 
@@ -65,12 +65,12 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     processing = look(tx, processing_id)
     step, executed, left = check_accept(project, processing, step_name, note)
     moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
-    steps.accept(tx, _attempt(processing, step, note or None, by, now))
+    attempts.accept(tx, _attempt(processing, step, note or None, by, now))
     rows = [
         {"processing_id": processing_id, "ordinal": step.ordinal, "name": name, "value": json.dumps(value)}
         for name, value in left.outputs.items()
     ]
-    steps.set_outputs(tx, rows)
+    scripts.set_outputs(tx, rows)
     events.submit_all(project, tx, left.events)
     reopen(tx, processing, now, who, but={step.ordinal})
     states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}

@@ -14,7 +14,7 @@ from procession.errors import NotFound
 from procession.model.setting import Pause
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import processings, questions, settings, tasks
+from procession.store import of_tasks, questions, settings, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Standing:
 def newest(project: Project) -> list[Standing]:
     """All tasks in force, by name."""
     with project.store.read() as tx:
-        current, held, counts = tasks.current(tx), settings.all_of(tx), processings.counts(tx)
+        current, held, counts = tasks.current(tx), settings.all_of(tx), of_tasks.counts(tx)
         asking = questions.count(tx)
     return [
         Standing(

@@ -23,7 +23,7 @@ from procession.model.body import MAX_RESULT, check_mime, json_bytes, keep
 from procession.model.event import check_text
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import bodies, moves, processings
+from procession.store import bodies, families, moves, processings
 from procession.store import work as store
 from procession.store.database import Tx
 from procession.store.moves import Moving
@@ -140,7 +140,7 @@ def succeed(
 
     def act(tx: Tx, found: store.Claimed) -> Conclusion:
         pid, ordinal, _ = found.which
-        root = processings.root(tx, pid)
+        root = families.root(tx, pid)
         left = told(outputs or {}, events, f"{root}-{ordinal}-", attempt, root)
         if body is not None:
             bodies.set_results(tx, [(pid, bodies.Result(body[0], keep(body[1]), project.now()))])

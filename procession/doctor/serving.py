@@ -8,7 +8,7 @@ from typing import Any
 from procession.commands import bridges
 from procession.doctor.finding import Finding, ok, some, warning, wrong
 from procession.project import HEARD_WITHIN, Project
-from procession.store import launchers, processings
+from procession.store import claiming, launchers
 from procession.store.database import Tx
 from procession.units import duration
 from procession.workdir import is_held
@@ -60,7 +60,7 @@ def _launcher(project: Project, tx: Tx, rows: list[Any]) -> Finding:
             "launcher", f"it is there, but has not been heard of{since}", f"see {project.var.log}; start it again"
         )
     if not project.is_served(tx):
-        waiting = processings.tasks_waiting(tx)
+        waiting = claiming.tasks_waiting(tx)
         if waiting:
             return warning("launcher", f"nobody serves, and tasks wait: {some(waiting)}", "start it: procession up")
         return ok("launcher", "nobody serves this project, and nothing waits")

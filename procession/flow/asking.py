@@ -20,10 +20,10 @@ from procession.model.outcome import Ending, Outcome
 from procession.model.question import KIND
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import moves, steps
+from procession.store import moves, scripts
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.steps import Order
+from procession.store.scripts import Order
 
 Posed = dict[tuple[int, int], dict[str, Any]]
 """Processing id and ordinal → columns of the attempt."""
@@ -38,7 +38,7 @@ def pose(
     asking = [c for c in claimed if definitions[c.definition_id].step(c.ordinal).kind == "ask"]
     if not asking:
         return posed, unfit
-    outputs, now = steps.outputs(tx, [c.processing_id for c in asking]), project.now()
+    outputs, now = scripts.outputs(tx, [c.processing_id for c in asking]), project.now()
     for c in asking:
         task = definitions[c.definition_id]
         plan = task.step(c.ordinal)

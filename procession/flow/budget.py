@@ -17,8 +17,8 @@ from procession.errors import StorageFull
 from procession.model.retention import Budget, learned
 from procession.model.setting import Settings
 from procession.project import Project
+from procession.store import claiming, tasks
 from procession.store import disk as store
-from procession.store import processings, tasks
 from procession.store.database import Tx
 from procession.units import size
 from procession.workdir import Var
@@ -73,7 +73,7 @@ def standing(
         return Standing(space, budget)
     running = store.running(tx, place)
     unmeasured = store.unmeasured_by_task(tx, place)
-    asked = {*processings.tasks_waiting(tx), *unmeasured, *(each.task for each in running)}
+    asked = {*claiming.tasks_waiting(tx), *unmeasured, *(each.task for each in running)}
     expected = {task: bytes_ for task in asked if (bytes_ := learned(store.sizes(tx, task)))}
     said = {each.definition_id: _said(tx, each.definition_id) for each in running}
     committed = 0

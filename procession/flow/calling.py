@@ -25,7 +25,7 @@ from procession.model.body import Body
 from procession.model.outcome import Ending, Outcome
 from procession.model.task import Task
 from procession.project import Project
-from procession.store import bodies, calls, moves, processings, steps
+from procession.store import bodies, calls, claiming, moves, scripts, steps
 from procession.store.bodies import Input
 from procession.store.database import Tx
 
@@ -55,13 +55,13 @@ def call(
     tx: Tx,
     definitions: Definitions,
     claimed: Sequence[Candidate],
-    orders: Mapping[int, steps.Order],
+    orders: Mapping[int, scripts.Order],
 ) -> None:
     """Have these claims called after the commit."""
     pool = project.serving.calling
     inputs = bodies.inputs_of(tx, {orders[c.processing_id].event_id for c in claimed})
     again = {c.processing_id for c in claimed if c.attempt or c.ordinal > 1}
-    saved = steps.outputs(tx, again) if again else {}
+    saved = scripts.outputs(tx, again) if again else {}
     sent: dict[CallPlan, list[Order]] = defaultdict(list)
     unfit: list[Conclusion] = []
     for c in claimed:
@@ -87,7 +87,7 @@ def call(
         tx.after(partial(pool.submit, plan, some))
 
 
-def _params(task: Task, order: steps.Order) -> str:
+def _params(task: Task, order: scripts.Order) -> str:
     """The parameters of a call as JSON, with the variables that its task declares."""
     if not task.declared:
         return order.params
@@ -95,7 +95,7 @@ def _params(task: Task, order: steps.Order) -> str:
     return json.dumps({**defaults, **task.brought(json.loads(order.params), order.variables)}, ensure_ascii=False)
 
 
-def _text(which: tuple[int, int, int], order: steps.Order, extra: Mapping[str, Any], params: str) -> str:
+def _text(which: tuple[int, int, int], order: scripts.Order, extra: Mapping[str, Any], params: str) -> str:
     """What the worker is told of one call: the rest of a JSON array."""
     key = "null" if order.key is None else quoted(order.key)
     text = f"{which[0]},{which[2]},{order.event_id},{key},{quoted(order.title)},{params}"
@@ -130,10 +130,10 @@ def call_many(project: Project, tx: Tx, definitions: Definitions, room: Room, mo
     n = min(most, here.workers + here.calls_ahead - live.calls)
     if here.cpus - (live.cpus - live.call_cpus) < here.workers or not _nothing_odd(project, room):
         return None
-    if n <= 0 or steps.ready(tx, None, float("inf"), 1) or steps.held(tx):
+    if n <= 0 or claiming.ready(tx, None, float("inf"), 1) or steps.held(tx):
         return None
     rows: list[calls.Next] = []
-    for name in processings.tasks_waiting(tx):
+    for name in claiming.tasks_waiting(tx):
         found = calls.next_of(tx, name, n)
         if any(row.started_at is not None or not _is_plain(definitions, room, row.definition_id) for row in found):
             return None

@@ -21,7 +21,7 @@ from procession.model.processing import Values, unfold
 from procession.model.sharing import charge, in_turn
 from procession.model.states import State
 from procession.model.task import Task
-from procession.store import processings, steps, tasks
+from procession.store import claiming, scripts, steps, tasks
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -206,7 +206,7 @@ class _Reading:
         so that a hundred thousand waiting events cost nothing.
         """
         found = self._begun(most, passing)
-        for name in processings.tasks_waiting(self._tx):
+        for name in claiming.tasks_waiting(self._tx):
             if name in self._elsewhere or (self._only is not None and name not in self._only):
                 continue
             found += self._waiting(name, most, passing)
@@ -218,7 +218,7 @@ class _Reading:
         if live.calls < capacity.workers + capacity.calls_ahead:
             free = max(free, 1.0)
         read = partial(
-            steps.ready, self._tx, self._owned, place=self._room.place, common=self._room.serves_common,
+            claiming.ready, self._tx, self._owned, place=self._room.place, common=self._room.serves_common,
             only=self._only, queues=self._queues, stopped=self._stopped,
         )  # fmt: skip
         rows = read(free, most, passing)
@@ -228,7 +228,7 @@ class _Reading:
             rows += [row for row in head if (row.processing_id, row.ordinal) not in known]
         return [self._candidate_begun(row) for row in rows if self._definitions.readable(row.definition_id)]
 
-    def _candidate_begun(self, row: steps.Ready) -> Candidate:
+    def _candidate_begun(self, row: claiming.Ready) -> Candidate:
         task, wanted = self._definitions[row.definition_id], wants.read(row.wants)
         return Candidate(
             row.processing_id, row.ordinal, row.task, row.cpus, task.at_once, True, row.attempt, row.priority,
@@ -249,7 +249,7 @@ class _Reading:
                 break
         return [c for each in found.values() for c in each]
 
-    def _next(self, name: str, most: int, passing: Sequence[str]) -> list[processings.Waiting]:
+    def _next(self, name: str, most: int, passing: Sequence[str]) -> list[claiming.Waiting]:
         """Rows of the processings of one task that are next to begin, also those that cannot be read."""
         limit, further = self._limits.get(name), min(FURTHER * self._left.get(name, 0), MOST_PASSED)
         n = further + (1 if limit is None else max(1, limit))
@@ -266,10 +266,10 @@ class _Reading:
                 rows = self._read(name, further + limit, passing)
         return rows
 
-    def _read(self, name: str, n: int, passing: Sequence[str]) -> list[processings.Waiting]:
+    def _read(self, name: str, n: int, passing: Sequence[str]) -> list[claiming.Waiting]:
         place, common = self._room.place, self._room.begins_common
         paused = [] if self._owned is not None else self._paused
-        return processings.waiting(
+        return claiming.waiting(
             self._tx, name, self._owned, n, passing, self._leaving, place, common=common, paused=paused
         )
 
@@ -280,9 +280,7 @@ class _Reading:
         task, entries = self._definitions[definition_id], self._definitions.entries(definition_id)
         return all(task.step(o).outside for o in entries) and tasks.now_of(self._tx, name) == definition_id
 
-    def _looked_at(
-        self, name: str, rows: Sequence[processings.Waiting]
-    ) -> list[tuple[processings.Waiting, list[Candidate]]]:
+    def _looked_at(self, name: str, rows: Sequence[claiming.Waiting]) -> list[tuple[claiming.Waiting, list[Candidate]]]:
         rows = [row for row in rows if self._definitions.readable(row.definition_id)]
         if rows and self._held is None:
             self._held = steps.held(self._tx)
@@ -295,7 +293,7 @@ class _Reading:
         return [(row, self._candidates_waiting(name, row, begun_before.get(row.id))) for row in rows]
 
     def _candidates_waiting(
-        self, name: str, row: processings.Waiting, known: Mapping[int, steps.StepStanding] | None
+        self, name: str, row: claiming.Waiting, known: Mapping[int, steps.StepStanding] | None
     ) -> list[Candidate]:
         task = self._definitions[row.definition_id]
         entry = wants.read_opening(row.wants)
@@ -327,7 +325,7 @@ class _Reading:
             )  # fmt: skip
         return found
 
-    def _disk(self, task: Task, row: processings.Waiting) -> int | None:
+    def _disk(self, task: Task, row: claiming.Waiting) -> int | None:
         """Bytes that it is expected to write; nothing more, if it has begun once and its files are there."""
         if row.started_at is not None:
             return 0
@@ -345,6 +343,6 @@ def has_directory(task: Task) -> bool:
 
 def values_of(tx: Tx, task: Task, processing_id: int) -> Values:
     """What the conditions of a processing can ask for."""
-    order = steps.orders(tx, [processing_id])[processing_id]
+    order = scripts.orders(tx, [processing_id])[processing_id]
     params = task.values(json.loads(order.params), order.variables)
-    return params, steps.outputs(tx, [processing_id]).get(processing_id, {})
+    return params, scripts.outputs(tx, [processing_id]).get(processing_id, {})

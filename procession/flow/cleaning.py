@@ -27,7 +27,18 @@ from procession.flow.removing import retire
 from procession.flow.strays import follow
 from procession.model.retention import Kept, expired, logs_expired, rows_expired, to_free
 from procession.model.states import PROCESSING
-from procession.store import audit, bridges, causes, messages, moves, processings, settings, slots, tallies, tombstones
+from procession.store import (
+    audit,
+    bridges,
+    causes,
+    messages,
+    moves,
+    places,
+    settings,
+    slots,
+    tallies,
+    tombstones,
+)
 from procession.store import disk as store
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
@@ -112,9 +123,7 @@ class Cleaner:
     def _write(self, sizes: Sequence[tuple[int, int, int]]) -> None:
         if sizes:
             with self.database.begin() as tx:
-                processings.settle_at(
-                    tx, [pid for pid, at, _ in sizes if at and self.var.work(pid).exists()], self.place
-                )
+                places.settle(tx, [pid for pid, at, _ in sizes if at and self.var.work(pid).exists()], self.place)
                 store.set_bytes(tx, [{"id": pid, "finished_at": at, "bytes": count} for pid, at, count in sizes])
             self.sweeper.measured(sum(count for _, at, count in sizes if at))
 

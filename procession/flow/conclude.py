@@ -31,7 +31,7 @@ from procession.model.outcome import UNCERTAIN, Ending, Outcome, Used, follow, s
 from procession.model.processing import Consequences, settle
 from procession.model.states import PROCESSING, STEP, State
 from procession.project import Project
-from procession.store import bodies, causes, moves, processings, steps
+from procession.store import attempts, bodies, causes, moves, processings, scripts, steps
 from procession.store.bodies import Result
 from procession.store.database import Tx
 from procession.store.moves import Moving
@@ -85,7 +85,7 @@ def conclude(project: Project, tx: Tx, ended: Sequence[Conclusion]) -> None:
         live = [_judged(project, tx, _softened(definitions, standing, each)) for each in live]
         bodies.set_results(tx, [(e.which[0], Result(*e.left.result, now)) for e in live if e.left.result])
         why = causes_of(project, live, standing, rows)
-        steps.end_attempts(tx, [_row(e, now, why.get(e.which)) for e in live])
+        attempts.end(tx, [_row(e, now, why.get(e.which)) for e in live])
         count_causes(project, tx, live, why, rows, standing)
         _apply(project, tx, live, standing, rows, why, now)
         said = [e for e in live if not (e.left.events and _is_trial(standing[e.which[0]]))]
@@ -147,7 +147,7 @@ def _apply(
     concluded: list[Concluded] = []
     processing_moves: dict[str, list[Moving]] = defaultdict(list)
     told: dict[int, dict[str, str | None]] = {pid: _told(found) for pid, found in rows.items()}
-    steps.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
+    scripts.set_outputs(tx, [_output(e, name, value) for e in ended for name, value in e.left.outputs.items()])
     for each in ended:
         pid, ordinal, number = each.which
         task = definitions[standing[pid].definition_id]
@@ -235,7 +235,7 @@ def _used(tx: Tx, ended: Conclusion, renewed: int) -> Used:
     if ended.ending.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED, Outcome.CANCELLED):
         return Used()
     pid, ordinal, _ = ended.which
-    outcomes = [o for o in steps.outcomes_since(tx, pid, ordinal, renewed) if o is not Outcome.VOID]
+    outcomes = [o for o in attempts.outcomes_since(tx, pid, ordinal, renewed) if o is not Outcome.VOID]
     in_a_row = next((n for n, o in enumerate(reversed(outcomes)) if o not in UNCERTAIN), len(outcomes))
     soft = outcomes.count(Outcome.RETRY)
     return Used(soft, len(outcomes) - soft, in_a_row)

@@ -35,10 +35,10 @@ from procession.model.states import PROCESSING, State
 from procession.model.task import REDUCTION_SCRIPT, StepPlan
 from procession.post import Post
 from procession.project import Project
-from procession.store import moves, processings, steps
+from procession.store import attempts, claiming, loads, moves, places, processings, scripts, steps
 from procession.store.database import Tx
 from procession.store.moves import Moving
-from procession.store.steps import Order
+from procession.store.scripts import Order
 from procession.surroundings import Look
 
 log = logging.getLogger("procession")
@@ -79,7 +79,7 @@ def dispatch(project: Project, tx: Tx) -> datetime | None:
 
 def _next(project: Project, tx: Tx, patience: int | None) -> datetime | None:
     """When the next moment comes for which something waits."""
-    due = [moment for moment in (steps.next_due(tx), processings.next_due(tx), patience) if moment]
+    due = [moment for moment in (claiming.next_due(tx), patience) if moment]
     return moment(min(due)) if due else None
 
 
@@ -116,8 +116,7 @@ def _room_now(project: Project, tx: Tx) -> Room:
     """What this launcher may use now, with nobody else claiming; what was to wait until now waits no more."""
     tx.claim_alone()
     now = project.now()
-    steps.wake_due(tx, now)
-    processings.wake_due(tx, now)
+    claiming.wake_due(tx, now)
     return room_here(project, tx, project.serving)
 
 
@@ -153,7 +152,7 @@ def room_here(project: Project, tx: Tx, post: Post) -> Room:
         )
         capacity.full = full(project.var, project.settings)
         capacity.gpus = post.capacity.gpus
-        devices = steps.devices(tx, post.host) if capacity.gpus else set()
+        devices = loads.devices(tx, post.host) if capacity.gpus else set()
         return Room(capacity, Live(devices=devices, gpus=len(devices)))
     room = room_for(project, tx, post.place, post.capacity, post.name, post.host)
     room.capacity.ahead = post.ahead
@@ -210,14 +209,14 @@ def _claim(
     a person is claimed as well, but by nobody: it holds nothing; `flow/gather.py` and `flow/hear.py` end it."""
     moves.steps(tx, "claim", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in admitted], BY)
     plans = [definitions[c.definition_id].step(c.ordinal) for c in admitted]
-    orders = steps.orders(tx, [c.processing_id for c in admitted])
+    orders = scripts.orders(tx, [c.processing_id for c in admitted])
     kept = _kept(tx, orders, admitted)
     codes = {**_codes(project, definitions, admitted, orders), **kept}
     running = [c for c, plan in zip(admitted, plans, strict=True) if not (plan.rests or plan.kind == "call")]
     called = [c for c, plan in zip(admitted, plans, strict=True) if plan.kind == "call"]
     posed, unposed = pose(project, tx, definitions, admitted, orders)
     look = Look(str(project.root), partial(code.keep_text, project.var.code))
-    steps.add_attempts(
+    attempts.add(
         tx,
         [
             {
@@ -259,7 +258,7 @@ def begin(project: Project, tx: Tx, choice: Choice, admitted: Sequence[Candidate
     definitions = Definitions(tx)
     placed = [c.processing_id for c in admitted if has_directory(definitions[c.definition_id])]
     if place:
-        processings.settle_at(tx, placed, place)
+        places.settle(tx, placed, place)
     turn = [c for c in choice.found if not c.begun and c.processing_id in fresh]
     moves.steps(tx, "ready", [Moving(c.processing_id, now, c.ordinal, c.attempt) for c in turn], BY, quiet=True)
     if passing := [pid for pid in fresh if pid in choice.passed]:
@@ -278,18 +277,18 @@ def _send(post: Post, jobs: Sequence[Job]) -> None:
 # ── what is sent ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _kept(tx: Tx, orders: Mapping[int, steps.Order], claimed: Sequence[Candidate]) -> dict[tuple[int, int], str]:
+def _kept(tx: Tx, orders: Mapping[int, scripts.Order], claimed: Sequence[Candidate]) -> dict[tuple[int, int], str]:
     """The scripts, as they were kept, of the claims that run those of another version: hashes by path, as JSON."""
     found = {}
     for c in claimed:
         code_of = orders[c.processing_id].code_of
-        if code_of is not None and (text := steps.code_of(tx, code_of, c.ordinal)):
+        if code_of is not None and (text := scripts.code_of(tx, code_of, c.ordinal)):
             found[c.processing_id, c.ordinal] = json.dumps(text, ensure_ascii=False)
     return found
 
 
 def _codes(
-    project: Project, definitions: Definitions, claimed: Sequence[Candidate], orders: Mapping[int, steps.Order]
+    project: Project, definitions: Definitions, claimed: Sequence[Candidate], orders: Mapping[int, scripts.Order]
 ) -> dict[tuple[int, int], str]:
     """Scripts as they are at this moment, kept so: hashes by path, as JSON. A reduction's may come with its event."""
     found = {}
@@ -310,7 +309,7 @@ def _jobs(
     tx: Tx,
     definitions: Definitions,
     claimed: Sequence[Candidate],
-    orders: Mapping[int, steps.Order],
+    orders: Mapping[int, scripts.Order],
     codes: Mapping[tuple[int, int], str],
     kept: Collection[tuple[int, int]],
     devices: Mapping[tuple[int, int], tuple[int, ...]],
@@ -318,7 +317,7 @@ def _jobs(
     """A job for every claim; an ending for every claim whose command cannot be made. Those in `kept` run what another
     version had, a reduction always what was kept at its claim."""
     asking = {c.processing_id for c in claimed if definitions[c.definition_id].step(c.ordinal).command.outputs()}
-    outputs = steps.outputs(tx, asking) if asking else {}
+    outputs = scripts.outputs(tx, asking) if asking else {}
     jobs: list[Job] = []
     unfit: list[Conclusion] = []
     for c in claimed:

@@ -14,7 +14,7 @@ from procession.commands.messages import Notice, note
 from procession.model.message import Message
 from procession.model.task import Expect, Task
 from procession.project import Project
-from procession.store import launchers, messages, processings, settings, tasks
+from procession.store import launchers, messages, of_tasks, settings, tasks
 from procession.store.database import Tx
 from procession.units import duration
 
@@ -51,7 +51,7 @@ def _listen(project: Project, tx: Tx, task: Task, since: int, told: Message | No
     expected, now = task.expect, project.now()
     assert expected is not None
     span = int(expected.per * 1e6)
-    last = processings.nth_newest(tx, task.name, expected.at_least)
+    last = of_tasks.nth_newest(tx, task.name, expected.at_least)
     if last is not None and last > now - span:
         messages.end(tx, [told.id] if told else [], now)
         return last + span
@@ -64,7 +64,7 @@ def _listen(project: Project, tx: Tx, task: Task, since: int, told: Message | No
 
 
 def _text(task: Task, expected: Expect, tx: Tx) -> str:
-    newest = processings.nth_newest(tx, task.name, 1)
+    newest = of_tasks.nth_newest(tx, task.name, 1)
     last = "none has come yet" if newest is None else f"the last one came at {moment(newest):%Y-%m-%d %H:%M:%S} UTC"
     wanted = "no event" if expected.at_least == 1 else f"fewer than {expected.at_least} events"
     return f"{wanted} in {duration(expected.per)}: {last}; look at where its data come from"

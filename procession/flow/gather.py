@@ -24,7 +24,7 @@ from procession.model.outcome import Ending, Outcome
 from procession.model.processing import MET
 from procession.model.states import State
 from procession.project import Project
-from procession.store import bodies, processings, steps
+from procession.store import bodies, families, processings, scripts
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -39,7 +39,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 def gather(project: Project, tx: Tx) -> datetime | None:
     """End the steps whose children have all ended."""
-    waiting = steps.waiting_for_children(tx)
+    waiting = families.waiting_for_children(tx)
     if not waiting:
         return None
     definitions = Definitions(tx)
@@ -52,9 +52,9 @@ def gather(project: Project, tx: Tx) -> datetime | None:
         if stood.cancel_asked:
             ended.append(Conclusion((pid, ordinal, number), Ending(Outcome.CANCELLED, "cancelled while it waited")))
             continue
-        if processings.has_children_left(tx, pid):
+        if families.has_children_left(tx, pid):
             continue
-        children = processings.children(tx, pid)
+        children = families.children(tx, pid)
         plan = definitions[stood.definition_id].step(ordinal)
         ending, outputs = _ending(children, plan.on_error)
         try:
@@ -91,7 +91,7 @@ def _unwritten(error: OSError) -> Ending:
 
 def _leave(project: Project, tx: Tx, path: Path, ids: Sequence[int]) -> None:
     """Write what became of each child, a line of JSON each, whole or not at all."""
-    outputs = steps.outputs(tx, ids) if ids else {}
+    outputs = scripts.outputs(tx, ids) if ids else {}
     results = bodies.values(tx, ids, MAX_RESULT) if ids else {}
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     passing = path.with_name(f".children.{os.getpid()}")

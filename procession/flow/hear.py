@@ -38,7 +38,7 @@ def hear(project: Project, tx: Tx) -> datetime | None:
     if len(cancelled) == BATCH:
         return project.clock.now()
     following = questions.next_due(tx, owned)
-    return None if following is None else moment(following)
+    return moment(following)
 
 
 def _end(project: Project, tx: Tx, ids: Collection[int], now: int) -> None:

@@ -33,7 +33,7 @@ from procession.model.states import STEP, State
 from procession.model.task import StepPlan
 from procession.post import Heard, Post
 from procession.project import Project
-from procession.store import launchers, messages, processings, settings, steps
+from procession.store import attempts, launchers, messages, places, processings, settings, steps
 from procession.store.database import Tx
 from procession.workdir import Var, is_held
 
@@ -55,7 +55,7 @@ def hosts(project: Project, tx: Tx) -> datetime | None:
         return None
     _reopen(post)
     rows = _by_place(launchers.elsewhere(tx, post.place))
-    for place in processings.places(tx) - {post.place}:
+    for place in places.in_use(tx) - {post.place}:
         rows.setdefault(place, [])
     told = messages.of_kind(tx, "host")
     for place in post.heard.keys() - rows.keys():
@@ -142,7 +142,7 @@ def _settle_for(project: Project, tx: Tx, group: Sequence[Any], var: Var) -> Non
     executor = LocalExecutor(var.spool, var.wake, 1, project.installation.incarnation)
     concluded = []
     boards = {launcher_id: begun(var.root, launcher_id) for launcher_id in gone}
-    for row in steps.live_attempts(tx, gone):
+    for row in attempts.live_of(tx, gone):
         if row.pooled:  # its worker died with its launcher
             which = (row.processing_id, row.ordinal, row.number)
             ending = left_by(row, which in boards[row.launcher_id], project.serving.boot)
@@ -196,11 +196,11 @@ def give_up(project: Project, tx: Tx, place: str, by: str) -> int:
 def _take_over(project: Project, tx: Tx, place: str, group: Sequence[Any], by_person: str | None = None) -> int:
     """Lose what may be lost (all, where a person says so), let go on elsewhere what can; return how many processings
     have to wait."""
-    if not group and not processings.open_at(tx, place):
+    if not group and not places.open_at(tx, place):
         return 0
     tx.claim_alone()
     definitions = Definitions(tx)
-    rows = steps.live_attempts(tx, [row.id for row in group])
+    rows = attempts.live_of(tx, [row.id for row in group])
     known = processings.standings(tx, {row.processing_id for row in rows})
     lost, kept = [], set()
     for row in rows:
@@ -219,7 +219,7 @@ def _take_over(project: Project, tx: Tx, place: str, group: Sequence[Any], by_pe
 def _let_go(tx: Tx, place: str, definitions: Mapping[int, Any], but: Iterable[int], *, begun: bool = False) -> set[int]:
     """Let those go on at any place of which nothing is left to do that needs their directory, and with `begun` those
     in whose directory no step has left anything; return the others."""
-    here = [(pid, definition_id) for pid, definition_id in processings.open_at(tx, place) if pid not in set(but)]
+    here = [(pid, definition_id) for pid, definition_id in places.open_at(tx, place) if pid not in set(but)]
     states = steps.states(tx, [pid for pid, _ in here])
     movable = set()
     for pid, definition_id in here:
@@ -227,7 +227,7 @@ def _let_go(tx: Tx, place: str, definitions: Mapping[int, Any], but: Iterable[in
         left = [plan for plan in bound if states[pid][plan.ordinal].state not in STEP.terminal]
         if not left or (begun and not any(states[pid][p.ordinal].state == State.SUCCEEDED for p in bound)):
             movable.add(pid)
-    processings.unsettle(tx, movable)
+    places.unsettle(tx, movable)
     return {pid for pid, _ in here} - movable
 
 

@@ -17,7 +17,7 @@ from procession.model.event import NewEvent
 from procession.model.task import Task
 from procession.model.timetable import Cron, Every, Timetable
 from procession.project import Project
-from procession.store import processings, tasks
+from procession.store import of_tasks, tasks
 from procession.store.database import Tx
 
 WHILE_BUSY = timedelta(seconds=0.5)
@@ -45,13 +45,13 @@ def intake(project: Project, tx: Tx) -> datetime | None:
         if nominal is None and (begins := timetable.begins(now)) is not None:
             nominal = micros(begins)
             tasks.set_nominal(tx, task.name, nominal)
-        last = None if nominal is None else moment(nominal)
+        last = moment(nominal)
         ended = _ended(tx, task, last) if task.from_end else None
         if not (due := timetable.due(last, now, ended)):
             upcoming = min(upcoming, timetable.next_after(last, now, ended) or upcoming)
-        elif processings.is_busy(tx, task.name):
+        elif of_tasks.is_busy(tx, task.name):
             upcoming = min(upcoming, now + WHILE_BUSY)
-        elif tasks.hold_nominal(tx, task.name) != nominal or processings.is_busy(tx, task.name):
+        elif tasks.hold_nominal(tx, task.name) != nominal or of_tasks.is_busy(tx, task.name):
             upcoming = min(upcoming, now + WHILE_BUSY)  # another launcher has just submitted it
         else:
             first = due[0]  # one after the other: what else is due waits until this run has ended
@@ -71,7 +71,7 @@ def _timetable(task: Task) -> Timetable:
 
 def _ended(tx: Tx, task: Task, last: datetime | None) -> datetime | None:
     """When the last run ended; None while one lives. Where it has been cleaned away, its nominal time will do."""
-    if processings.is_busy(tx, task.name):
+    if of_tasks.is_busy(tx, task.name):
         return None
-    ended = processings.last_end(tx, task.name)
+    ended = of_tasks.last_end(tx, task.name)
     return last if ended is None else moment(ended)

@@ -14,7 +14,7 @@ from procession.clock import moment
 from procession.commands.messages import Notice, note
 from procession.model.message import MAX_TEXT
 from procession.project import Project
-from procession.store import causes, messages, processings, settings, tasks
+from procession.store import causes, messages, of_tasks, settings, tasks
 from procession.store.database import Tx
 
 BY = "procession"
@@ -74,7 +74,7 @@ def suspend(project: Project, tx: Tx, failed: Iterable[str]) -> None:
         if task.name not in names or not task.max_failures:
             continue
         since = tasks.resumed_at(tx, task.name)
-        if processings.failures_in_a_row(tx, task.name, since, task.max_failures) < task.max_failures:
+        if of_tasks.failures_in_a_row(tx, task.name, since, task.max_failures) < task.max_failures:
             continue
         setting = f"pause:task:{task.name}"
         if setting in settings.all_of(tx).rows:

@@ -20,7 +20,7 @@ from procession.executor import Job
 from procession.model.caller import attempt_token
 from procession.model.task import StepPlan, Task
 from procession.project import Project
-from procession.store.steps import Order
+from procession.store.scripts import Order
 
 
 def make_job(

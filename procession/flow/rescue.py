@@ -23,7 +23,7 @@ from procession.executors.worker import begun, end_left_behind, forget_boards
 from procession.flow.conclude import BY, Conclusion, Which, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import journal, launchers, moves, processings, steps
+from procession.store import attempts, journal, launchers, moves, processings
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.workdir import is_held
@@ -68,7 +68,7 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
     gone = _gone_launchers(project, tx)
     for launcher_id in gone:  # before anything of theirs is called again
         end_left_behind(project.var.root, launcher_id)
-    rows = steps.live_attempts(tx, [post.launcher_id, *gone])
+    rows = attempts.live_of(tx, [post.launcher_id, *gone])
     _end_what_others_took(project, rows)
     found = _Found()
     hurried, post.look = post.look, False
@@ -76,8 +76,8 @@ def rescue(project: Project, tx: Tx) -> datetime | None:
         if not row.pooled:
             _look_at(project, tx, row, found, hurried=hurried, now=now)
     _look_at_calls(project, [row for row in rows if row.pooled], found)
-    steps.adopt(tx, found.adopted, post.launcher_id)
-    steps.confirm(tx, found.started)
+    attempts.adopt(tx, found.adopted, post.launcher_id)
+    attempts.confirm(tx, found.started)
     if found.concluded:
         conclude(project, tx, found.concluded)
     processings.release(tx, gone)
@@ -287,7 +287,7 @@ def _clear_traces(project: Project, tx: Tx) -> None:
     found = post.executor.keys()
     listed = [key for key in found if project.read_key(key) is not None]
     everyone = [row.id for row in launchers.unsettled(tx, project.var.place_id())]
-    rows = steps.live_attempts(tx, everyone)
+    rows = attempts.live_of(tx, everyone)
     live = {project.attempt_key(r.processing_id, r.ordinal, r.number) for r in rows} | set(post.live)
     before, post.traces = post.traces, {key: post.traces.get(key, now) for key in listed if key not in live}
     for key, since in post.traces.items():

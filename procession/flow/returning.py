@@ -22,7 +22,7 @@ from procession.model.body import Body, check_mime
 from procession.model.outcome import Ending, Outcome
 from procession.model.states import State
 from procession.project import Project
-from procession.store import calls, moves, processings, steps, tallies
+from procession.store import attempts, calls, families, moves, tallies
 from procession.store.database import Tx
 from procession.store.moves import Moving
 from procession.store.tallies import Count
@@ -131,7 +131,7 @@ def _left(project: Project, tx: Tx, each: Returned) -> contract.Left:
     if each.how != "succeeded":
         said = {name: said[name] for name in ("fields", "errors") if name in said}
     pid, ordinal, _ = each.which
-    root = processings.root(tx, pid) if "events" in said else pid
+    root = families.root(tx, pid) if "events" in said else pid
     source = f"attempt:{project.attempt_key(*each.which)}"
     left = contract.left_said(said, f"{root}-{ordinal}-", source, root)
     if each.how == "succeeded" and "mime" in said:
@@ -158,8 +158,8 @@ def _write_down(project: Project, tx: Tx, heard: Heard) -> None:
         by = f"attempt:{project.attempt_key(*which)}"
         reason = contract.fit(value) if isinstance(value, str) else None
         lines.setdefault(by, []).append((what, Moving(pid, now, ordinal, number, reason=reason)))
-    steps.set_progress(tx, list(progress.items()))
-    steps.set_paused(tx, list(paused.items()))
+    attempts.set_progress(tx, list(progress.items()))
+    attempts.set_paused(tx, list(paused.items()))
     for by, some in lines.items():
         for what, moving in some[:MAX_MESSAGES]:
             moves.note(tx, "attempt", what, [moving], by)

@@ -19,8 +19,8 @@ from procession.model.locks import Pending, Standing, waited_for
 from procession.model.setting import MAINTENANCE, Settings
 from procession.model.sharing import Accounts
 from procession.project import Project
+from procession.store import claiming, families, loads, locks, of_tasks, settings
 from procession.store import disk as store_disk
-from procession.store import locks, processings, settings, steps
 from procession.store.database import Tx
 
 
@@ -88,7 +88,7 @@ def room_for(
     room = Room(here, count_live(tx, place or "", here.now), now, place=place, drained=own.get("mode") == "drain")
     room.weights = {queue: plan.weight for queue, plan in said.plans_of_queues}
     if here.gpus:
-        room.live.devices = steps.devices(tx, host)
+        room.live.devices = loads.devices(tx, host)
         room.live.gpus = len(room.live.devices)
     if room.live.waits:
         _keep_for_waiters(tx, room)
@@ -137,8 +137,8 @@ def capacity_of(row: Any) -> Capacity:
 def count_live(tx: Tx, place: str, now: int) -> Live:
     """What is running, from rows, and who waits for locks: processors and memory at this place, everything else
     wherever it runs."""
-    taken = steps.live(tx, place)
-    live = Live(taken.cpus, taken.attempts, taken.odd, processings.running_by_task(tx), taken.memory)
+    taken = loads.live(tx, place)
+    live = Live(taken.cpus, taken.attempts, taken.odd, of_tasks.running_by_task(tx), taken.memory)
     live.calls, live.call_cpus = taken.calls, taken.call_cpus
     holds, live.waits = locks.all_of(tx, now)
     if holds:
@@ -147,11 +147,11 @@ def count_live(tx: Tx, place: str, now: int) -> Live:
         for name, shares in standing.shares.items():
             for pid, share in shares.items():
                 live.lock(name, pid, share)
-    for pid, text in processings.taking(tx):
+    for pid, text in loads.of_processings(tx):
         live.take(wants.read_opening(text).uses, pid)
     if live.taken:  # by processings, from their first step to their last
-        live.gathering = frozenset(pid for pid, _, _ in steps.waiting_for_children(tx))
-    for pid, ordinal, text in steps.taking(tx):
+        live.gathering = frozenset(pid for pid, _, _ in families.waiting_for_children(tx))
+    for pid, ordinal, text in loads.of_steps(tx):
         wanted = wants.read(text)
         live.take(wanted.uses, pid, ordinal)
         if wanted.queue:
@@ -164,14 +164,14 @@ def standing_of(tx: Tx, limits: Mapping[str, float], now: int) -> Standing:
     holds, waits = locks.all_of(tx, now)
     standing = Standing(limits, waits=waits)
     standing.hold(holds)
-    for pid, text in processings.taking(tx):
+    for pid, text in loads.of_processings(tx):
         standing.use(wants.read_opening(text).uses, pid)
-    for pid, ordinal, text in steps.taking(tx):
+    for pid, ordinal, text in loads.of_steps(tx):
         standing.use(wants.read(text).uses, pid, ordinal)
-    standing.pending = [Pending(pid, ordinal, wants.read(text).uses) for pid, ordinal, text in steps.wanting(tx)]
-    if gathering := {pid: (pid, ordinal) for pid, ordinal, _ in steps.waiting_for_children(tx)}:
+    standing.pending = [Pending(pid, ordinal, wants.read(text).uses) for pid, ordinal, text in claiming.wanting(tx)]
+    if gathering := {pid: (pid, ordinal) for pid, ordinal, _ in families.waiting_for_children(tx)}:
         asking = {*(each.processing_id for each in waits), *(each.processing_id for each in standing.pending)}
-        origins = processings.origins(tx, asking)
+        origins = families.origins(tx, asking)
         standing.parents = {pid: gathering[origin] for pid, origin in origins.items() if origin in gathering}
     return standing
 

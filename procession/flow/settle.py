@@ -18,7 +18,7 @@ from procession.flow.conclude import Conclusion, conclude
 from procession.flow.returning import settle_calls
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import processings
+from procession.store import families
 from procession.store.database import Tx
 
 log = logging.getLogger("procession")
@@ -65,7 +65,7 @@ def conclusion(project: Project, tx: Tx, key: str, executor: Executor | None = N
     if end.left and ending.outcome is Outcome.SUCCEEDED:
         try:
             # events without a key of their own get one that is the same for every attempt and version of the step
-            root = processings.root(tx, which[0]) if "events" in end.left else which[0]
+            root = families.root(tx, which[0]) if "events" in end.left else which[0]
             keyed = f"{root}-{which[1]}-"
             left = contract.read_left(attempt_dir, frozenset(end.left), keyed, f"attempt:{key}", root)
         except (Invalid, OSError) as error:

@@ -11,7 +11,7 @@ from datetime import datetime
 from procession.flow.conclude import Conclusion, conclude
 from procession.model.outcome import Ending, Outcome
 from procession.project import Project
-from procession.store import processings
+from procession.store import processings, wishes
 from procession.store.database import Tx
 
 ASK_AGAIN = 5.0
@@ -23,7 +23,7 @@ def stop(project: Project, tx: Tx) -> datetime | None:
     post = project.serving
     now = project.clock.monotonic()
     never: list[Conclusion] = []
-    for which in processings.cancels_wanted(tx, post.launcher_id):
+    for which in wishes.cancels_wanted(tx, post.launcher_id):
         key = project.attempt_key(*which)
         if now - post.asked.get(key, -ASK_AGAIN) < ASK_AGAIN:
             continue

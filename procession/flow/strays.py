@@ -15,7 +15,7 @@ from contextlib import ExitStack
 
 from procession.model.states import PROCESSING
 from procession.store import disk as store
-from procession.store import installation, processings
+from procession.store import installation, places
 from procession.store.database import Store
 from procession.supervise import spool
 from procession.supervise.sighting import Running
@@ -57,7 +57,7 @@ def _follow_some(database: Store, var: Var, sweeper: Sweeper, unlike: Sequence[i
         with database.begin() as tx:
             rows = {each.kept.id: each for each in store.lock(tx, free)}
             mine = [pid for pid, row in rows.items() if row.place is None and row.kept.state in PROCESSING.terminal]
-            processings.settle_at(tx, mine, place)
+            places.settle(tx, mine, place)
             store.set_found(tx, mine)
             went = [pid for pid in free if _went(trash, pid, rows.get(pid), sweeper, place)]
             return bool(mine or went)

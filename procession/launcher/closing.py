@@ -13,7 +13,7 @@ from procession.commands import processings
 from procession.errors import ProcessionError
 from procession.launcher.presence import give_back
 from procession.project import Project
-from procession.store import launchers, steps
+from procession.store import attempts, launchers
 
 log = logging.getLogger("procession")
 
@@ -41,7 +41,7 @@ def close(project: Project, word: str) -> None:
 def running_here(project: Project) -> list[int]:
     """Processings of which an attempt lives that is ours to settle."""
     with project.store.read() as tx:
-        rows = steps.live_attempts(tx, [project.serving.launcher_id])
+        rows = attempts.live_of(tx, [project.serving.launcher_id])
     return list(dict.fromkeys(row.processing_id for row in rows))
 
 

@@ -24,7 +24,7 @@ from procession.model.admission import Capacity
 from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project
-from procession.store import launchers, processings, steps
+from procession.store import attempts, launchers, processings
 from procession.store.checkpoint import Checkpointer
 from procession.supervise.process import boot_id
 from procession.supervise.tree import boot_seconds
@@ -62,7 +62,7 @@ def serving(project: Project, kind: str) -> Iterator[Post]:
         post.executor.close()
         settled = False
         with suppress(StoreError), project.store.read() as tx:
-            settled = not steps.live_attempts(tx, [post.launcher_id])
+            settled = not attempts.live_of(tx, [post.launcher_id])
         if post.calls is not None:
             post.calls.close(keep_boards=not settled)
         if heart is not None:

@@ -34,7 +34,7 @@ from procession.model.task import CALL
 from procession.store import schema
 from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, unindexed
-from procession.store.processings import here
+from procession.store.places import here
 from procession.store.statement import Statement
 
 _p = schema.processing.c
@@ -220,7 +220,7 @@ def note_forgotten(tx: Tx, task: str, n: int, at: int, by: str, why: str = "olde
 def _kept(row: Sequence[Any]) -> Kept:
     pid, task, state, finished_at, size, pinned_at, cleaned_at = row
     return Kept(
-        pid, task, State(state), None if finished_at is None else moment(finished_at), size or 0,
+        pid, task, State(state), moment(finished_at), size or 0,
         pinned=pinned_at is not None, cleaned=cleaned_at is not None,
     )  # fmt: skip
 

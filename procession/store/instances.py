@@ -25,7 +25,8 @@ from procession.model.task import CALL
 from procession.store import schema
 from procession.store.database import Tx
 from procession.store.dialect import Given, given_rows, unindexed
-from procession.store.processings import PICTURE, here, picture
+from procession.store.places import here
+from procession.store.processings import PICTURE, picture
 from procession.store.statement import Statement, param
 
 _p, _key = schema.processing.c, schema.event_key.c

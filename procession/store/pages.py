@@ -12,11 +12,12 @@ from sqlalchemy.sql.base import Executable
 
 from procession.model.processing import Step
 from procession.store import schema
+from procession.store.attempts import attempt_picture
 from procession.store.database import Tx
 from procession.store.dialect import given_ids, json_value
 from procession.store.questions import OPEN
 from procession.store.statement import Statement
-from procession.store.steps import attempt_picture, step_picture
+from procession.store.steps import step_picture
 
 p, step, attempt, event, launcher = (
     schema.processing.c, schema.step, schema.attempt, schema.event, schema.launcher

@@ -1,17 +1,27 @@
-"""Statements of what people ask beside the moves: holds, moments, versions, and the deletion of processings."""
+"""Statements of what people ask beside the moves: cancels, holds, moments, versions, and deletions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, bindparam, case, delete, literal_column, select, update
+from sqlalchemy import Integer, bindparam, case, delete, func, literal_column, select, update
 
 from procession.model.processing import Processing
 from procession.store import schema
 from procession.store.database import Tx
 from procession.store.statement import Statement, param
 
-processing, step = schema.processing, schema.step
+processing, step, attempt = schema.processing, schema.step, schema.attempt
+
+
+def ask_cancel(tx: Tx, processing_id: int, at: int) -> None:
+    """Write the wish; the flow acts on what is live."""
+    tx.run(_ASK_CANCEL, id=processing_id, at=at)
+
+
+def cancels_wanted(tx: Tx, launcher_id: int) -> list[tuple[int, int, int]]:
+    """Live attempts, owned by this launcher, of processings whose cancel was asked: processing id, ordinal, number."""
+    return [(pid, ordinal, number) for pid, ordinal, number in tx.tuples(_CANCELS, launcher_id=launcher_id)]
 
 
 def hold(tx: Tx, processing_id: int, at: int) -> None:
@@ -76,6 +86,25 @@ _versions = (
     processing.c.task == bindparam("task", type_=processing.c.task.type),
 )
 _since_now = case((processing.c.state == literal_column("'waiting'"), param("now")))
+_ASK_CANCEL = Statement(
+    lambda _: (
+        update(processing)
+        .values(cancel_requested_at=func.coalesce(processing.c.cancel_requested_at, param("at")))
+        .where(_of)
+    )
+)
+_CANCELS = Statement(
+    lambda _: (
+        select(attempt.c.processing_id, attempt.c.ordinal, attempt.c.number)
+        .join_from(processing, attempt, attempt.c.processing_id == processing.c.id)
+        .where(
+            processing.c.cancel_requested_at.is_not(None),
+            literal_column("processing.state = 'running'"),
+            attempt.c.outcome.is_(None),
+            attempt.c.launcher_id == param("launcher_id"),
+        )
+    )
+)
 _HOLD = Statement(lambda _: update(processing).values(held_at=param("at")).where(_of))
 _RELEASE = Statement(lambda _: update(processing).values(held_at=None, waiting_at=_since_now).where(_of))
 _HOLD_STEP = Statement(

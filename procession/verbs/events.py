@@ -12,7 +12,7 @@ from procession.errors import Invalid, NotFound
 from procession.model.event import NewEvent, read_moment
 from procession.project import Project
 from procession.store import events as store
-from procession.store import processings
+from procession.store import families, processings
 from procession.verbs.bounds import Fields, fields, identity, up_to
 from procession.verbs.verb import Caller, verb
 
@@ -74,7 +74,7 @@ def origin_of(project: Project, caller: Caller) -> int | None:
     if caller.attempt is None:
         return None
     with project.store.read() as tx:
-        return processings.root(tx, caller.attempt[0])
+        return families.root(tx, caller.attempt[0])
 
 
 def _answers(project: Project, done: list[births.Submitted]) -> list[dict[str, Any]]:

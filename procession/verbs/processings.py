@@ -12,8 +12,7 @@ from procession.commands.bulk import Act
 from procession.commands.ordering import Order
 from procession.errors import Invalid
 from procession.project import Project
-from procession.store import journal, pages, steps
-from procession.store import processings as rows
+from procession.store import families, journal, pages, scripts
 from procession.verbs.bounds import identity, up_to
 from procession.verbs.verb import Caller, verb
 
@@ -37,7 +36,7 @@ def list_(
     with project.store.read() as tx:
         found, following = ordering.page(tx, asked, sort, cursor, limit)
         ids = [p.id for p in found]
-        outputs, chains = steps.outputs(tx, ids), pages.steps_of(tx, ids)
+        outputs, chains = scripts.outputs(tx, ids), pages.steps_of(tx, ids)
         found = [replace(p, steps=chains[p.id], outputs=outputs.get(p.id, {})) for p in found]
         whys = reasons.explain_all(project, tx, found) if why else {}
     items = [present.processing(p, project.var, whys.get(p.id)) for p in found]
@@ -52,7 +51,7 @@ def show(project: Project, caller: Caller, id: int) -> Any:
         return {
             **present.processing(found, project.var, reasons.explain(project, tx, found)),
             "journal": [present.entry(line) for line in journal.of(tx, id)],
-            "children": present.children(rows.children(tx, id)),
+            "children": present.children(families.children(tx, id)),
         }
 
 

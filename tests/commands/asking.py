@@ -4,7 +4,7 @@ from typing import Any
 
 from procession.commands import books
 from procession.commands.asked import Asked, Done
-from procession.store import processings, tallies
+from procession.store import of_tasks, tallies
 from tests.flow.driven import Driven
 
 
@@ -20,7 +20,7 @@ def balanced(d: Driven) -> bool:
     found = books.books(d.project)
     assert found.balanced, found
     with d.project.store.read() as tx:
-        counted = processings.counts(tx)
+        counted = of_tasks.counts(tx)
         seconds = tallies.since(tx, "task")
     rows: dict[str, dict[str, int]] = {}
     for row in d.rows("SELECT task, state, count(*) AS n FROM processing WHERE replaced_by IS NULL GROUP BY 1, 2"):

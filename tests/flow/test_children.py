@@ -11,7 +11,7 @@ import pytest
 from procession.commands import processings, reasons
 from procession.commands.asked import Asked
 from procession.commands.restarts import restart_anew
-from procession.store import processings as stored
+from procession.store import families
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
 
@@ -40,7 +40,7 @@ def fan_out(d: Driven, children: int = 3) -> tuple[int, list[int]]:
     lines = "".join(json.dumps({"event": "c", "key": f"{parent}-{n}"}) + "\n" for n in range(children))
     d.end(parent, left={"events": lines})
     with d.project.store.read() as tx:
-        return parent, [pid for pid, _ in stored.children(tx, parent)]
+        return parent, [pid for pid, _ in families.children(tx, parent)]
 
 
 def lines_of(d: Driven, parent: int) -> list[dict[str, object]]:
@@ -183,5 +183,5 @@ def test_a_later_version_waits_for_what_it_emitted_itself_and_not_for_what_an_ol
     d.turn()
     assert d.states(again)[:2] == ["succeeded", "succeeded"]
     with d.project.store.read() as tx:
-        assert [pid for pid, _ in stored.children(tx, again)] == children[:1]
-        assert [pid for pid, _ in stored.children(tx, parent)] == children
+        assert [pid for pid, _ in families.children(tx, again)] == children[:1]
+        assert [pid for pid, _ in families.children(tx, parent)] == children

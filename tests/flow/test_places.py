@@ -13,7 +13,7 @@ from procession.commands import batches, claims, disk, hosts, instances
 from procession.commands.asked import Asked
 from procession.commands.instances import NewInstance
 from procession.errors import Refused
-from procession.store import launchers, processings
+from procession.store import launchers, places
 from tests.flow.driven import Driven
 from tests.flow.invariants import check
 from tests.waiting import eventually
@@ -168,8 +168,8 @@ def test_what_went_on_elsewhere_leaves_nothing_behind(two: Callable[..., Two]) -
     a.turn()
     shutil.copytree(a.project.var.work(pid), b.project.var.work(pid))
     with b.project.store.begin() as tx:
-        processings.unsettle(tx, [pid])
-        processings.settle_at(tx, [pid], b.post.place)
+        places.unsettle(tx, [pid])
+        places.settle(tx, [pid], b.post.place)
     pass_(a, b, 700, a)
     assert not (a.project.var.files(pid) / "data").exists()
     log = a.project.var.attempt(pid, 1, "one", 1) / "log"

@@ -16,7 +16,7 @@ from procession.commands.restarts import restart_from
 from procession.doctor import examine
 from procession.errors import Invalid, Refused
 from procession.flow.hear import hear
-from procession.store import journal, queries
+from procession.store import journal, queries, wishes
 from procession.store import launchers as launchers_store
 from procession.store import messages as messages_store
 from procession.store import processings as processing_store
@@ -261,7 +261,7 @@ def test_an_answer_or_cancel_committed_while_the_overdue_are_locked_counts(
             if act == "answer":
                 assert store.answer(tx, asking_now.which, "yes", "ann", None, d.project.now())
             else:
-                processing_store.ask_cancel(tx, pid, d.project.now())
+                wishes.ask_cancel(tx, pid, d.project.now())
         turn.join()
         assert d.get(pid).outputs == ({"check": {"value": "yes"}} if act == "answer" else {})
         assert d.states(pid)[1] == ("succeeded" if act == "answer" else "cancelled")

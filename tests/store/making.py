@@ -15,7 +15,7 @@ from procession.model.event import NewEvent
 from procession.model.task import RetryPolicy, StepPlan, Task
 from procession.post import Post
 from procession.project import Project
-from procession.store import installation, launchers, moves, processings, schema, steps, tasks, upgrade
+from procession.store import attempts, installation, launchers, moves, processings, schema, tasks, upgrade
 from procession.store.database import Store, Tx
 from procession.store.moves import Moving
 from procession.workdir import Var
@@ -139,7 +139,7 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
         moves.processings(tx, "begin", [Moving(pid, NOW)], "test")
     moves.steps(tx, "ready", [Moving(pid, NOW, ordinal, attempt)], "test", quiet=True)
     moves.steps(tx, "claim", [Moving(pid, NOW, ordinal, attempt)], "test")
-    steps.add_attempts(
+    attempts.add(
         tx,
         [
             {"processing_id": pid, "ordinal": ordinal, "number": attempt + 1, "launcher_id": launcher_id, "cpus": cpus,
@@ -150,7 +150,7 @@ def claimed(tx: Tx, pid: int, launcher_id: int | None, ordinal: int = 1, attempt
 
 
 def ending(pid: int, ordinal: int = 1, number: int = 1, outcome: str = "succeeded", **fields: Any) -> dict[str, Any]:
-    """A row for `steps.end_attempts`."""
+    """A row for `attempts.end`."""
     row = dict.fromkeys(("reason", "started_at", "exit_code", "signal", "errno", "max_rss", "cpu_seconds", "log_bytes",
                          "metrics", "peak_tree", "cause")) | {"errors": 0}  # fmt: skip
     key = {"processing_id": pid, "ordinal": ordinal, "number": number, "outcome": outcome, "finished_at": NOW + 5}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import BigInteger, Float, Integer, Text, select
 
 from procession.errors import StoreBusy, StoreError
-from procession.store import engines, tallies
+from procession.store import engines, scripts, tallies
 from procession.store.database import Store, Tx
 from procession.store.dialect import given_rows
 from procession.store.engines import masked, sqlite_is_safe, sqlite_module, sqlite_url
@@ -59,7 +59,7 @@ def test_given_rows_come_back_as_they_were(store: Store) -> None:
 @pytest.mark.parametrize("value", HARD, ids=range(len(HARD)))
 def test_text_is_stored_and_found_as_it_is(store: Store, value: str) -> None:
     """Nothing in a text is ever read as anything else, wherever it stands."""
-    from procession.store import events, journal, moves, steps, tasks  # noqa: PLC0415
+    from procession.store import events, journal, moves, tasks  # noqa: PLC0415
 
     key = value or "-"
     row = {"id": 0, "name": "e", "key": key, "title": value, "params": f"[{len(value)}]", "source": value,
@@ -70,7 +70,7 @@ def test_text_is_stored_and_found_as_it_is(store: Store, value: str) -> None:
         assert events.take_keys(tx, [{"name": "e", "key": key, "event_id": row["id"], "payload": value}]) == {}
         (pid,) = born(tx)
         moves.note(tx, "processing", "x", [moves.Moving(pid, 1, reason=value)], value)
-        steps.set_outputs(tx, [{"processing_id": pid, "ordinal": 1, "name": value, "value": '"v"'}])
+        scripts.set_outputs(tx, [{"processing_id": pid, "ordinal": 1, "name": value, "value": '"v"'}])
         tasks.set_nominal(tx, value, 1)
     with store.read() as tx:
         found = events.find(tx, row["id"])
@@ -79,7 +79,7 @@ def test_text_is_stored_and_found_as_it_is(store: Store, value: str) -> None:
         assert events.known_keys(tx, [{"name": "e", "key": key}]) == {("e", key): (row["id"], value)}
         line = journal.of(tx, pid)[-1]
         assert (line.by, line.reason) == (value, value)
-        assert steps.outputs(tx, [pid]) == {pid: {"s1": {value: "v"}}}
+        assert scripts.outputs(tx, [pid]) == {pid: {"s1": {value: "v"}}}
 
 
 def test_keys_differ_as_bytes_do(store: Store) -> None:

@@ -10,7 +10,7 @@ from procession.flow.candidates import Definitions, _Reading, choose
 from procession.flow.room import Room, count_live
 from procession.model.admission import Capacity
 from procession.model.wants import Opening
-from procession.store import disk, messages, pages, processings, questions, steps
+from procession.store import claiming, disk, families, loads, messages, of_tasks, pages, questions, wishes
 from procession.store.database import Store, Tx
 from procession.store.statement import Statement
 from tests.store.making import NOW, born
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.feature("M125", "M15")
 MANY = 100_000
 
 QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
-    (processings._WAITING[False, False], {"task": "t", "n": 5}, "ix_processing_waiting"),
-    (processings._WAITING[False, True], {"task": "t", "n": 5, "passing": '["x"]'}, "ix_processing_waiting"),
-    (processings._WAITING[True, False], {"task": "t", "launcher_id": 7, "n": 5}, "ix_processing_launcher"),
-    (processings._WAKE_DUE, {"now": NOW}, "ix_processing_later"),
-    (processings._NEXT_DUE, {}, "ix_processing_later"),
-    (processings._TAKING, {}, "ix_processing_running"),
-    (processings._ONLY_WAITING, {}, "ix_attempt_live"),
-    (processings._CHILDREN, {"id": 7}, "ix_processing_origin"),
-    (processings._LAST_END, {"task": "t"}, "ix_processing_finished"),
-    (processings._NTH_NEWEST, {"task": "t", "skip": 2}, "ix_processing_task|Backward using pk_processing"),
-    (processings._LAST_STATES, {"task": "t", "since": 0, "n": 3}, "ix_processing_finished"),
+    (claiming._WAITING[False, False], {"task": "t", "n": 5}, "ix_processing_waiting"),
+    (claiming._WAITING[False, True], {"task": "t", "n": 5, "passing": '["x"]'}, "ix_processing_waiting"),
+    (claiming._WAITING[True, False], {"task": "t", "launcher_id": 7, "n": 5}, "ix_processing_launcher"),
+    (claiming._WAKE_PROCESSINGS, {"now": NOW}, "ix_processing_later"),
+    (claiming._NEXT_PROCESSING, {}, "ix_processing_later"),
+    (loads._OF_PROCESSINGS, {}, "ix_processing_running"),
+    (of_tasks._ONLY_WAITING, {}, "ix_attempt_live"),
+    (families._CHILDREN, {"id": 7}, "ix_processing_origin"),
+    (of_tasks._LAST_END, {"task": "t"}, "ix_processing_finished"),
+    (of_tasks._NTH_NEWEST, {"task": "t", "skip": 2}, "ix_processing_task|Backward using pk_processing"),
+    (of_tasks._LAST_STATES, {"task": "t", "since": 0, "n": 3}, "ix_processing_finished"),
     (
         messages._FOUND,
         {"rows": '[{"kind": "error", "task": "t", "step": "s"}]'},
@@ -37,11 +37,11 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     ),
     (messages._MENDED, {}, "ix_processing_cause"),
     (messages._MENDED, {}, "ix_processing_running"),
-    (processings._RUNNING, {}, "ix_processing_running"),
-    (processings._BUSY, {"task": "t"}, "ix_processing_waiting"),
-    (processings._BEFORE, {"task": "t", "id": 7, "priority": 0}, "ix_processing_waiting"),
-    (processings._BUSY, {"task": "t"}, "ix_processing_running"),
-    (processings._BUSY, {"task": "t"}, "ix_processing_later"),
+    (of_tasks._RUNNING, {}, "ix_processing_running"),
+    (of_tasks._BUSY, {"task": "t"}, "ix_processing_waiting"),
+    (claiming._BEFORE, {"task": "t", "id": 7, "priority": 0}, "ix_processing_waiting"),
+    (of_tasks._BUSY, {"task": "t"}, "ix_processing_running"),
+    (of_tasks._BUSY, {"task": "t"}, "ix_processing_later"),
     (disk._UNMEASURED, {"n": 5}, "ix_processing_unmeasured"),
     (disk._UNMEASURED_BY_TASK, {}, "ix_processing_unmeasured"),
     (disk._RUNNING, {}, "ix_processing_running"),
@@ -55,21 +55,25 @@ QUERIES: list[tuple[Statement, dict[str, Any], str]] = [
     (disk._WITH_LOGS, {"n": 5}, "ix_processing_logs"),
     (disk._CLEANED, {"n": 5}, "ix_processing_cleaned"),
     (disk._SIZES, {"task": "t"}, "ix_processing_finished"),
-    (processings._TASKS_WAITING, {}, "ix_processing_waiting"),
+    (claiming._TASKS_WAITING, {}, "ix_processing_waiting"),
     (pages._OLDEST, {}, "ix_processing_anew"),
-    (processings._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
-    (steps._ready_steps(False, False), {"free": 9.0, "n": 5}, "ix_step_ready"),
-    (steps._ready_steps(False, True), {"free": 9.0, "n": 5, "passing": '["x"]'}, "ix_step_ready"),
-    (steps._ready_steps(True, False), {"launcher_id": 7, "free": 9.0, "n": 5}, "ix_step_ready|ix_processing_launcher"),
-    (steps._TAKING, {}, "ix_step_taking"),
-    (steps._FOR_CHILDREN, {}, "ix_attempt_children|Scan using ix_attempt_live"),
+    (wishes._CANCELS, {"launcher_id": 1}, "ix_processing_cancel|ix_attempt_live"),
+    (claiming._ready_steps(False, False), {"free": 9.0, "n": 5}, "ix_step_ready"),
+    (claiming._ready_steps(False, True), {"free": 9.0, "n": 5, "passing": '["x"]'}, "ix_step_ready"),
+    (
+        claiming._ready_steps(True, False),
+        {"launcher_id": 7, "free": 9.0, "n": 5},
+        "ix_step_ready|ix_processing_launcher",
+    ),
+    (loads._OF_STEPS, {}, "ix_step_taking"),
+    (families._FOR_CHILDREN, {}, "ix_attempt_children|Scan using ix_attempt_live"),
     (questions._COUNT, {}, "ix_attempt_asks"),
     (questions._NEXT_DUE, {"launcher_id": None}, "ix_attempt_asks_until|Scan using ix_attempt_live"),
     (questions._DUE, {"launcher_id": 7, "now": NOW, "n": 5}, "ix_attempt_asks|Scan using ix_attempt_live"),
     (questions._CANCELLED, {"launcher_id": None, "n": 5}, "ix_attempt_asks|Scan using ix_attempt_live"),
-    (steps._WAKE_DUE, {"now": NOW}, "ix_step_due"),
-    (steps._NEXT_DUE, {}, "ix_step_due"),
-    (steps._LIVE, {"place": "h"}, "ix_attempt_live"),
+    (claiming._WAKE_STEPS, {"now": NOW}, "ix_step_due"),
+    (claiming._NEXT_STEP, {}, "ix_step_due"),
+    (loads._LIVE, {"place": "h"}, "ix_attempt_live"),
 ]
 
 
@@ -149,7 +153,7 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
         if tx.dialect == "sqlite":
             driver: Any = tx.connection.connection.dbapi_connection
             driver.set_progress_handler(tick, 100)
-        steps.wake_due(tx, NOW)
+        claiming.wake_due(tx, NOW)
         live = count_live(tx, "h", NOW)
         reading = _Reading(tx, definitions, Room(Capacity(16.0 + live.cpus), live), None)
         found = sorted(reading.read(16, ()), key=lambda candidate: candidate.turn)

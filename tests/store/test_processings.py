@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from procession.model.states import PROCESSING, State
-from procession.store import installation, launchers, moves, processings, tallies, tasks
+from procession.store import claiming, installation, launchers, moves, of_tasks, processings, tallies, tasks, wishes
 from procession.store.database import Store
 from procession.store.moves import Moving
 from tests.store.making import NOW, born, chain, claimed, launcher_on
@@ -20,14 +20,14 @@ def test_waiting_processings_come_by_priority_then_age_for_each_task_and_owner(s
         mine = launcher_on(tx, kind="run")
         old, urgent, owned = born(tx, 3), born(tx, 1, priority=9), born(tx, 1, launcher_id=mine)
         other = born(tx, 1, task="other")
-        assert [row.id for row in processings.waiting(tx, "t", None, 10)] == [*urgent, *old]
-        assert [row.id for row in processings.waiting(tx, "t", None, 2)] == [*urgent, old[0]]
-        assert [row.id for row in processings.waiting(tx, "t", mine, 10)] == owned
-        assert [row.id for row in processings.waiting(tx, "other", None, 10)] == other
-        assert sorted(processings.tasks_waiting(tx)) == ["other", "t"]
+        assert [row.id for row in claiming.waiting(tx, "t", None, 10)] == [*urgent, *old]
+        assert [row.id for row in claiming.waiting(tx, "t", None, 2)] == [*urgent, old[0]]
+        assert [row.id for row in claiming.waiting(tx, "t", mine, 10)] == owned
+        assert [row.id for row in claiming.waiting(tx, "other", None, 10)] == other
+        assert sorted(claiming.tasks_waiting(tx)) == ["other", "t"]
         moves.processings(tx, "begin", moved("begin", *other, old[0]), "test")
-        assert processings.tasks_waiting(tx) == ["t"]
-        assert [row.id for row in processings.waiting(tx, "t", None, 10)] == [*urgent, *old[1:]]
+        assert claiming.tasks_waiting(tx) == ["t"]
+        assert [row.id for row in claiming.waiting(tx, "t", None, 10)] == [*urgent, *old[1:]]
 
 
 @pytest.mark.feature("M38")
@@ -35,14 +35,14 @@ def test_running_processings_are_counted_from_rows(store: Store) -> None:
     """G24."""
     with store.begin() as tx:
         ids, other = born(tx, 4), born(tx, 1, task="other")
-        assert processings.running_by_task(tx) == {}
+        assert of_tasks.running_by_task(tx) == {}
         moves.processings(tx, "begin", moved("begin", *ids[:3], *other), "test")
-        assert processings.running_by_task(tx) == {"t": 3, "other": 1}
+        assert of_tasks.running_by_task(tx) == {"t": 3, "other": 1}
         moves.processings(tx, "succeed", moved("succeed", ids[0], *other), "test")
-        assert processings.running_by_task(tx) == {"t": 2}
-        assert processings.is_busy(tx, "t")
-        assert not processings.is_busy(tx, "other")
-        assert not processings.is_busy(tx, "nobody")
+        assert of_tasks.running_by_task(tx) == {"t": 2}
+        assert of_tasks.is_busy(tx, "t")
+        assert not of_tasks.is_busy(tx, "other")
+        assert not of_tasks.is_busy(tx, "nobody")
 
 
 @pytest.mark.feature("M90", "M91")
@@ -53,11 +53,11 @@ def test_a_wish_to_cancel_keeps_its_first_moment_and_is_seen_by_the_owner_of_wha
         ids = born(tx, 2)
         claimed(tx, ids[0], one)
         claimed(tx, ids[1], two)
-        assert list(processings.cancels_wanted(tx, one)) == []
-        processings.ask_cancel(tx, ids[0], NOW + 1)
-        processings.ask_cancel(tx, ids[0], NOW + 2)
-        assert [tuple(row) for row in processings.cancels_wanted(tx, one)] == [(ids[0], 1, 1)]
-        assert list(processings.cancels_wanted(tx, two)) == []
+        assert list(wishes.cancels_wanted(tx, one)) == []
+        wishes.ask_cancel(tx, ids[0], NOW + 1)
+        wishes.ask_cancel(tx, ids[0], NOW + 2)
+        assert [tuple(row) for row in wishes.cancels_wanted(tx, one)] == [(ids[0], 1, 1)]
+        assert list(wishes.cancels_wanted(tx, two)) == []
         found = processings.find(tx, ids[0])
         assert found is not None
         assert found.cancel_requested_at is not None
@@ -97,21 +97,21 @@ def test_the_newest_are_listed_first_by_task_and_state_and_from_an_id_on(store: 
         assert listed(task="x' OR '1'='1") == []
         with pytest.raises(ValueError, match="not a valid State"):
             listed(state="failed' OR '1'='1")  # B26
-        assert processings.known_task(tx, "other")
-        assert not processings.known_task(tx, "nobody")
+        assert of_tasks.known(tx, "other")
+        assert not of_tasks.known(tx, "nobody")
 
 
 @pytest.mark.feature("M118")
 def test_all_states_are_counted_by_task(store: Store) -> None:
     with store.begin() as tx:
-        assert processings.counts(tx) == {}
+        assert of_tasks.counts(tx) == {}
         ids, _ = born(tx, 12), born(tx, 1, task="other")
         moves.processings(tx, "begin", moved("begin", *ids[:8]), "test")
         for verb, pid in zip(("succeed", "succeed", "fail", "cancel", "skip"), ids, strict=False):
             moves.processings(tx, verb, moved(verb, pid), "test")
             tallies.add(tx, NOW, [tallies.ended("t", PROCESSING.moves[verb].target, NOW - 5, NOW)])
     with store.read() as tx:
-        assert processings.counts(tx) == {
+        assert of_tasks.counts(tx) == {
             "t": {"succeeded": 2, "failed": 1, "cancelled": 1, "skipped": 1, "running": 3, "waiting": 4},
             "other": {"waiting": 1},
         }
@@ -120,10 +120,10 @@ def test_all_states_are_counted_by_task(store: Store) -> None:
 def test_how_many_come_before_is_counted_by_priority_then_age(store: Store) -> None:
     with store.begin() as tx:
         ids, urgent = born(tx, 4), born(tx, 2, priority=3)
-        assert processings.before(tx, "t", ids[0], 0) == 2
-        assert processings.before(tx, "t", ids[3], 0) == 5
-        assert processings.before(tx, "t", urgent[1], 3) == 1
-        assert processings.before(tx, "other", ids[3], 0) == 0
+        assert claiming.before(tx, "t", ids[0], 0) == 2
+        assert claiming.before(tx, "t", ids[3], 0) == 5
+        assert claiming.before(tx, "t", urgent[1], 3) == 1
+        assert claiming.before(tx, "other", ids[3], 0) == 0
 
 
 def test_a_processing_is_shown_with_its_event_and_its_definition(store: Store) -> None:

@@ -12,7 +12,7 @@ from procession.commands import events
 from procession.model.states import State
 from procession.project import Project
 from procession.store import events as store_events
-from procession.store import processings
+from procession.store import of_tasks, processings
 from tests.apart import APART
 from tests.store import workers
 from tests.store.making import chain, dump, event, project_on
@@ -58,7 +58,7 @@ def test_the_same_keys_from_many_processes_make_one_event_each(project: Project,
         rows = tx.connection.execute(text("SELECT id, key, repeats, conflicts FROM event ORDER BY id")).fetchall()
         assert {row.key: row.id for row in rows} == ids
         assert {(row.repeats, row.conflicts) for row in rows} == {(n - 1, 0)}
-        assert processings.counts(tx) == {"t": {"waiting": keys}}
+        assert of_tasks.counts(tx) == {"t": {"waiting": keys}}
         assert tx.connection.execute(text("SELECT count(*) FROM step")).scalar_one() == 2 * keys
         known = store_events.known_keys(tx, [{"name": "e", "key": key} for key in ids])
         assert {key: event_id for (_, key), (event_id, _) in known.items()} == ids
@@ -93,7 +93,7 @@ def test_many_launchers_claim_nothing_twice_and_never_too_much(project: Project,
         for row in rows:
             taken[row.host] += row.cpus
         assert taken == {"a": 5.0, "b": 5.0}, "full, and not more than full"
-        assert processings.running_by_task(tx) == {"t": 3, "wide": 7}
+        assert of_tasks.running_by_task(tx) == {"t": 3, "wide": 7}
         claims = tx.connection.execute(text("SELECT count(*) FROM journal WHERE verb = 'claim'")).scalar_one()
         assert claims == len(rows)
 

@@ -10,8 +10,7 @@ from sqlalchemy import event
 from procession.commands import events, processings
 from procession.errors import ProcessionError
 from procession.flow.dispatch import dispatch
-from procession.store import processings as store_processings
-from procession.store import schema, upgrade
+from procession.store import of_tasks, schema, upgrade
 from procession.store.database import Store
 from tests.store import making
 
@@ -52,7 +51,7 @@ def die_in_a_transaction(url: str, root: str, ready: Any) -> None:
     with project.store.begin() as tx:
         events.submit_all(project, tx, [making.event(key=str(n)) for n in range(50)])
         dispatch(project, tx)
-        ready.put(len(store_processings.running_by_task(tx)))
+        ready.put(len(of_tasks.running_by_task(tx)))
         os.kill(os.getpid(), signal.SIGKILL)
 
 
