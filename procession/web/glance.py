@@ -40,23 +40,26 @@ def glances(project: Project, names: Collection[str]) -> Glance:
         counted = tallies.by_hour(tx, "task", micros(days["yesterday"]), names)
     hour = now.replace(minute=0, second=0, microsecond=0)
     shown = [hour - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
-    ended = [_ended(counted.get(micros(each), {})) for each in shown]
+    ended = [ended_so(counted.get(micros(each), {})) for each in shown]
     most = max(sum(each.values()) for each in ended)
     return Glance(
-        tuple(_bar(at, counts, most) for at, counts in zip(shown, ended, strict=True)) if most else (),
+        tuple(bar(at, counts, most) for at, counts in zip(shown, ended, strict=True)) if most else (),
         tuple({"name": name, "at": f"{at:%Y-%m-%d}", **_of_day(counted, at)} for name, at in days.items()),
     )
 
 
-def _ended(counts: Mapping[str, int]) -> dict[str, int]:
-    return {"ok": max(0, counts.get("succeeded", 0)), "failed": max(0, counts.get("failed", 0))}
+def ended_so(counts: Mapping[str, float]) -> dict[str, int]:
+    """What a bar is made of."""
+    return {"ok": max(0, int(counts.get("succeeded", 0))), "failed": max(0, int(counts.get("failed", 0)))}
 
 
-def _bar(at: datetime, counts: Mapping[str, int], most: int) -> dict[str, Any]:
+def bar(at: datetime, counts: Mapping[str, int], most: int, *, day: bool = False) -> dict[str, Any]:
+    """An hour, or a day, as the macro ``bars`` draws it; `most` is the largest of those beside it."""
     tall = {what: max(LEAST, HIGH * n / most) if n else 0 for what, n in counts.items()}
-    begin, end = iso(at), iso(at + timedelta(hours=1))
+    begin, end = iso(at), iso(at + timedelta(days=1) if day else at + timedelta(hours=1))
     return {
-        "at": begin, "clock": f"{at:%H}", **counts, "query": f"ended-after:{begin} ended-before:{end}",
+        "when": f"{at:%Y-%m-%d}" if day else f"{at:%Y-%m-%d %H}:00", "clock": f"{at:%d}" if day else f"{at:%H}",
+        "month": f"{at:%b}" if day else "", **counts, "query": f"ended-after:{begin} ended-before:{end}",
         "ok_at": round(HIGH - tall["ok"], 2), "ok_high": round(tall["ok"], 2),
         "failed_at": round(max(0, HIGH - tall["ok"] - tall["failed"]), 2), "failed_high": round(tall["failed"], 2),
     }  # fmt: skip
@@ -66,6 +69,6 @@ def _of_day(counted: Mapping[int, Mapping[str, int]], begin: datetime) -> dict[s
     sums = {"ok": 0, "failed": 0}
     for hour, counts in counted.items():
         if moment(hour).date() == begin.date():
-            for what, n in _ended(counts).items():
+            for what, n in ended_so(counts).items():
                 sums[what] += n
     return sums

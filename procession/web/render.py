@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from procession import units
 from procession.errors import NotFound
 from procession.model import wording
-from procession.web import drawn, words
+from procession.web import signs, words
 from procession.web.markdown import markdown
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def environment() -> Environment:
     )  # fmt: skip
     said = gettext.translation(DOMAIN, HERE / "locale", languages=["en"], fallback=True)
     made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
-    made.globals |= {"_": _translator(said.gettext, literals), "drawn": drawn}
+    made.globals |= {"_": _translator(said.gettext, literals), "signs": signs}
     made.filters |= {
         "size": units.size, "duration": units.duration, "number": words.number, "age": words.age, "state": words.state,
         "markdown": markdown, "glyph": words.glyph, "once": words.once, "said": words.said, "moment": words.moment,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from urllib.parse import quote, unquote, urlencode, urljoin
 
 import pytest
@@ -13,7 +14,7 @@ from procession.commands.settings import Scope
 from procession.web import filters, listing
 from procession.web.words import brief
 from tests.api.served import Served
-from tests.web.visiting import Seen, Visitor
+from tests.web.visiting import Seen, Visitor, begun
 
 pytestmark = pytest.mark.feature("M105", "M107")
 
@@ -231,3 +232,24 @@ def test_of_a_long_path_a_list_shows_the_end_and_has_all_of_it_in_the_title(serv
     assert brief(f"OSError: cannot read '{deep}/b.jp2': truncated") == "OSError: cannot read '…/b.jp2': truncated"
     assert brief("a" * 40 + " b") == "a" * 8 + "…" + "a" * 17 + " b"
     assert brief(f"{deep}/") == "…/IMG_DATA"
+
+
+def test_statistics_are_drawn_and_each_bar_leads_to_the_rows_that_it_counts(served: Served, admin: Visitor) -> None:
+    good = begun(served)
+    for _ in range(2):
+        served.driven.clock.advance(20)
+        served.driven.end(good)
+        served.driven.turn()
+    served.driven.end(begun(served), 1)
+    served.driven.turn()
+    now, page = served.driven.clock.now(), admin.get("stats").page
+    for when in (f"{now:%Y-%m-%d} UTC", f"{now:%Y-%m-%d %H}:00 UTC"):
+        (bar,) = (each for each in page.all("a") if each["title"].startswith(f"{when}: "))
+        ok, failed = (int(word) for word in re.findall(r"(\d+) (?:ok|failed)", bar["title"]))
+        assert ok >= 1 <= failed
+        of = [admin.get(f"{bar['href']}%20state:{state}").page for state in ("succeeded", "failed")]
+        assert [sum(e["id"].startswith("row-") for e in each.all("tr")) for each in of] == [ok, failed]
+    row = page.elements.index(page.one("tr", id="of-scene"))
+    sparks = [each["aria-label"] for each in page.elements[row:] if each["class"] == "spark"][:2]
+    days = [[int(n) for n in each.rpartition(": ")[2].split(", ")] for each in sparks]
+    assert [len(each) for each in days] == [7, 7] and days[0][-1] >= 2 and days[1][-1] > 0, "today is the last"
