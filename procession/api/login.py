@@ -1,9 +1,9 @@
-"""Logging in with a browser: by a link that is used once, or by account and password; and logging out.
+"""Logging in with a browser: by a link that is used once, or by user and password; and logging out.
 
-*In:* ``POST /login`` with ``{"code": …}`` or ``{"account": …, "password": …}``. *Out:* the cookie of a session.
+*In:* ``POST /login`` with ``{"code": …}`` or ``{"user": …, "password": …}``. *Out:* the cookie of a session.
 *Always:* the link carries its code behind ``#``, which no browser sends to a server, so that it stands in no log; a
-password is tried at most ten times a minute for an account and for an address, and a code for an address; what comes
-beyond that is counted and leaves no line in the audit; nobody learns which accounts there are.
+password is tried at most ten times a minute for a user and for an address, and a code for an address; what comes
+beyond that is counted and leaves no line in the audit; nobody learns which users there are.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Login:
             return await self._app.beyond(request)
         given = await request.json()
         if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-            raise Problem(400, "Invalid", "log in with a code, or with account and password, all of them texts")
+            raise Problem(400, "Invalid", "log in with a code, or with user and password, all of them texts")
         made = await self._app.apart(lambda: self.open(given, request.client))
         return as_json({"by": made.token.account or made.token.created_by}, headers=self.cookie(made.secret))
 
@@ -63,17 +63,15 @@ class Login:
             self._app.callers.forget(secret)
 
     def open(self, given: Mapping[str, str], client: str) -> Made:
-        """A session for who sends a code, or account and password; Problem for who may not have one."""
+        """A session for who sends a code, or user and password; Problem for who may not have one."""
         project = self._app.project
-        account = given.get("account", "link")[:128]
-        caller = Caller(
-            (account or "nobody") if "account" in given else "login link", "http", frozenset(), None, client
-        )
-        self._throttle(account if "account" in given else None, client)
-        if given.keys() not in ({"code"}, {"account", "password"}):
-            raise Problem(400, "Invalid", "log in with a code, or with account and password")
+        account = given.get("user", "link")[:128]
+        caller = Caller((account or "nobody") if "user" in given else "login link", "http", frozenset(), None, client)
+        self._throttle(account if "user" in given else None, client)
+        if given.keys() not in ({"code"}, {"user", "password"}):
+            raise Problem(400, "Invalid", "log in with a code, or with user and password")
         try:
-            with witnessed(Line(project, caller, "login", {"account": given.get("account", "")[:128]})):
+            with witnessed(Line(project, caller, "login", {"user": given.get("user", "")[:128]})):
                 if given.keys() == {"code"}:
                     return tokens.use_link(project, given["code"])
                 with AT_ONCE:

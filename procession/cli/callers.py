@@ -40,16 +40,16 @@ def token_command() -> None:
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may; several times.")
 @group_option
-@click.option("--account", metavar="NAME", help="At most what this account may.")
+@click.option("--user", metavar="NAME", help="At most what this user may.")
 @click.option("--expires", metavar="SPAN", help="Holds for so long, as '30 days'; otherwise until it is revoked.")
 @json_option
 def token_add(
-    name: str, scopes: tuple[str, ...], groups: tuple[str, ...], account: str | None, expires: str | None, as_json: bool
+    name: str, scopes: tuple[str, ...], groups: tuple[str, ...], user: str | None, expires: str | None, as_json: bool
 ) -> None:
     """Make a token and print its secret, which is kept nowhere. Without --scope it may only look."""
     with opened() as project:
         made = ask(
-            project, "token-add", name=name, scopes=list(scopes or ("read",)), groups=_listed(groups), account=account,
+            project, "token-add", name=name, scopes=list(scopes or ("read",)), groups=_listed(groups), user=user,
             expires=expires,
         )  # fmt: skip
     answer(as_json, lambda: made, lambda: click.echo(made["secret"]))
@@ -81,7 +81,7 @@ def token_revoke(key: str, as_json: bool) -> None:
 
 @click.group("user")
 def user_command() -> None:
-    """Accounts of people who log in with a browser."""
+    """Users: people who log in with a browser."""
 
 
 role_option = click.option("--role", type=click.Choice(list(ROLES)), help="What they may.")
@@ -115,7 +115,7 @@ def user_add(name: str, role: str | None, groups: tuple[str, ...], ask_password:
 @user_command.command("list")
 @json_option
 def user_list(as_json: bool) -> None:
-    """All accounts."""
+    """All users."""
     with opened() as project:
         found = ask(project, "user-list")
     rows = [
@@ -138,7 +138,7 @@ def user_set(
     name: str, role: str | None, groups: tuple[str, ...], all_groups: bool, ask_password: bool, disabled: bool | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Change an account; a new password, or --disable, ends its sessions and tokens."""
+    """Change a user; a new password, or --disable, ends their sessions and tokens."""
     password = _password(ask_password)
     with opened() as project:
         done = ask(
@@ -159,16 +159,16 @@ def user_remove(name: str, as_json: bool) -> None:
 
 
 @click.command("login")
-@click.argument("account", required=False)
+@click.argument("user", required=False)
 @json_option
-def login_command(account: str | None, as_json: bool) -> None:
-    """Print a link that logs a browser in, once, within five minutes: as ACCOUNT, or as an administrator."""
+def login_command(user: str | None, as_json: bool) -> None:
+    """Print a link that logs a browser in, once, within five minutes: as USER, or as an administrator."""
     with opened() as project:
         with project.store.read() as tx:
             url = next((row.url for row in reversed(launchers.not_stopped(tx)) if row.url), None)
         if url is None:
             raise Refused("no web server is known that a link could lead to; start one with: procession up")
-        made = ask(project, "login-link", account=account)
+        made = ask(project, "login-link", user=user)
     found = {"url": url + made["path"], "expires_at": made["expires_at"]}
     answer(as_json, lambda: found, lambda: click.echo(found["url"]))
 

@@ -48,7 +48,7 @@ COMMANDS = {
         "service": ("service", "Print or install a systemd unit that serves this project."),
         "login": ("callers", "Print a link that logs a browser in, once."),
         "token": ("callers", "Tokens of programs that call the HTTP API."),
-        "user": ("callers", "Accounts of people who log in with a browser."),
+        "user": ("callers", "Users: people who log in with a browser."),
         "audit": ("callers", "Who asked for what, from where, and what came of it."),
         "status": ("launcher", "What is going on."),
         "tasks": ("standing", "The tasks, and how each stands."),

@@ -70,7 +70,7 @@ def claim(
     """Claim what may start now: none, one, or up to `limit`, in the order of all that waits.
 
     `only` names the tasks that this worker knows; None: all that are calls. What it claims it starts, or is heard of,
-    within a minute. `bearer`: the account or token with which it comes, to which the attempts belong from here.
+    within a minute. `bearer`: the user or token with which it comes, to which the attempts belong from here.
     """
     _check_worker(worker, queues, labels, limit)
     served = frozenset(queue_named(each) for each in queues)

@@ -1,4 +1,4 @@
-"""Tokens, login links, sessions and accounts: who is let in.
+"""Tokens, login links, sessions and users: who is let in.
 
 *In:* what an administrator asks for. *Out:* rows in `token` and `account`; a secret, once, to whoever asked for it.
 *Always:* nothing is kept of a secret but its hash; the first token is written to a file that only its owner reads, and
@@ -66,7 +66,7 @@ def add(
     project: Project, name: str, scopes: list[str], by: str, *,
     groups: list[str] | None = None, account: str | None = None, seconds: float | None = None,
 ) -> Made:  # fmt: skip
-    """A new token for a program; with an account it may at most what the account may. Invalid for scopes that there are
+    """A new token for a program; with a user it may at most what the user may. Invalid for scopes that there are
     not."""
     check_text("the name of the token", name)
     if not 0 < len(name.strip()) <= MAX_NAME:
@@ -76,7 +76,7 @@ def add(
     allowed, limited = check_scopes(scopes), check_groups(groups)
     with project.store.begin() as tx:
         if account is not None and tokens.find_account(tx, account) is None:
-            raise NotFound(f"there is no account {account[:60]!r}; see: procession user list")
+            raise NotFound(f"there is no user {account[:60]!r}; see: procession user list")
         return make(
             project, tx, "bearer", name.strip(), allowed, by, groups=limited, account=account, seconds=seconds
         )  # fmt: skip
@@ -118,7 +118,7 @@ def first(project: Project) -> bool:
 
 
 def link(project: Project, by: str, account: str | None = None) -> Made:
-    """A secret that opens one session, once, within five minutes: of an account, or of an administrator."""
+    """A secret that opens one session, once, within five minutes: of a user, or of an administrator."""
     with project.store.begin() as tx:
         scopes, groups = frozenset(SCOPES), None
         if account is not None:
@@ -151,7 +151,7 @@ def log_in(project: Project, account: str, password: str) -> Made:
     with project.store.read() as tx:
         kept = tokens.password_of(tx, account)
     if not is_password(kept, password):
-        raise Denied("account and password do not belong together")
+        raise Denied("user and password do not belong together")
     with project.store.begin() as tx:
         found = _usable(tx, account)
         return make(
@@ -175,12 +175,12 @@ def add_account(
     project: Project, name: str, role: str, groups: list[str] | None = None, password: str | None = None
 ) -> Account:
     """A person who may log in; without a password only by a link. Refused if there is one of this name."""
-    check_name("the name of an account", name)
+    check_name("the name of a user", name)
     made = Account(name, check_role(role), check_groups(groups), password is not None, project.now())
     kept = None if password is None else hashed(password, secrets.token_bytes(16))
     with project.store.begin() as tx:
         if tokens.find_account(tx, name) is not None:
-            raise Refused(f"there is an account {name} already; change it with: procession user set {name}")
+            raise Refused(f"there is a user {name} already; change it with: procession user set {name}")
         tokens.add_account(tx, made, kept)
     return made
 
@@ -217,7 +217,7 @@ def remove_account(project: Project, name: str) -> None:
 
 
 def accounts(project: Project) -> list[Account]:
-    """All accounts by name."""
+    """All users by name."""
     with project.store.read() as tx:
         return tokens.accounts(tx)
 
@@ -225,12 +225,12 @@ def accounts(project: Project) -> list[Account]:
 def _account(tx: Tx, name: str) -> Account:
     found = tokens.find_account(tx, name)
     if found is None:
-        raise NotFound(f"there is no account {name[:60]!r}; see: procession user list")
+        raise NotFound(f"there is no user {name[:60]!r}; see: procession user list")
     return found
 
 
 def _usable(tx: Tx, name: str) -> Account:
     found = _account(tx, name)
     if found.disabled_at is not None:
-        raise Denied(f"the account {name} is disabled")
+        raise Denied(f"the user {name} is disabled")
     return found

@@ -3,7 +3,7 @@
 In: the key of an attempt, which came with its claim (`claims.py`). Out: steps that run, and end like those of a
 launcher: one conclusion for all. Always: only the key of the attempt that lives is believed. Whoever comes with an
 older one, or too late, is refused and changes nothing: a worker that was taken for gone cannot spoil what another has
-begun. `bearer` is the account or token of whoever speaks: an attempt that another one claimed is none of theirs. None:
+begun. `bearer` is the user or token of whoever speaks: an attempt that another one claimed is none of theirs. None:
 one who may speak for all.
 """
 
@@ -218,7 +218,7 @@ def _claimed(tx: Tx, which: Which, attempt: str, bearer: str | None) -> store.Cl
         raise Refused(f"attempt {attempt} was not claimed by a program elsewhere; whoever runs it says how it ends")
     if bearer is not None and found.claimed_by not in (None, bearer):
         raise Denied(
-            f"attempt {attempt} was claimed by {found.worker}, who came with another account or token: nothing was "
+            f"attempt {attempt} was claimed by {found.worker}, who came with another user or token: nothing was "
             "changed; who claimed it says how it goes on, or an administrator"
         )
     return found

@@ -1,4 +1,4 @@
-"""Access: locks, and who may ask: the methods of a client for what is held, and for tokens, accounts and the audit."""
+"""Access: locks, and who may ask: the methods of a client for what is held, and for tokens, users and the audit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from procession.sdk.asking import Asking, Json
 
 
 class Access(Asking):
-    """Locks, tokens, accounts, audit."""
+    """Locks, tokens, users, audit."""
 
     # ── locks ──────────
 
@@ -43,11 +43,11 @@ class Access(Asking):
         return self._ask("health")
 
     def token_add(
-        self, name: str, scopes: Sequence[str], groups: Sequence[str] | None = None, account: str | None = None,
+        self, name: str, scopes: Sequence[str], groups: Sequence[str] | None = None, user: str | None = None,
         expires: str | None = None,
     ) -> Json:  # fmt: skip
         """A new token for a program; ``secret`` is in this answer and nowhere else. `expires`: ``30 days``."""
-        return self._ask("token-add", name=name, scopes=scopes, groups=groups, account=account, expires=expires)
+        return self._ask("token-add", name=name, scopes=scopes, groups=groups, user=user, expires=expires)
 
     def token_list(self) -> Json:
         """All tokens of programs, the newest first, by the first characters of their secrets."""
@@ -57,9 +57,9 @@ class Access(Asking):
         """Revoke a token: it gives no access any more."""
         return self._ask("token-revoke", key=key)
 
-    def login_link(self, account: str | None = None) -> Json:
+    def login_link(self, user: str | None = None) -> Json:
         """A link that opens one session in a browser, once."""
-        return self._ask("login-link", account=account)
+        return self._ask("login-link", user=user)
 
     def user_add(
         self, name: str, role: str = "viewer", groups: Sequence[str] | None = None, password: str | None = None
@@ -68,14 +68,14 @@ class Access(Asking):
         return self._ask("user-add", name=name, role=role, groups=groups, password=password)
 
     def user_list(self) -> Json:
-        """All accounts by name."""
+        """All users by name."""
         return self._ask("user-list")
 
     def user_set(
         self, name: str, role: str | None = None, groups: Sequence[str] | None = None, password: str | None = None,
         disabled: bool | None = None, all_groups: bool = False,
     ) -> Json:  # fmt: skip
-        """Change what is given of an account; a new password, or being disabled, ends its sessions and tokens."""
+        """Change what is given of a user; a new password, or being disabled, ends their sessions and tokens."""
         return self._ask(
             "user-set", name=name, role=role, groups=groups, password=password, disabled=disabled, all_groups=all_groups
         )

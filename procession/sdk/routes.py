@@ -129,10 +129,10 @@ ROUTES = {
     "token-list": "GET /tokens",
     "token-revoke": "DELETE /tokens/{key}",
     "login-link": "POST /login-links",
-    "user-add": "POST /accounts",
-    "user-list": "GET /accounts",
-    "user-set": "PUT /accounts/{name}",
-    "user-remove": "DELETE /accounts/{name}",
+    "user-add": "POST /users",
+    "user-list": "GET /users",
+    "user-set": "PUT /users/{name}",
+    "user-remove": "DELETE /users/{name}",
     "audit": "GET /audit",
 }
 """Verb → method, and path below ``/api/v1``; ``{name}`` is an argument."""

@@ -1,4 +1,4 @@
-"""What a token or an account lets its bearer do, and the secret of this place."""
+"""What a token or a user lets its bearer do, and the secret of this place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def caller_of(token: Token, account: Account | None, origin: str | None) -> Call
     scopes, groups = token.scopes, token.groups
     if token.account is not None:
         if account is None or account.disabled_at is not None:
-            raise Denied(f"the account {token.account} may not log in any more")
+            raise Denied(f"the user {token.account} may not log in any more")
         scopes &= ROLES[account.role]
         if account.groups is not None:
             groups = account.groups if groups is None else groups & account.groups

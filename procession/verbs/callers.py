@@ -1,4 +1,4 @@
-"""Verbs on tokens, accounts and the audit: who is let in, and what they did."""
+"""Verbs on tokens, users and the audit: who is let in, and what they did."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MOST = 500
 @verb("token-add", "admin", "POST /tokens", status=201, secret=True)
 def token_add(
     project: Project, caller: Caller, name: str, scopes: list[str], groups: list[str] | None = None,
-    account: str | None = None, expires: str | None = None,
+    user: str | None = None, expires: str | None = None,
 ) -> Any:  # fmt: skip
     """A new token for a program; its secret is in this answer and nowhere else. 'expires' is a span: 30 days"""
     seconds = None if expires is None else to_seconds(expires)
-    return _made(tokens.add(project, name, scopes, caller.by, groups=groups, account=account, seconds=seconds))
+    return _made(tokens.add(project, name, scopes, caller.by, groups=groups, account=user, seconds=seconds))
 
 
 @verb("token-list", "admin", "GET /tokens")
@@ -44,13 +44,13 @@ def token_revoke(project: Project, caller: Caller, key: str) -> Any:
 
 
 @verb("login-link", "admin", "POST /login-links", status=201, secret=True)
-def login_link(project: Project, caller: Caller, account: str | None = None) -> Any:
+def login_link(project: Project, caller: Caller, user: str | None = None) -> Any:
     """A link that opens one session in a browser, once, within five minutes."""
-    made = tokens.link(project, caller.by, account)
+    made = tokens.link(project, caller.by, user)
     return {"code": made.secret, "path": f"/login#{made.secret}", "expires_at": iso_at(made.token.expires_at)}
 
 
-@verb("user-add", "admin", "POST /accounts", status=201)
+@verb("user-add", "admin", "POST /users", status=201)
 def user_add(
     project: Project, caller: Caller, name: str, role: str = "viewer", groups: list[str] | None = None,
     password: str | None = None,
@@ -59,18 +59,18 @@ def user_add(
     return _account(tokens.add_account(project, name, role, groups, password))
 
 
-@verb("user-list", "admin", "GET /accounts")
+@verb("user-list", "admin", "GET /users")
 def user_list(project: Project, caller: Caller) -> Any:
-    """All accounts by name."""
+    """All users by name."""
     return {"items": [_account(each) for each in tokens.accounts(project)], "next": None}
 
 
-@verb("user-set", "admin", "PUT /accounts/{name}")
+@verb("user-set", "admin", "PUT /users/{name}")
 def user_set(
     project: Project, caller: Caller, name: str, role: str | None = None, groups: list[str] | None = None,
     password: str | None = None, disabled: bool | None = None, all_groups: bool = False,
 ) -> Any:  # fmt: skip
-    """Change what is given of an account; a new password, or being disabled, ends its sessions and tokens."""
+    """Change what is given of a user; a new password, or being disabled, ends their sessions and tokens."""
     return _account(
         tokens.set_account(
             project, name, role=role, groups=groups, password=password, disabled=disabled, everything=all_groups
@@ -78,7 +78,7 @@ def user_set(
     )
 
 
-@verb("user-remove", "admin", "DELETE /accounts/{name}")
+@verb("user-remove", "admin", "DELETE /users/{name}")
 def user_remove(project: Project, caller: Caller, name: str) -> Any:
     """Remove a user, with all their sessions and tokens."""
     tokens.remove_account(project, name)
@@ -110,7 +110,7 @@ def _token(token: Token) -> dict[str, Any]:
     return {
         "key": token.key,
         "name": token.name,
-        "account": token.account,
+        "user": token.account,
         "scopes": sorted(token.scopes),
         "groups": _groups(token.groups),
         "created_at": iso_at(token.created_at),

@@ -23,7 +23,7 @@ from procession.verbs.witness import Line, Once, witnessed
 
 Scope = Literal["read", "trigger", "operate", "define", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "trigger", "operate", "define", "admin")
-"""Look; submit events and calls; act on what is there; register tasks; tokens, accounts, audit."""
+"""Look; submit events and calls; act on what is there; register tasks; tokens, users, audit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ LONGEST = 4_000
 
 
 ABOUT = (
-    "processing", "id", "task", "group", "source", "queue", "event", "account", "signature", "host", "name", "key",
+    "processing", "id", "task", "group", "source", "queue", "event", "user", "signature", "host", "name", "key",
     "query",
 )  # fmt: skip
 """Arguments that say what a call is about, the most telling first."""

@@ -1,8 +1,8 @@
 """Coming and going in a browser: the form of the login page, with or without a script, and logging out.
 
-*In:* the form: a code, or account and password, and where one wanted to go. *Out:* the cookie of a session, and that
+*In:* the form: a code, or user and password, and where one wanted to go. *Out:* the cookie of a session, and that
 place. *Always:* the place is one of this site, whatever the form says; passwords and codes are tried as often as
-`api.login` lets them be, and what was refused is said on the page, with the account kept and nothing else.
+`api.login` lets them be, and what was refused is said on the page, with the user kept and nothing else.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class Entering:
     async def enter(self, ask: Ask, request: Request, place: Place) -> Answer:
         """Open a session, and go where one wanted to."""
         given = await self._form(ask, request)
-        account, password, code = (one(given, name) for name in ("account", "password", "code"))
+        user, password, code = (one(given, name) for name in ("user", "password", "code"))
         wanted = inside(one(given, "next"))
-        offered = {"code": code.strip()} if code.strip() else {"account": account.strip(), "password": password}
+        offered = {"code": code.strip()} if code.strip() else {"user": user.strip(), "password": password}
         try:
             made = await self._site.app.apart(lambda: self._login.open(offered, request.client))
         except Problem as refused:
             if refused.status not in (400, 401, 429):
                 raise
-            shown = login_page(ask, wanted, refused, account)
+            shown = login_page(ask, wanted, refused, user)
             return await self._site.app.apart(lambda: self._site.shown(ask, request, shown))
         cookies = tuple(value.decode() for _, value in self._login.cookie(made.secret))
         return self._site.gone(ask, request, Gone(wanted, cookies=cookies))

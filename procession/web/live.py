@@ -96,7 +96,7 @@ def _let_in(feed: Feed, of_address: int) -> None:
         return
     open_now = [each.address for each in feed.hub.feeds if isinstance(each, Feed) and each.address is not None]
     if len(open_now) >= MOST_OPEN or open_now.count(feed.address) >= of_address:
-        text = f"{of_address} streams of one address or {MOST_OPEN} of all are open without an account; log in"
+        text = f"{of_address} streams of one address or {MOST_OPEN} of all are open for who has not logged in; log in"
         raise Problem(429, "TooMany", text, ((b"retry-after", b"30"),))
 
 

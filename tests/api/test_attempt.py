@@ -45,7 +45,7 @@ def test_an_attempt_may_submit_events_and_nothing_else(tmp_path: Path) -> None:
         rows = made.driven.rows(f"SELECT origin_id FROM event WHERE id = {child.json['id']}")
         assert rows[0].origin_id == born
         assert made.ask("GET", "/api/v1/tokens", token=token).status == 403
-        assert made.ask("POST", "/api/v1/accounts", {"name": "x"}, token=token).status == 403
+        assert made.ask("POST", "/api/v1/users", {"name": "x"}, token=token).status == 403
         other = attempt_token(secret_of_place(made.project.var.secret), made.driven.key(born, number=2))
         assert made.ask("POST", "/api/v1/hooks/scene", {"n": 2}, token=other).status == 403
         forged = token[:-1] + ("A" if token[-1] != "A" else "B")

@@ -92,21 +92,19 @@ def test_a_secret_is_for_the_door_that_it_was_made_for(served: Served) -> None:
 @pytest.mark.feature("M112", "P29")
 def test_a_person_logs_in_with_a_password_and_may_what_their_role_says(served: Served) -> None:
     body = {"name": "eva", "role": "operator", "password": "correct horse"}
-    made = served.ask("POST", "/api/v1/accounts", body)
+    made = served.ask("POST", "/api/v1/users", body)
     assert made.status == 201
     assert made.json["role"] == "operator"
-    wrong = served.ask(
-        "POST", "/login", {"account": "eva", "password": "wrong horse"}, token=None, headers=origin(served)
-    )
-    nobody = served.ask("POST", "/login", {"account": "nobody", "password": "x"}, token=None, headers=origin(served))
+    wrong = served.ask("POST", "/login", {"user": "eva", "password": "wrong horse"}, token=None, headers=origin(served))
+    nobody = served.ask("POST", "/login", {"user": "nobody", "password": "x"}, token=None, headers=origin(served))
     assert (wrong.status, wrong.json["detail"]) == (nobody.status, nobody.json["detail"]) == (401, wrong.json["detail"])
     right = served.ask(
-        "POST", "/login", {"account": "eva", "password": "correct horse"}, token=None, headers=origin(served)
+        "POST", "/login", {"user": "eva", "password": "correct horse"}, token=None, headers=origin(served)
     )
     session = {"Cookie": right.headers["set-cookie"].partition(";")[0], **origin(served)}
     you = served.ask("GET", "/api/v1/health", token=None, headers=session).json["you"]
     assert you == {"by": "eva", "scopes": sorted(ROLES["operator"]), "groups": None}
-    assert served.ask("PUT", "/api/v1/accounts/eva", {"disabled": True}).status == 200
+    assert served.ask("PUT", "/api/v1/users/eva", {"disabled": True}).status == 200
     eventually(lambda: served.ask("GET", "/api/v1/health", token=None, headers=session).status == 401)
 
 
@@ -114,7 +112,7 @@ def test_a_person_logs_in_with_a_password_and_may_what_their_role_says(served: S
 def test_passwords_are_tried_ten_times_a_minute(served: Served) -> None:
     """B45."""
     statuses = [
-        served.ask("POST", "/login", {"account": "x", "password": "y"}, token=None, headers=origin(served)).status
+        served.ask("POST", "/login", {"user": "x", "password": "y"}, token=None, headers=origin(served)).status
         for _ in range(14)
     ]
     assert statuses[-1] == 429
@@ -127,7 +125,7 @@ def test_tries_beyond_that_are_counted_and_not_each_written_down(tmp_path: Path)
     with serving(tmp_path) as made:
         origin = {"Origin": f"http://{made.host}"}
         code = "procession_" + "A" * 43
-        for body in ({"code": code}, {"account": "x", "password": "y"}, {"nothing": "known"}):
+        for body in ({"code": code}, {"user": "x", "password": "y"}, {"nothing": "known"}):
             statuses = [made.ask("POST", "/login", body, token=None, headers=origin).status for _ in range(12)]
             assert statuses[-1] == 429
         (row,) = made.driven.rows("SELECT count(*) AS n FROM audit WHERE verb = 'login'")
@@ -149,9 +147,9 @@ def test_a_password_is_kept_so_that_it_cannot_be_read() -> None:
 def test_what_is_asked_for_is_in_the_audit_done_or_refused(served: Served) -> None:
     """B49."""
     token = served.token("read")
-    served.ask("POST", "/api/v1/accounts", {"name": "ann", "password": "S3CR3T-canary"})
-    served.ask("POST", "/api/v1/accounts", {"name": "ann"})
-    served.ask("POST", "/api/v1/accounts", {"name": "ben"}, token=token)
+    served.ask("POST", "/api/v1/users", {"name": "ann", "password": "S3CR3T-canary"})
+    served.ask("POST", "/api/v1/users", {"name": "ann"})
+    served.ask("POST", "/api/v1/users", {"name": "ben"}, token=token)
     lines = served.ask("GET", "/api/v1/audit?limit=3").json["items"]
     assert [line["outcome"] for line in lines] == ["Denied", "Refused", "done"]
     assert lines[0]["token"] == token.removeprefix("procession_")[:8]

@@ -134,7 +134,7 @@ def test_a_secret_in_a_url_is_refused(served: Served, query: str) -> None:
 def test_a_form_of_another_page_changes_nothing(served: Served) -> None:
     """B6: JSON in a form of text/plain; an image whose address is a verb."""
     form = {"Content-Type": "text/plain", "Origin": "http://evil.example", "Cookie": "procession_1=x"}
-    assert served.ask("POST", "/api/v1/accounts", token=None, headers=form, raw=b'{"name":"x"}').status == 403
+    assert served.ask("POST", "/api/v1/users", token=None, headers=form, raw=b'{"name":"x"}').status == 403
     image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     assert served.ask("GET", "/api/v1/processings/1/retry", headers=image).status == 403
-    assert served.ask("POST", "/api/v1/accounts", headers={"Content-Type": "text/plain"}, raw=b"{}").status == 415
+    assert served.ask("POST", "/api/v1/users", headers={"Content-Type": "text/plain"}, raw=b"{}").status == 415

@@ -40,13 +40,13 @@ def test_what_is_no_json_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", list(BAD.values())[:4], ids=list(BAD)[:4])
 def test_it_is_refused_over_http_as_well(served: Served, raw: bytes) -> None:
     """B12."""
-    assert served.ask("POST", "/api/v1/accounts", raw=raw).status == 400
+    assert served.ask("POST", "/api/v1/users", raw=raw).status == 400
 
 
 def test_a_million_names_are_read_in_time_or_refused_for_their_size(served: Served) -> None:
     """B12."""
     raw = b"{" + b",".join(b'"%d":1' % n for n in range(1_000_000)) + b"}"
-    assert served.ask("POST", "/api/v1/accounts", raw=raw).status == 413
+    assert served.ask("POST", "/api/v1/users", raw=raw).status == 413
 
 
 def test_what_is_json_is_read() -> None:
@@ -61,26 +61,26 @@ def test_what_is_json_is_read() -> None:
 )  # fmt: skip
 def test_only_json_is_taken(served: Served, mime: str, status: int) -> None:
     """C11."""
-    got = served.ask("POST", "/api/v1/accounts", headers={"Content-Type": mime}, raw=b'{"name": "json"}')
+    got = served.ask("POST", "/api/v1/users", headers={"Content-Type": mime}, raw=b'{"name": "json"}')
     assert got.status == status
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/api/v1/accounts", {"name": "x", "unknown": 1}),
-        ("POST", "/api/v1/accounts", {"name": 1}),
-        ("POST", "/api/v1/accounts", {}),
-        ("POST", "/api/v1/accounts", []),
-        ("POST", "/api/v1/accounts", {"name": "<script>"}),
-        ("POST", "/api/v1/accounts", {"name": "a" * 10_240}),
-        ("POST", "/api/v1/accounts", {"name": "'; drop table account"}),
-        ("POST", "/api/v1/accounts", {"name": "x", "role": "root"}),
+        ("POST", "/api/v1/users", {"name": "x", "unknown": 1}),
+        ("POST", "/api/v1/users", {"name": 1}),
+        ("POST", "/api/v1/users", {}),
+        ("POST", "/api/v1/users", []),
+        ("POST", "/api/v1/users", {"name": "<script>"}),
+        ("POST", "/api/v1/users", {"name": "a" * 10_240}),
+        ("POST", "/api/v1/users", {"name": "'; drop table account"}),
+        ("POST", "/api/v1/users", {"name": "x", "role": "root"}),
         ("POST", "/api/v1/tokens", {"name": "x", "scopes": []}),
         ("POST", "/api/v1/tokens", {"name": "x", "scopes": ["everything"]}),
         ("POST", "/api/v1/tokens", {"name": "x", "scopes": ["read"], "expires": "-1 s"}),
         ("POST", "/api/v1/tokens", {"name": "x", "scopes": ["read"], "expires": "1e308 days"}),
-        ("PUT", "/api/v1/accounts/eve?role=admin", {}),
+        ("PUT", "/api/v1/users/eve?role=admin", {}),
         ("GET", "/api/v1/audit?limit=1000000000", None),
         ("GET", "/api/v1/audit?limit=-1", None),
         ("GET", "/api/v1/audit?limit=5&limit=6", None),
@@ -110,4 +110,4 @@ def test_a_filter_is_taken_as_it_is(served: Served, by: str) -> None:
 )
 def test_a_path_that_leads_elsewhere_leads_nowhere(served: Served, piece: str) -> None:
     """B19."""
-    assert served.ask("DELETE", f"/api/v1/accounts/{piece}").status in (400, 404)
+    assert served.ask("DELETE", f"/api/v1/users/{piece}").status in (400, 404)

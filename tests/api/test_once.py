@@ -20,12 +20,12 @@ def count(served: Served, table: str) -> int:
 @pytest.mark.feature("P8", "M102")
 def test_a_request_with_a_key_is_done_once(served: Served) -> None:
     body, headers = {"name": "once"}, {"Idempotency-Key": "a-1"}
-    first = served.ask("POST", "/api/v1/accounts", body, headers=headers)
-    again = served.ask("POST", "/api/v1/accounts", body, headers=headers)
+    first = served.ask("POST", "/api/v1/users", body, headers=headers)
+    again = served.ask("POST", "/api/v1/users", body, headers=headers)
     assert (first.status, again.status) == (201, 201)
     assert first.body == again.body
     assert again.headers["idempotent-replayed"] == "true"
-    other = served.ask("POST", "/api/v1/accounts", {"name": "another"}, headers=headers)
+    other = served.ask("POST", "/api/v1/users", {"name": "another"}, headers=headers)
     assert other.status == 422
 
 
@@ -35,7 +35,7 @@ def test_a_request_with_a_key_is_done_once(served: Served) -> None:
     [
         ("/tokens", {"name": "once", "scopes": ["read"]}),
         ("/login-links", {}),
-        ("/accounts", {"name": "secretive", "password": "S3CR3T-canary"}),
+        ("/users", {"name": "secretive", "password": "S3CR3T-canary"}),
     ],
 )
 def test_no_secret_is_kept_for_who_asks_again(served: Served, path: str, body: dict[str, object]) -> None:
@@ -56,10 +56,10 @@ def test_no_secret_is_kept_for_who_asks_again(served: Served, path: str, body: d
 @pytest.mark.feature("P8")
 def test_a_request_whose_answer_was_lost_is_no_duplicate_to_the_client(served: Served) -> None:
     """The client asks again while it is under way; then it says that nobody knows, and not that the name is taken."""
-    served.ask("POST", "/api/v1/accounts", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
+    served.ask("POST", "/api/v1/users", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
     with served.project.store.begin() as tx:
         audit.set_answer(tx, served.admin.removeprefix("procession_")[:8], "lost-1", 0, "")  # killed in between
-    again = served.ask("POST", "/api/v1/accounts", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
+    again = served.ask("POST", "/api/v1/users", {"name": "lost"}, headers={"Idempotency-Key": "lost-1"})
     assert (again.status, problems.code_of(again.body)) == (409, problems.UNDER_WAY)
     assert type(problems.error_of(again.status, again.body)) is Refused
 
@@ -91,16 +91,16 @@ def test_the_client_gets_the_answer_that_it_lost(served: Served, monkeypatch: py
 
 def test_a_refusal_takes_no_key(served: Served) -> None:
     headers = {"Idempotency-Key": "a-2"}
-    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 404
-    assert served.ask("POST", "/api/v1/accounts", {"name": "later"}).status == 201
-    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 200
-    assert served.ask("DELETE", "/api/v1/accounts/later", headers=headers).status == 200
+    assert served.ask("DELETE", "/api/v1/users/later", headers=headers).status == 404
+    assert served.ask("POST", "/api/v1/users", {"name": "later"}).status == 201
+    assert served.ask("DELETE", "/api/v1/users/later", headers=headers).status == 200
+    assert served.ask("DELETE", "/api/v1/users/later", headers=headers).status == 200
 
 
 def test_a_key_is_each_callers_own(served: Served) -> None:
     headers, other = {"Idempotency-Key": "a-3"}, served.token("admin")
-    assert served.ask("POST", "/api/v1/accounts", {"name": "own"}, headers=headers).status == 201
-    assert served.ask("POST", "/api/v1/accounts", {"name": "own"}, headers=headers, token=other).status == 409
+    assert served.ask("POST", "/api/v1/users", {"name": "own"}, headers=headers).status == 201
+    assert served.ask("POST", "/api/v1/users", {"name": "own"}, headers=headers, token=other).status == 409
 
 
 @pytest.mark.feature("P8")
@@ -121,7 +121,7 @@ def test_of_many_with_one_key_at_the_same_time_one_is_done(served: Served) -> No
 @pytest.mark.parametrize("key", ["", "a" * 256, "\xe9", "a\tb"])
 def test_a_key_that_cannot_be_one_is_refused(served: Served, key: str) -> None:
     """B15."""
-    assert served.ask("POST", "/api/v1/accounts", {"name": "x"}, headers={"Idempotency-Key": key}).status == 400
+    assert served.ask("POST", "/api/v1/users", {"name": "x"}, headers={"Idempotency-Key": key}).status == 400
 
 
 @pytest.mark.feature("P8")

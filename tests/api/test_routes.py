@@ -10,11 +10,11 @@ from tests.api.served import Served
 
 ADMIN = {
     "token-add": "POST /tokens", "token-list": "GET /tokens", "token-revoke": "DELETE /tokens/{key}",
-    "login-link": "POST /login-links", "user-add": "POST /accounts", "user-list": "GET /accounts",
-    "user-set": "PUT /accounts/{name}", "user-remove": "DELETE /accounts/{name}", "audit": "GET /audit",
+    "login-link": "POST /login-links", "user-add": "POST /users", "user-list": "GET /users",
+    "user-set": "PUT /users/{name}", "user-remove": "DELETE /users/{name}", "audit": "GET /audit",
 }  # fmt: skip
 TRIGGER = {"hook": "POST /hooks/{event}", "emit": "POST /events", "emit-many": "POST /events/batch"}
-SENSITIVE = ("token", "account", "login", "audit")
+SENSITIVE = ("token", "user", "login", "audit")
 
 
 @pytest.mark.feature("M102", "M111")

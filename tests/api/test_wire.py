@@ -12,7 +12,7 @@ from procession.api import protocol, request
 from tests.api.served import Served
 from tests.waiting import eventually
 
-GOOD = "POST /api/v1/accounts HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+GOOD = "POST /api/v1/users HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
 
 
 def send(served: Served, text: str, body: bytes = b"") -> bytes:
@@ -104,7 +104,7 @@ def test_a_body_of_two_gigabytes_is_refused_and_costs_no_memory(served: Served) 
 def test_a_compressed_body_is_not_read(served: Served, coding: str) -> None:
     """B11."""
     headers = {"Content-Encoding": coding}
-    assert served.ask("POST", "/api/v1/accounts", headers=headers, raw=b"\x1f\x8b").status == 415
+    assert served.ask("POST", "/api/v1/users", headers=headers, raw=b"\x1f\x8b").status == 415
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_body_that_is_cut_off_does_nothing(served: Served) -> None:
     text = GOOD + 'Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"name": "cut"}}'
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(text.format(host=served.host, token=served.admin).encode())
-    names = [each["name"] for each in served.ask("GET", "/api/v1/accounts").json["items"]]
+    names = [each["name"] for each in served.ask("GET", "/api/v1/users").json["items"]]
     assert "cut" not in names
 
 

@@ -1,4 +1,4 @@
-"""Programs elsewhere: what one account or token has claimed is no other's to speak of."""
+"""Programs elsewhere: what one user or token has claimed is no other's to speak of."""
 
 # ruff: noqa: F811  the fixture of both databases
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_another_token_is_refused_whatever_it_says_of_an_attempt(drive: Drive, s
     attempt = claimed(d, ours)
     ask(d, "start", ours, attempt=attempt)
     before = story(d, 1)
-    with pytest.raises(Denied, match="was claimed by w1, who came with another account or token"):
+    with pytest.raises(Denied, match="was claimed by w1, who came with another user or token"):
         ask(d, saying, other, attempt=attempt, **SAYINGS[saying])
     assert story(d, 1) == before
     ask(d, "succeed", ours, attempt=attempt)

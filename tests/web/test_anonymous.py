@@ -109,7 +109,7 @@ def test_those_without_an_account_take_no_more_than_their_share_of_the_streams(
 
 def test_those_without_an_account_search_one_log_at_a_time() -> None:
     with searching._place(searching._open_place, searching.OPEN_BUSY):
-        with pytest.raises(Problem, match="without an account"):
+        with pytest.raises(Problem, match="who has not logged in"):
             searching.search(0, Path("log"), "x", regex=False, case=True, anonymous=True)
         with searching._place():
             pass

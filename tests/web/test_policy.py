@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import procession.web
+from procession import verbs
+from procession.verbs.meanings import MEANINGS
 from tests.web.visiting import Document, Visitor
 
 TEMPLATES = sorted((Path(procession.web.__file__).parent / "templates").rglob("*.html"))
@@ -64,3 +66,12 @@ def test_every_word_for_people_can_be_translated() -> None:
             word for piece in re.findall(r">([^<>]*)<", text) for word in re.findall(r"[A-Za-z]{4,}", piece)
         ]  # fmt: skip
         assert set(words) <= {"Procession", "JSON"}, (path.name, words)
+
+
+def test_who_may_log_in_is_called_a_user_wherever_it_is_read() -> None:
+    said = [text for path in TEMPLATES for text in re.findall(r'_\(["\'](.*?)["\']', path.read_text("utf-8"))]
+    verbs_said = [str(each.act.__doc__) for each in verbs.load().values()]
+    arguments = [name for each in verbs.load().values() for name in each.parameters]
+    routes = [each.path for each in verbs.load().values()]
+    for text in (*said, *verbs_said, *MEANINGS.values(), *arguments, *routes):
+        assert not re.search(r"\baccounts?\b", text, re.IGNORECASE), text

@@ -115,7 +115,7 @@ def test_a_user_gets_another_role_is_disabled_and_logs_in_by_a_link_that_is_show
     assert changed.status == 200 and "horse" not in changed.html
     (ada,) = [each for each in asked(served, "user-list") if each["name"] == "ada"]
     assert (ada["role"], ada["groups"], ada["password"]) == ("operator", None, True)
-    link = boss.send(opened(boss, "settings/users", "login-link?back=settings%2Fusers&account=ada"), "do/login-link")
+    link = boss.send(opened(boss, "settings/users", "login-link?back=settings%2Fusers&user=ada"), "do/login-link")
     assert link.status == 201
     shown = link.page.one("code", id="secret").text
     assert shown.startswith(f"http://{served.host}/login#procession_")

@@ -66,13 +66,13 @@ def test_after_logging_in_nobody_is_sent_to_another_site(served: Served, visitor
     assert got.status == 303 and got.headers["location"] == "./"
 
 
-def test_a_password_opens_a_session_and_a_wrong_one_keeps_the_account(served: Served, visitor: Visitor) -> None:
+def test_a_password_opens_a_session_and_a_wrong_one_keeps_the_user(served: Served, visitor: Visitor) -> None:
     tokens.add_account(served.project, "anna", "viewer", password="correct horse")
-    wrong = visitor.send(visitor.get("login?next=help"), "login", account="anna", password="wrong horse!", code="")
+    wrong = visitor.send(visitor.get("login?next=help"), "login", user="anna", password="wrong horse!", code="")
     assert wrong.status == 401 and wrong.page.one("p", role="alert").text
-    assert wrong.page.one("input", name="account")["value"] == "anna"
+    assert wrong.page.one("input", name="user")["value"] == "anna"
     assert "wrong horse!" not in wrong.html
-    right = visitor.send(wrong, "login", account="anna", password="correct horse", code="")
+    right = visitor.send(wrong, "login", user="anna", password="correct horse", code="")
     assert right.status == 200 and right.url == "/help" and "anna" in right.page.text
     left = visitor.send(right, "logout")
     assert left.url == "/login" and visitor.get("").url.startswith("/login")

@@ -28,7 +28,7 @@ LONGEST = 1_000
 """Characters of what is sought."""
 SECONDS = 8.0
 BUSY = "two searches are running; try again in a moment"
-OPEN_BUSY = "somebody without an account searches already; try again in a moment, or log in"
+OPEN_BUSY = "somebody who has not logged in searches already; try again in a moment, or log in"
 LEFT = "nobody waits for it any more"
 LOOK = 0.1
 """Seconds between two looks whether anybody does."""
