@@ -1,5 +1,6 @@
 """Lists, bulk actions and the grid in a real browser: ticking, all that match, the keyboard alone, and the way back."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -204,6 +205,17 @@ def test_a_grid_and_all_that_it_needs_are_fetched_at_once_and_none_of_it_twice(s
         "js/live.js", "js/words.js", "js/islands/x-grid.js", "js/islands/grid-paint.js", "scene/grid.json",
         "fonts/inter-latin.woff2", "css/all.css",
     }  # fmt: skip
+    bar = page.locator("#bulk")
+    expect(bar).to_be_hidden()
+    page.locator(".grid-canvas").focus()
+    for key in ("Home", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    expect(bar.locator("[data-selected]")).to_have_text("2 selected")
+    bar.get_by_role("button", name=re.compile("^all .* matching$")).click()
+    expect(bar.locator("[data-selected]")).to_have_text(re.compile("^all .* that match selected$"))
+    expect(bar.locator("input[name=ids]")).to_have_value("")
+    bar.get_by_role("button", name="only the 2 on this page").click()
+    expect(bar.locator("[data-selected]")).to_have_text("2 selected")
 
 
 @pytest.mark.feature("M111")

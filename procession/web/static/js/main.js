@@ -10,7 +10,7 @@ const ISLANDS = ["x-grid", "x-log", "x-gantt", "x-chart", "x-gallery"];
 function islands() {
   for (const name of ISLANDS) if (!customElements.get(name) && document.querySelector(name)) void import(`./islands/${name}.js`);
   if (document.querySelector(".filter select")) void import("./choose.js");
-  if (document.querySelector("[data-select]")) void import("./select.js").then((select) => select.startSelect());
+  if (document.querySelector("[data-select], [data-select-all]")) void import("./select.js").then((select) => select.startSelect());
 }
 
 /** Marks and rows that are clicked like links. @param {MouseEvent} event */

@@ -25,6 +25,7 @@ export function fill(bar, ids, all = false) {
     if (field) field.value = value;
   }
   bar.dataset.all = all ? "1" : "";
+  bar.dataset.chosen = ids.join(",");
 }
 
 /** @param {Element} table @param {boolean} [all] */
@@ -64,7 +65,9 @@ export function startSelect() {
     const everything = /** @type {Element} */ (event.target).closest?.("[data-select-all]");
     const bar = everything?.closest(".bulk");
     const table = bar instanceof HTMLElement && document.getElementById(bar.dataset.for ?? "");
-    if (bar instanceof HTMLElement && table) tellBar(table, !bar.dataset.all);
+    if (!(bar instanceof HTMLElement)) return;
+    if (table) tellBar(table, !bar.dataset.all);
+    else fill(bar, (bar.dataset.chosen ?? "").split(",").filter(Boolean), !bar.dataset.all); // of a grid
   }, true);
   document.addEventListener("mousedown", (event) => {
     // Shift would select the text between
