@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from procession import present
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
+from procession.cli.numbers import Whole
 from procession.cli.querying import Querying, words_argument
 from procession.cli.table import clean, many
 from procession.commands import bulk, deletions, holds, processings, restarts
@@ -23,7 +24,6 @@ from procession.project import Project
 
 Command = Callable[..., None]
 
-reason_option = click.option("-m", "--reason", help="Why, for other people; it stands in the journal.")
 step_option = click.option("--step", "step_name", metavar="STEP", help="This step, by name or number.")
 
 
@@ -112,8 +112,8 @@ def _sum(answers: Sequence[Answer], dry_run: bool) -> None:
 
 
 @click.command("retry", cls=Querying)
-@for_many
 @step_option
+@for_many
 def retry_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
     """Give the failed step another attempt: same directory, tries counted from 1 again. ID STEP names another step."""
     words, step_name = step_of(words, step_name)
@@ -125,14 +125,14 @@ def _with_step(act: Callable[..., Any], step_name: str | None, project: Any, tx:
 
 
 @click.command("restart", cls=Querying)
-@for_many
 @click.option("--from", "step_name", metavar="STEP", help="The same version, from this step on.")
 @click.option(
     "--code", type=click.Choice(["now", "recorded"]), default="now", show_default=True,
     help="Definition and scripts as they are now, or as this processing had them.",
 )  # fmt: skip
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
+@click.option("--priority", type=Whole(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--fresh", is_flag=True, help="Among new data, not behind them.")
+@for_many
 def restart_command(
     words: tuple[str, ...], step_name: str | None, code: str, priority: int | None, fresh: bool, **options: Any
 ) -> None:
@@ -175,8 +175,8 @@ _HAD = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancell
 
 
 @click.command("hold", cls=Querying)
-@for_many
 @step_option
+@for_many
 def hold_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
     """Start nothing more of it until it is released; it keeps its place. ID STEP holds one step."""
     words, step_name = step_of(words, step_name)
@@ -184,8 +184,8 @@ def hold_command(words: tuple[str, ...], step_name: str | None, **options: Any) 
 
 
 @click.command("release", cls=Querying)
-@for_many
 @step_option
+@for_many
 def release_command(words: tuple[str, ...], step_name: str | None, **options: Any) -> None:
     """Let what is held go on. ID STEP releases one step."""
     words, step_name = step_of(words, step_name)
@@ -200,10 +200,10 @@ def run_now_command(words: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command("delete", cls=Querying)
-@for_many
 @click.option("--children", is_flag=True, help="Also all that came of it.")
 @click.option("--again", is_flag=True, help="Process its event again at once.")
 @click.option("--versions", metavar="LIST", help="These versions of it: all, or their numbers, as 1,3-4.")
+@for_many
 def delete_command(words: tuple[str, ...], children: bool, again: bool, versions: str | None, **options: Any) -> None:
     """Delete what has ended: its rows and its directory. Its event stays known, its journal stays."""
     if versions is not None and not (options["yes"] or options["dry_run"]):

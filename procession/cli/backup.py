@@ -32,7 +32,7 @@ def export_command(file: Path, as_json: bool) -> None:
 @click.command("import")
 @file_argument
 @click.option("--replace", is_flag=True, help="Give up what the database holds; asked again, but for --yes.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 def import_command(file: Path, replace: bool, yes: bool, as_json: bool) -> None:
     """Fill the empty database of this project from FILE, which 'export' wrote; all or nothing.

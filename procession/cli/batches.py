@@ -9,13 +9,14 @@ import click
 from procession.cli import facts
 from procession.cli.callers import ask
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import clean, table
 
 
 @click.command("batches")
-@click.argument("batch_id", metavar="[ID]", required=False, type=click.IntRange(1, 2**63 - 1))
-@click.option("--cancel", "cancelled", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Do nothing more of it.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most this many.")
+@click.argument("batch_id", metavar="[ID]", required=False, type=Id())
+@click.option("--cancel", "cancelled", type=Id(), metavar="ID", help="Do nothing more of it.")
+@click.option("--limit", type=Whole(1, 500), default=20, show_default=True, help="At most this many.")
 @json_option
 def batches_command(batch_id: int | None, cancelled: int | None, limit: int, as_json: bool) -> None:
     """Batches, newest first: how far each is; or one, with what became of all that it has done; or cancel one, what it

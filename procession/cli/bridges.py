@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import click
 
 from procession import present
-from procession.cli.context import answer, json_option, opened, set_option
+from procession.cli.context import answer, json_option, opened, reason_option, set_option
 from procession.cli.table import age, clean, many, table
 from procession.clock import moment
 from procession.commands import bridges, keys
@@ -103,7 +103,7 @@ def republish_command(name: str, as_json: bool) -> None:
 @click.command("cancel-key")
 @click.argument("event")
 @click.argument("key")
-@click.option("--reason", metavar="TEXT", help="Why; it stands in the journal.")
+@reason_option
 @json_option
 def cancel_key_command(event: str, key: str, reason: str | None, as_json: bool) -> None:
     """Cancel the event of this name and key. One that has not come is cancelled if it comes within a week."""

@@ -9,6 +9,7 @@ import click
 
 from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import clean, table
 from procession.errors import Refused
 from procession.model.caller import ROLES, SCOPES
@@ -38,7 +39,9 @@ def token_command() -> None:
 
 @token_command.command("add")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may; several times.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may; may be given several times."
+)
 @group_option
 @click.option("--user", metavar="NAME", help="At most what this user may.")
 @click.option("--expires", metavar="SPAN", help="Holds for so long, as '30 days'; otherwise until it is revoked.")
@@ -177,8 +180,8 @@ def login_command(user: str | None, as_json: bool) -> None:
 @click.option("--by", metavar="WHO", help="Only what this one asked for.")
 @click.option("--verb", metavar="VERB", help="Only this verb.")
 @click.option("--subject", metavar="THING", help="Only what concerns this, as processing:12 or task:scene.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most this many.")
-@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@click.option("--limit", type=Whole(1, 500), default=50, show_default=True, help="At most this many.")
+@click.option("--before", type=Id(), help="Go on below this id ('next' of the answer before).")
 @json_option
 def audit_command(
     by: str | None, verb: str | None, subject: str | None, limit: int, before: int | None, as_json: bool

@@ -9,8 +9,8 @@ import click
 
 from procession import present
 from procession.cli import door, facts
-from procession.cli.acting import reason_option
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
+from procession.cli.numbers import Whole
 from procession.cli.table import age, clean, table
 from procession.clock import micros, moment
 from procession.commands import causes, inbox
@@ -20,10 +20,10 @@ from procession.units import to_seconds
 
 
 @click.command("causes")
-@click.option("--task", help="Of this task.")
+@click.option("--task", metavar="TASK", help="Only of this task.")
 @click.option("--since", metavar="MOMENT", help="Occurred since then, as 1d or 2026-03-01T12:00.")
 @click.option("--all", "everything", is_flag=True, help="Also those for which nothing has failed now.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most this many.")
+@click.option("--limit", type=Whole(1, 1000), default=50, show_default=True, help="At most this many.")
 @json_option
 def causes_command(task: str | None, since: str | None, everything: bool, limit: int, as_json: bool) -> None:
     """Why processings have failed: one line for each cause, those for which most has failed first.
@@ -61,7 +61,7 @@ signature_argument = click.argument("signature", metavar="SIGNATURE")
 @click.command("mute")
 @signature_argument
 @click.option("--for", "span", metavar="SPAN", help="How long, such as 2d; otherwise until it is unmuted.")
-@click.option("--more", type=click.IntRange(1, 1_000_000), help="Until this many more attempts have failed for it.")
+@click.option("--more", type=Whole(1, 1_000_000), help="Until this many more attempts have failed for it.")
 @reason_option
 @json_option
 def mute_command(signature: str, span: str | None, more: int | None, reason: str | None, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def unmute_command(signature: str, reason: str | None, as_json: bool) -> None:
 
 @click.command("cause")
 @signature_argument
-@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of this many days.")
+@click.option("--days", type=Whole(1, 400), default=7, show_default=True, help="Of this many days.")
 @json_option
 def cause_command(signature: str, days: int, as_json: bool) -> None:
     """One cause: its newest processings, and what they have in common that good ones have not."""

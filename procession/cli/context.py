@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
+from procession.cli.numbers import Id
 from procession.errors import Refused
 from procession.project import Project, person
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+reason_option = click.option("-m", "--reason", help="Why, for other people; it stands in the journal.")
 set_option = click.option(
     "--set",
     "options",
@@ -22,7 +24,7 @@ set_option = click.option(
     metavar="SECTION.KEY=VALUE",
     help="Override a value of the file, such as launcher.cpus=4.",
 )
-id_argument = click.argument("processing_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+id_argument = click.argument("processing_id", metavar="ID", type=Id())
 
 
 def directory() -> Path:

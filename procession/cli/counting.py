@@ -9,6 +9,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Whole
 from procession.cli.table import clean, many, table
 from procession.commands import books, statistics
 from procession.commands.books import Account, Books
@@ -17,10 +18,8 @@ from procession.units import duration
 
 
 @click.command("stats")
-@click.option("--task", help="Only of this task.")
-@click.option(
-    "--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="This many days, today included."
-)
+@click.option("--task", metavar="TASK", help="Only of this task.")
+@click.option("--days", type=Whole(1, 3660), default=7, show_default=True, help="This many days, today included.")
 @json_option
 def stats_command(task: str | None, days: int, as_json: bool) -> None:
     """How much came, how it ended, how long it took: by day (UTC), and for each step.

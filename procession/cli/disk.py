@@ -6,6 +6,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id
 from procession.cli.table import age, clean, many, state, table
 from procession.commands import disk
 from procession.commands.disk import Going, Picture
@@ -13,24 +14,29 @@ from procession.model.retention import Kept
 from procession.project import Project
 from procession.units import duration, size
 
-ids_argument = click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
+ids_argument = click.argument("ids", metavar="ID...", type=Id(), nargs=-1, required=True)
 
 
 @click.command("disk")
-@click.option("--preview", is_flag=True, help="What the retention would delete now, and why; nothing is deleted.")
+@click.option("--preview", is_flag=True, help="Say what --clean would delete now, and why; delete nothing.")
 @click.option("--clean", "cleaning", is_flag=True, help="Delete now what has outlived its retention.")
 @json_option
 def disk_command(preview: bool, cleaning: bool, as_json: bool) -> None:
     """How full the disk is, who takes it, and what goes next."""
     if preview and cleaning:
-        raise click.UsageError("--preview deletes nothing; leave out one of --preview and --clean")
+        raise click.UsageError("--preview deletes nothing and --clean deletes; choose one of them")
     with opened() as project:
         if preview:
             _preview(project, as_json=as_json)
             return
         if cleaning:
             by_launcher = disk.clean(project)
-            click.echo("the launcher cleans now" if by_launcher else "cleaned", err=True)
+            click.echo(
+                "the launcher deletes now what has outlived its retention"
+                if by_launcher
+                else "deleted what had outlived its retention",
+                err=True,
+            )
         found = disk.look(project)
         answer(as_json, lambda: present.disk(found), lambda: _tell(project, found))
 
@@ -92,7 +98,7 @@ def pin_command(ids: tuple[int, ...]) -> None:
 @click.command("unpin")
 @ids_argument
 def unpin_command(ids: tuple[int, ...]) -> None:
-    """Let the cleaner treat these processings like any other again."""
+    """Let the cleaner remove the files of these processings again, as those of any other."""
     with opened() as project:
         disk.pin(project, ids, pinned=False)
     click.echo(f"unpinned: {', '.join(map(str, ids))}")

@@ -10,6 +10,7 @@ import click
 from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import age, clean, plain, state, table
 from procession.commands import arrivals, events
 from procession.contract import strict_json
@@ -49,7 +50,7 @@ def _json(name: str, text: str) -> Any:
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--key", help="Makes the event unique: the same name and key again is a repeat, not a new event.")
 @click.option("--title", default="", help="Its title in lists.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
+@click.option("--priority", type=Whole(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--backfill", is_flag=True, help="Old data: after everything that is fresh.")
 @click.option("--not-before", metavar="WHEN", help="Nothing of it begins earlier: 2026-03-01T06:00 (UTC), or +10min.")
 @json_option
@@ -86,11 +87,11 @@ def _tell(done: events.Submitted, name: str, sets: list[str]) -> None:
 
 
 @click.command("events")
-@click.option("--name", help="Only of this name.")
+@click.option("--name", metavar="NAME", help="Only of this name.")
 @click.option("--unmatched", is_flag=True, help="Only those that no task took.")
 @click.option("--no-timetables", is_flag=True, help="None that a timetable made.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most this many.")
-@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@click.option("--limit", type=Whole(1, 500), default=20, show_default=True, help="At most this many.")
+@click.option("--before", type=Id(), help="Go on below this id ('next' of the answer before).")
 @json_option
 def events_command(
     name: str | None, unmatched: bool, no_timetables: bool, limit: int, before: int | None, as_json: bool
@@ -120,7 +121,7 @@ def events_command(
 
 
 @click.command("event")
-@click.argument("event_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("event_id", metavar="ID", type=Id())
 @json_option
 def event_command(event_id: int, as_json: bool) -> None:
     """Everything about one event: its parameters, its repeats, and the processings that came of it."""

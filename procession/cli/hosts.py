@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 import click
 
 from procession import definitions, present
-from procession.cli.acting import reason_option
 from procession.cli.callers import ask
-from procession.cli.context import answer, directory, json_option, opened, set_option
+from procession.cli.context import answer, directory, json_option, opened, reason_option, set_option
 from procession.cli.serving import check_host, serve
 from procession.cli.table import age, clean, table
 from procession.commands import hosts
@@ -24,12 +23,18 @@ from procession.project import Project
 
 
 @click.command("launcher")
-@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Serve this queue; more than one may be said.")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Serve this queue; may be given several times.")
 @click.option("--name", metavar="NAME", help="What people call it; otherwise its host and process.")
 @click.option("--db", "database", metavar="URL", help="The PostgreSQL database; a password stays out of it.")
 @click.option("--var", metavar="DIR", help="Its place: directories, records and log are kept there.")
 @click.option("--cpus", type=float, metavar="N", help="Processors that it may use.")
-@click.option("--label", "labels", multiple=True, metavar="NAME", help="Take steps that ask for this label.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME",
+    help="Take steps that ask for this label; may be given several times.",
+)
 @click.option("-n", "--workers", type=int, metavar="N", help="Processes that call functions.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
 @set_option

@@ -13,8 +13,9 @@ import click
 
 from procession import present
 from procession.cli import going_on
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
 from procession.cli.events import parameters
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import age, clean, many, state, table
 from procession.clock import moment
 from procession.commands import deliveries, instances, registering
@@ -36,11 +37,13 @@ from procession.units import to_seconds
 @click.argument("handler", required=False, metavar="[MODULE.NAME]")
 @click.option("--timeout", metavar="TIME", help="From its start; then it is tried again.")
 @click.option("--retention", metavar="TIME", help="It stays at least so long when it has ended; then its key is free.")
-@click.option("--attempts", type=click.IntRange(1, 100_000), help="How often it is tried.")
-@click.option("--queue", help="The queue in which it waits.")
-@click.option("--max-waiting", type=click.IntRange(0), help="At most this many may wait; more are refused.")
-@click.option("--at-once", type=click.IntRange(0), help="At most this many run at once.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
+@click.option("--attempts", type=Whole(1, 100_000), help="How often it is tried.")
+@click.option("--queue", metavar="NAME", help="The queue in which it waits.")
+@click.option(
+    "--max-waiting", type=Whole(0), help="At most this many may wait; what comes then is refused. 0 for no limit."
+)
+@click.option("--at-once", type=Whole(0), help="At most this many run at once; 0 for no limit.")
+@click.option("--priority", type=Whole(-1_000_000, 1_000_000), help="The higher number goes first.")
 @json_option
 def register_command(
     name: str, handler: str | None, timeout: str | None, retention: str | None, attempts: int | None, as_json: bool,
@@ -103,7 +106,7 @@ def unregister_command(name: str, force: bool, as_json: bool) -> None:
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--inputs", metavar="JSON", help="Any JSON value, given to whoever does it; - reads standard input.")
 @click.option("--title", default="", help="Its title in lists.")
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
+@click.option("--priority", type=Whole(-1_000_000, 1_000_000), help="The higher number goes first.")
 @click.option("--not-before", metavar="WHEN", help="It begins no earlier: 2026-03-01T06:00 (UTC), or +10min.")
 @click.option(
     "--callback", metavar="URL", help="The URL that is told when it has ended; [web] callbacks says what may be called."
@@ -167,10 +170,8 @@ def _end(project: Project, found: Processing, *, as_json: bool) -> None:
     type=click.Choice([str(each) for each in PROCESSING.states]),
     help="Without KEY: only those in it.",
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Without KEY: at most this many."
-)
-@click.option("--before", type=click.IntRange(1), help="Without KEY: go on below this id.")
+@click.option("--limit", type=Whole(1, 500), default=20, show_default=True, help="Without KEY: at most this many.")
+@click.option("--before", type=Id(), help="Without KEY: go on below this id ('next' of the answer before).")
 @json_option
 def instance_command(
     task: str, key: str | None, journal: bool, delete: bool, cancel: bool, state_name: str | None, limit: int,
@@ -280,8 +281,8 @@ def wait_command(what: str, key: str | None, timeout: str | None, as_json: bool)
 
 @click.command("deliveries")
 @click.option("--failed", is_flag=True, help="Only those that were given up.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most this many.")
-@click.option("--before", type=click.IntRange(1), help="Go on below this id ('next' of the answer before).")
+@click.option("--limit", type=Whole(1, 500), default=20, show_default=True, help="At most this many.")
+@click.option("--before", type=Id(), help="Go on below this id ('next' of the answer before).")
 @json_option
 def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bool) -> None:
     """What was sent out when instances ended, and what could not be."""
@@ -311,8 +312,8 @@ def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bo
 
 
 @click.command("redeliver")
-@click.argument("delivery_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
-@click.option("-m", "--reason", help="Why, for other people; it stands in the journal.")
+@click.argument("delivery_id", metavar="ID", type=Id())
+@reason_option
 @json_option
 def redeliver_command(delivery_id: int, reason: str | None, as_json: bool) -> None:
     """Send again what arrived or was given up; the receiver sees the same name."""

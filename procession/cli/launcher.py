@@ -24,7 +24,7 @@ from procession.project import Project
 @click.command("up")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on the terminal; the log is in var/launcher.log.")
 @port_option
-@click.option("--no-web", is_flag=True, help="Without the HTTP API; programs and people then use this machine's files.")
+@click.option("--no-web", is_flag=True, help="Without the web server: no pages, no HTTP API.")
 @click.option("--no-bridges", is_flag=True, help="Without the bridges to brokers; see: procession bridge.")
 @set_option
 def up_command(quiet: bool, port: int | None, no_web: bool, no_bridges: bool, options: tuple[str, ...]) -> None:

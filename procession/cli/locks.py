@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from procession import present
-from procession.cli.acting import reason_option
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
+from procession.cli.numbers import Id
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import locks
@@ -49,7 +49,7 @@ def locks_command(name: str | None, as_json: bool) -> None:
 @click.option(
     "--processing",
     "processing_id",
-    type=click.IntRange(1, 2**63 - 1),
+    type=Id(),
     metavar="ID",
     help="Only the hold of this processing.",
 )

@@ -8,6 +8,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import age, clean, many, table
 from procession.clock import moment
 from procession.commands import messages
@@ -18,7 +19,7 @@ from procession.model.message import Message
 @click.command("messages")
 @click.option("--all", "ended", is_flag=True, help="Also what no longer occurs.")
 @click.option("--unread", is_flag=True, help="Only what nobody has read, whether it still occurs or not.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most this many.")
+@click.option("--limit", type=Whole(1, 1000), default=50, show_default=True, help="At most this many.")
 @json_option
 def messages_command(ended: bool, unread: bool, limit: int, as_json: bool) -> None:
     """What people should know: one line for each cause that still occurs, however often it has occurred."""
@@ -50,7 +51,7 @@ def tell(found: list[Message], now: datetime) -> None:
 
 
 @click.command("read")
-@click.argument("ids", nargs=-1, metavar="[ID]...", type=click.IntRange(1, 2**63 - 1))
+@click.argument("ids", nargs=-1, metavar="[ID]...", type=Id())
 @click.option("--all", "every", is_flag=True, help="All that nobody has read.")
 @json_option
 def read_command(ids: tuple[int, ...], every: bool, as_json: bool) -> None:

@@ -11,12 +11,12 @@ from procession.model.query import whole
 
 
 @click.command("note")
-@click.argument("which", metavar="ID")
+@click.argument("which", metavar="ID | SIGNATURE")
 @click.argument("text")
-@click.option("--cause", "of_cause", is_flag=True, help="ID is the signature of a cause.")
+@click.option("--cause", "of_cause", is_flag=True, help="It is the signature of a cause.")
 @json_option
 def note_command(which: str, text: str, of_cause: bool, as_json: bool) -> None:
-    """Note something on a processing, or on a cause, whatever its state.
+    """Add a note to a processing or, with --cause, to a cause, whatever its state.
 
     On the pages **bold**, `code` and [links](https://example.org) are drawn as such.
     """
@@ -27,5 +27,7 @@ def note_command(which: str, text: str, of_cause: bool, as_json: bool) -> None:
         found = door.asked("note", id=whole(which), text=text)
         said = f"noted on processing {found['id']}"
     else:
-        raise click.UsageError(f"{which[:60]!r} is no id of a processing; for a cause add --cause")
+        raise click.UsageError(
+            f"{which[:60]!r} is no id of a processing; write its number, or for the signature of a cause add --cause"
+        )
     answer(as_json, lambda: found, lambda: click.echo(clean(said)))

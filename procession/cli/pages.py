@@ -12,6 +12,7 @@ import click
 from procession.cli import facts
 from procession.cli.context import answer, json_option
 from procession.cli.door import asked
+from procession.cli.numbers import Whole
 from procession.cli.querying import Querying
 from procession.cli.table import clean, said_age, table
 from procession.model.grid import LEVELS, Mark, read_cell
@@ -19,9 +20,7 @@ from procession.model.wording import sender
 from procession.units import duration
 
 query_argument = click.argument("words", metavar="[QUERY]", nargs=-1)
-days_option = click.option(
-    "--days", type=click.IntRange(1, 400), default=7, show_default=True, help="Of this many days."
-)
+days_option = click.option("--days", type=Whole(1, 400), default=7, show_default=True, help="Of this many days.")
 DRAWN = {
     Mark.NOTHING: " ", Mark.WAITING: "·", Mark.HELD: "h", Mark.RUNNING: "○", Mark.OK: "▪", Mark.OK_AGAIN: "△",
     Mark.AGAIN: "r", Mark.FAILED: "✖", Mark.LOST: "?", Mark.CANCELLED: "⊘", Mark.SKIPPED: "–", Mark.OK_AMBER: "△",
@@ -36,7 +35,7 @@ def _text(words: tuple[str, ...]) -> str:
 
 
 @click.command("overview")
-@click.option("--days", type=click.IntRange(1, 400), default=1, show_default=True, help="Of this many days.")
+@click.option("--days", type=Whole(1, 400), default=1, show_default=True, help="Of this many days.")
 @json_option
 def overview_command(days: int, as_json: bool) -> None:
     """How every task stands, what came and how it ended, and what is new."""
@@ -64,9 +63,7 @@ def _overview(found: Any) -> None:
 @click.command("grid", cls=Querying)
 @click.argument("task")
 @query_argument
-@click.option(
-    "--newest", type=click.IntRange(1, 5000), default=100, show_default=True, help="Of this many processings."
-)
+@click.option("--newest", type=Whole(1, 5000), default=100, show_default=True, help="Of this many processings.")
 @click.option("--rows", default="steps", show_default=True, help="steps, day, hour or param.NAME.")
 @click.option("--columns", default="processings", show_default=True, help="With other rows: day, hour or param.NAME.")
 @click.option("--colour", default="state", show_default=True, help="state, duration, attempts, host or metric.NAME.")
@@ -151,7 +148,7 @@ def _shift(found: Any) -> str:
 @click.command("gallery")
 @click.argument("task")
 @click.argument("artifact", required=False)
-@click.option("--newest", type=click.IntRange(1, 200), default=60, show_default=True, help="Of this many processings.")
+@click.option("--newest", type=Whole(1, 200), default=60, show_default=True, help="Of this many processings.")
 @json_option
 def gallery_command(task: str, artifact: str | None, newest: int, as_json: bool) -> None:
     """Which of the newest processings of a task have an artifact, named as STEP/NAME; * is what is their own."""
@@ -165,7 +162,7 @@ def _gallery(found: Any) -> None:
 
 
 @click.command("arrivals")
-@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Of this many hours.")
+@click.option("--hours", type=Whole(1, 168), default=24, show_default=True, help="Of this many hours.")
 @json_option
 def arrivals_command(hours: int, as_json: bool) -> None:
     """How many events came in every ten minutes, and from where the newest ones came."""

@@ -10,6 +10,7 @@ import click
 from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.numbers import Whole
 from procession.cli.querying import Querying, words_argument
 from procession.cli.table import age, bar, clean, many, plain, state, table
 from procession.clock import moment
@@ -34,11 +35,11 @@ FIRST = 3
 
 @click.command("list", cls=Querying)
 @words_argument("[QUERY]...")
-@click.option("--task", help="Only of this task.")
+@click.option("--task", metavar="TASK", help="Only of this task.")
 @click.option(
     "--state", "state_name", type=click.Choice([str(s) for s in STATES]), help="Only in this state, or with this mark."
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=LIMIT, show_default=True, help="At most this many.")
+@click.option("--limit", type=Whole(1, 500), default=LIMIT, show_default=True, help="At most this many.")
 @click.option("--sort", type=click.Choice(ORDERS), default="id", show_default=True, help="What comes first.")
 @click.option("--before", metavar="CURSOR", help="Go on there ('next' of the answer before: an id, unless sorted).")
 @json_option

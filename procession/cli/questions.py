@@ -9,6 +9,7 @@ import click
 from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, id_argument, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import processings, questions
@@ -16,9 +17,9 @@ from procession.commands.asked import asked
 
 
 @click.command("questions")
-@click.option("--task", help="Only of this task.")
-@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="At most this many.")
-@click.option("--after", type=click.IntRange(1), help="Go on above this processing ('next' of the answer before).")
+@click.option("--task", metavar="TASK", help="Only of this task.")
+@click.option("--limit", type=Whole(1, 500), default=100, show_default=True, help="At most this many.")
+@click.option("--after", type=Id(), help="Go on above this processing ('next' of the answer before).")
 @json_option
 def questions_command(task: str | None, limit: int, after: int | None, as_json: bool) -> None:
     """What people are asked and nobody has answered, the oldest first."""

@@ -7,14 +7,15 @@ import click
 from procession import present
 from procession.cli import going_on
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import refusals
 
 
 @click.command("refused")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most this many.")
-@click.option("--before", metavar="ID", type=click.IntRange(1, 2**63 - 1), help="Go on below this one.")
+@click.option("--limit", type=Whole(1, 500), default=50, show_default=True, help="At most this many.")
+@click.option("--before", metavar="ID", type=Id(), help="Go on below this id ('next' of the answer before).")
 @json_option
 def refused_command(limit: int, before: int | None, as_json: bool) -> None:
     """What came and could not be taken, newest first, with the reason and what came."""

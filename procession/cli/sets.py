@@ -9,6 +9,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Whole
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import sets
@@ -20,7 +21,7 @@ SHOWN = 10
 
 @click.command("sets")
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most this many.")
+@click.option("--limit", type=Whole(1, 1000), default=20, show_default=True, help="At most this many.")
 @json_option
 def sets_command(name: str | None, limit: int, as_json: bool) -> None:
     """Sets that are being collected, and the last ones that were: how many pieces are there, which are missing."""

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from procession import present
-from procession.cli.acting import reason_option
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
 from procession.cli.settable import complete_reset, complete_set, named
 from procession.cli.table import age, clean, table
 from procession.clock import moment
@@ -19,9 +18,11 @@ from procession.commands.settings import Held, Scope
 from procession.project import Project
 from procession.units import size
 
-group_option = click.option("--group", help="The name of a group: all its tasks.")
-source_option = click.option("--source", help="All data of this source, as an instrument; see: procession sources")
-queue_option = click.option("--queue", help="All steps of this queue; see: procession queues")
+group_option = click.option("--group", metavar="GROUP", help="All tasks of this group.")
+source_option = click.option(
+    "--source", metavar="SOURCE", help="All data of this source, as an instrument; see: procession sources"
+)
+queue_option = click.option("--queue", metavar="QUEUE", help="All steps of this queue; see: procession queues")
 all_option = click.option("--all", "everything", is_flag=True, help="The whole project.")
 
 
@@ -50,7 +51,7 @@ def pause_command(
     task: str | None, group: str | None, source: str | None, queue: str | None, everything: bool, mode: str | None,
     reason: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Let a task, a group, a queue or everything start nothing. What runs goes on to the end of its step.
+    """Let a task, a group, a source, a queue or everything start nothing. What runs goes on to the end of its step.
 
     Of a source nothing new begins, and what has begun goes on.
     """
@@ -73,7 +74,7 @@ def resume_command(
     task: str | None, group: str | None, source: str | None, queue: str | None, everything: bool, reason: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Let it start again, also after failures in a row suspended it."""
+    """Let what is paused start again, also after failures in a row suspended it."""
     scope = scope_of(task, group, everything, source, queue)
     with opened() as project:
         settings.resume(project, scope, asked(reason))

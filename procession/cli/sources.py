@@ -6,6 +6,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
+from procession.cli.numbers import Whole
 from procession.cli.table import age, clean, table
 from procession.clock import moment
 from procession.commands import sources
@@ -13,7 +14,7 @@ from procession.commands import sources
 
 @click.command("sources")
 @click.option("--experiments", "kind", flag_value="experiment", help="What the data belong to, instead.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most this many.")
+@click.option("--limit", type=Whole(1, 1000), default=100, show_default=True, help="At most this many.")
 @json_option
 def sources_command(kind: str | None, limit: int, as_json: bool) -> None:
     """Where data come from: what there is of each source, and which are paused.

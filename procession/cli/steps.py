@@ -13,6 +13,7 @@ import click
 
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.instances import which
+from procession.cli.numbers import Whole
 from procession.cli.tail import follow, follow_all, tail
 from procession.commands import logs, processings
 from procession.project import Project
@@ -21,7 +22,7 @@ from procession.project import Project
 @click.command("logs")
 @click.argument("what", metavar="[ID | TASK]", required=False)
 @click.argument("step", metavar="[STEP | KEY]", required=False)
-@click.option("--attempt", type=click.IntRange(1), help="Which attempt; the latest otherwise.")
+@click.option("--attempt", type=Whole(1), help="Which attempt; the latest otherwise.")
 @click.option(
     "-f",
     "--follow",
@@ -29,7 +30,7 @@ from procession.project import Project
     is_flag=True,
     help="Go on until the step ends; without STEP, through all steps until the processing ends.",
 )
-@click.option("-n", "--lines", type=click.IntRange(0), help="Only this many lines, the last ones.")
+@click.option("-n", "--lines", type=Whole(0), help="Only the last so many lines.")
 @click.option("--framework", is_flag=True, help="What the driver of a reduction did, instead of its script's output.")
 @click.option("--system", is_flag=True, help="What Procession itself did, instead of a script's output.")
 def logs_command(
@@ -38,7 +39,7 @@ def logs_command(
 ) -> None:  # fmt: skip
     """What a script printed (standard output and standard error, in order), or with --system what Procession did.
 
-    Of an instance: TASK KEY.
+    An instance is named by TASK KEY.
     """
     with opened() as project:
         processing_id = None
@@ -73,12 +74,12 @@ def _has_ended(project: Project, processing_id: int, step_name: str | None) -> C
 @click.command("shell")
 @id_argument
 @click.argument("step", required=False)
-@click.option("-c", "command", help="Run this there instead of an interactive shell.")
+@click.option("-c", "command", metavar="COMMAND", help="Run this there, instead of a terminal.")
 def shell_command(processing_id: int, step: str | None, command: str | None) -> None:
     """A terminal where the script was: its directory, environment, umask and limits.
 
-    Inside: 'rerun' runs the script again, 'accept' takes what you did as its result and lets the chain go on.
-    While you are in, the directory is left alone.
+    Inside, 'rerun' runs the script again, and 'accept' takes what you did as its result: the chain goes on.
+    While somebody is in, the directory is left alone.
     """
     from procession.commands import debug  # noqa: PLC0415
 
@@ -92,7 +93,10 @@ def shell_command(processing_id: int, step: str | None, command: str | None) -> 
         environment = {**entry.environment, "TERM": os.environ.get("TERM", "dumb")}
         if command is None:
             click.echo(f"You are where step {name} of processing {processing_id} ran: {entry.cwd}", err=True)
-            click.echo("rerun: run it again · accept: take it as done, the chain goes on · exit: leave", err=True)
+            click.echo(
+                "rerun: run it again · accept: take what you did as its result, the chain goes on · exit: leave",
+                err=True,
+            )
             argv = ["bash", "--noprofile", "--rcfile", rc.name, "-i"]
         else:
             argv = ["bash", "--noprofile", "--norc", "-c", f". {shlex.quote(rc.name)}; {command}"]
@@ -108,7 +112,7 @@ def shell_command(processing_id: int, step: str | None, command: str | None) -> 
 @click.option("-m", "--note", default="", help="What you did, for those who come after you.")
 @json_option
 def accept_command(processing_id: int, step: str | None, note: str, as_json: bool) -> None:
-    """Take what you did by hand as the result of a failed step; the chain goes on."""
+    """Accept what you did by hand as the result of a failed step; the chain goes on."""
     from procession import present  # noqa: PLC0415
     from procession.commands import steps  # noqa: PLC0415
 

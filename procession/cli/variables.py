@@ -11,14 +11,21 @@ import click
 from procession.cli.context import answer, json_option
 from procession.cli.door import asked, values_of
 from procession.cli.events import parameters
+from procession.cli.numbers import Id
 from procession.cli.table import clean, plain, table
 from procession.errors import HostError, Refused
 
-RUN = click.IntRange(0, 2**63 - 2)
+RUN = Id("run", 0, 2**63 - 2)
 task_argument = click.argument("task")
 run_option = click.option("--run", type=RUN, help="What this run would get.")
-group_option = click.option("--group", help="What a run of this group would get.")
-param_option = click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Of its event, for filters.")
+group_option = click.option("--group", metavar="GROUP", help="What a run of this group would get.")
+param_option = click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of its event, for sets with a condition; may be given several times.",
+)
 
 
 @click.group("variables")
@@ -30,12 +37,15 @@ def variables_command() -> None:
 @task_argument
 @json_option
 def variables_show(task: str, as_json: bool) -> None:
-    """The variables of a task: types, current defaults of the script, help."""
+    """The variables of a task: types, present defaults of the script, rules, help."""
     found = asked("variables", task=task)
 
     def tell() -> None:
         if found["problem"]:
             click.echo(f"not all is known: {clean(found['problem'])}")
+        if not found["items"]:
+            click.echo("its script declares no variables")
+            return
         rows = [
             (clean(v["name"]), v["type"], clean(plain(v["default"])), "advanced" if v["advanced"] else "", _rule(v),
              clean(v["help"]))
@@ -56,14 +66,14 @@ def _rule(found: dict[str, Any]) -> str:
 @task_argument
 @json_option
 def variables_list(task: str, as_json: bool) -> None:
-    """The sets of a task, also those of runs to come, and which no longer fit the script."""
+    """The sets of a task, also those for runs to come, and which no longer fit the script."""
     found = asked("variable-sets", task=task)
     answer(as_json, lambda: found, lambda: _sets(found["items"]))
 
 
 def _sets(items: list[dict[str, Any]]) -> None:
     if not items:
-        click.echo("no sets: every run has the script's own defaults")
+        click.echo("no sets: every run gets the script's own defaults")
         return
     rows = [
         (each["id"], clean(each["scope"]), each["standing"], clean(_fixed(each)), clean(each["by"]),
@@ -85,10 +95,14 @@ def _fixed(found: dict[str, Any]) -> str:
 @task_argument
 @click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--from", "first_run", type=RUN, help="For runs from this one on.")
-@click.option("--to", "last_run", type=RUN, help="To this one; then the earlier set resumes. Else for ever.")
-@click.option("--group", help="For all runs of this group; goes before sets by run.")
-@click.option("--where", metavar="CONDITION", help="Where this holds for the event; comes after sets by run.")
-@click.option("--fix-all", is_flag=True, help="Fix the others at their present defaults; else they follow the script.")
+@click.option(
+    "--to", "last_run", type=RUN, help="Up to this run, then the earlier set holds again; otherwise for ever."
+)
+@click.option("--group", metavar="GROUP", help="For all runs of this group; it goes before sets by run.")
+@click.option("--where", metavar="CONDITION", help="Where this holds for the event; it comes after sets by run.")
+@click.option(
+    "--fix-all", is_flag=True, help="Fix the others at their present defaults; otherwise they follow the script."
+)
 @click.option("--replace", is_flag=True, help="Take the place of sets that are in the way.")
 @click.option("--description", default="", help="What it is for.")
 @json_option
@@ -114,10 +128,10 @@ def variables_add(
 
 @variables_command.command("delete")
 @task_argument
-@click.argument("set_id", metavar="SET", type=click.IntRange(1, 2**63 - 1))
+@click.argument("set_id", metavar="SET", type=Id())
 @json_option
 def variables_delete(task: str, set_id: int, as_json: bool) -> None:
-    """Delete a set; an earlier one resumes. What was processed with it keeps its values."""
+    """Delete a set; the earlier one holds again. What was processed with it keeps its values."""
     gone = asked("variable-set-remove", task=task, id=set_id)
     answer(as_json, lambda: gone, lambda: click.echo(f"set {gone['id']} ({clean(gone['scope'])}) is deleted"))
 
@@ -137,10 +151,15 @@ def variables_preview(task: str, run: int | None, group: str | None, params: tup
             (clean(v["name"]), clean(plain(v["value"])), clean(v["origin"]), clean(plain(v["default"])))
             for v in found["variables"]
         ]
-        table(("name", "value", "from", "default"), rows)
+        if rows:
+            table(("name", "value", "from", "default"), rows)
+        else:
+            click.echo("its script declares no variables")
         for each in found["sets"]:
             click.echo(f"set {each['id']} ({clean(each['scope'])}): {clean(each['why'])}")
-        for line in [*found["unfit"], *([found["problem"]] if found["problem"] else [])]:
+        if found["problem"]:
+            click.echo(f"not all is known: {clean(found['problem'])}")
+        for line in found["unfit"]:
             click.echo(f"does not fit: {clean(line)}")
 
     answer(as_json, lambda: found, tell)
@@ -155,7 +174,7 @@ def _object(params: tuple[str, ...]) -> str | None:
 @run_option
 @group_option
 @param_option
-@click.option("--output", metavar="DIRECTORY", help="Write the files there; it must not have them yet.")
+@click.option("--output", metavar="DIR", help="Write the files there, where they must not be yet.")
 @json_option
 def variables_script(
     task: str, run: int | None, group: str | None, params: tuple[str, ...], output: str | None, as_json: bool
@@ -175,10 +194,10 @@ def variables_script(
 def _write(target: Path, files: dict[str, str]) -> None:
     for name in files:
         if (target / name).exists():
-            raise Refused(f"{target / name} is there already, and nothing is overwritten; choose another directory")
+            raise Refused(f"{target / name} is there already, and nothing is overwritten; choose another --output")
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (target / Path(name).name).write_text(text, "utf-8")
     except OSError as error:
-        raise HostError(f"{target} cannot be written ({error.strerror}); choose another directory") from None
+        raise HostError(f"{target} cannot be written ({error.strerror}); choose another --output") from None

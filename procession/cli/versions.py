@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from procession.cli.acting import reason_option
-from procession.cli.context import answer, id_argument, json_option
+from procession.cli.context import answer, id_argument, json_option, reason_option
 from procession.cli.door import asked, values_of
+from procession.cli.numbers import Id, Whole
 from procession.cli.table import clean, many, plain, state, table
 
 Command = Callable[..., None]
-ID = click.IntRange(1, 2**63 - 1)
+ID = Id()
 set_option = click.option(
     "--set", "words", multiple=True, metavar="NAME=VALUE", help="Over all other values; NAME:=JSON for any value."
 )
@@ -21,13 +21,13 @@ variables_option = click.option(
     "--variables", type=click.Choice(["kept", "original", "current"]), default="kept", show_default=True,
     help="Values of this version, of the first one, or those that a new run would get.",
 )  # fmt: skip
-description_option = click.option("--description", help="Of this version, for people.")
+description_option = click.option("--description", metavar="TEXT", help="What it is for, for people.")
 fresh_option = click.option("--fresh", is_flag=True, help="Among new data, not behind them.")
 
 
 @click.command("rerun")
 @click.argument("processing_id", metavar="[ID]", type=ID, required=False)
-@click.option("--task", help="With --runs: runs of this task.")
+@click.option("--task", metavar="TASK", help="With --runs: runs of this task.")
 @click.option("--runs", metavar="LIST", help="These runs of the task, as 1,4-6: all of them or none.")
 @click.option("--together", is_flag=True, help="With --runs: all of them as one processing.")
 @set_option
@@ -37,7 +37,7 @@ fresh_option = click.option("--fresh", is_flag=True, help="Among new data, not b
     help="Definition and scripts as the first version had them, or as they are now.",
 )  # fmt: skip
 @description_option
-@click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), help="The higher number goes first.")
+@click.option("--priority", type=Whole(-1_000_000, 1_000_000), help="The higher number goes first.")
 @fresh_option
 @click.option("--dry-run", is_flag=True, help="With --runs: say what would become of each; do nothing.")
 @reason_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from procession.cli.context import opened, set_option
+from procession.cli.numbers import Whole
 from procession.commands import tokens
 from procession.project import Project
 from procession.store import launchers
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from procession.api.server import WebServer
 
 port_option = click.option(
-    "--port", type=click.IntRange(0, 65_535), metavar="N", help="Listen on this port; 0 takes a free one."
+    "--port", type=Whole(0, 65_535), metavar="N", help="Listen on this port; 0 takes a free one."
 )
 
 
@@ -61,7 +62,7 @@ def tell_web(project: Project, url: str | None) -> None:
 @port_option
 @set_option
 def web_command(port: int | None, options: tuple[str, ...]) -> None:
-    """Only the HTTP API, in a process of its own; 'up' has one inside. Ctrl-C stops it."""
+    """Only the web server (pages and HTTP API), in a process of its own; 'up' has one inside. Ctrl-C stops it."""
     from procession.api.server import WebServer, listen  # noqa: PLC0415
 
     with opened(options=options) as project:

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from procession import present
-from procession.cli.context import answer, json_option, opened
+from procession.cli.context import answer, json_option, opened, reason_option
 from procession.cli.instances import read_json
+from procession.cli.numbers import Whole
 from procession.cli.table import clean, table
 from procession.commands import claims, work
 from procession.project import person
@@ -20,11 +21,19 @@ attempt_argument = click.argument("attempt", metavar="ATTEMPT")
 
 
 @click.command("claim")
-@click.option("--worker", default=None, help="Your name, as the journal shows it.")
-@click.option("--queue", "queues", multiple=True, help="A queue that you serve; without one, general.")
-@click.option("--task", "tasks", multiple=True, help="Only these tasks.")
-@click.option("--label", "labels", multiple=True, help="What you have.")
-@click.option("--limit", type=click.IntRange(1, claims.MOST), default=1, show_default=True, help="At most this many.")
+@click.option("--worker", metavar="NAME", help="Your name, as the journal shows it.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="NAME",
+    help="A queue that you serve, instead of general; may be given several times.",
+)
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be given several times.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME", help="A label that you have; may be given several times."
+)
+@click.option("--limit", type=Whole(1, claims.MOST), default=1, show_default=True, help="At most this many.")
 @json_option
 def claim_command(
     worker: str | None, queues: tuple[str, ...], tasks: tuple[str, ...], labels: tuple[str, ...], limit: int,
@@ -103,7 +112,7 @@ def fail_command(attempt: str, reason: str, retry_after: float | None, as_json: 
 
 @click.command("give-back")
 @attempt_argument
-@click.option("-m", "--reason", help="Why; it stands in the journal.")
+@reason_option
 @json_option
 def give_back_command(attempt: str, reason: str | None, as_json: bool) -> None:
     """Give it back, not done through no fault of its own: it waits again, and nothing is counted."""
