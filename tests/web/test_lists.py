@@ -228,6 +228,8 @@ def test_of_a_long_path_a_list_shows_the_end_and_has_all_of_it_in_the_title(serv
         assert f"path={deep}/{long}" in cell["title"] and "cal=v3" in cell["title"]
         words = cell.text.split()
         assert words[-3:] == ["link=https:…/b.jp2", "path=…/T36UUA_2…251_N0511_B05.jp2", "cal=v3"], "paths first"
+    head = admin.get(f"p/{pid}").page.text
+    assert "…/T36UUA_2…251_N0511_B05.jp2" in head, "and so does the head of its page"
     assert brief("short/path of 3") == "short/path of 3"
     assert brief(f"OSError: cannot read '{deep}/b.jp2': truncated") == "OSError: cannot read '…/b.jp2': truncated"
     assert brief("a" * 40 + " b") == "a" * 8 + "…" + "a" * 17 + " b"

@@ -80,7 +80,14 @@ def _params(found: JSON) -> list[tuple[str, str]]:
 def params(found: JSON) -> list[tuple[str, str]]:
     """The first parameters, as people read them."""
     texts = ((name, wording.plain(value)) for name, value in found.items())
-    return [(name, text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…") for name, text in texts][:MOST_PARAMS]
+    return [(name, _cut(text)) for name, text in texts][:MOST_PARAMS]
+
+
+def _cut(text: str) -> str:
+    """A long path by its end, any other long text by its beginning."""
+    if len(text) > WIDEST and "/" in text:
+        text = words.brief(text)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
 def _span(start: str | None, end: str | datetime) -> float:
