@@ -35,7 +35,7 @@ def batches_command(batch_id: int | None, cancelled: int | None, limit: int, as_
          "cancelled" if b["cancelled_at"] else b["finished_at"] or "at work")
         for b in items
     ]  # fmt: skip
-    answer(as_json, lambda: found, lambda: table(("id", "verb", "query", "done", "refused", ""), rows))
+    answer(as_json, lambda: found, lambda: table(("id", "verb", "query", "done", "refused", ""), rows, "no batches"))
 
 
 def show(found: Any) -> None:

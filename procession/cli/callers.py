@@ -69,7 +69,15 @@ def token_list(as_json: bool) -> None:
          "revoked" if t["revoked_at"] else t["expires_at"] or "")
         for t in found["items"]
     ]  # fmt: skip
-    answer(as_json, lambda: found, lambda: table(("key", "name", "may", "groups", "last used", "until"), rows))
+    answer(
+        as_json,
+        lambda: found,
+        lambda: table(
+            ("key", "name", "may", "groups", "last used", "until"),
+            rows,
+            "no tokens; make one: procession token add NAME",
+        ),
+    )
 
 
 @token_command.command("revoke")
@@ -126,7 +134,13 @@ def user_list(as_json: bool) -> None:
          "disabled" if a["disabled_at"] else "")
         for a in found["items"]
     ]  # fmt: skip
-    answer(as_json, lambda: found, lambda: table(("name", "role", "groups", "password", ""), rows))
+    answer(
+        as_json,
+        lambda: found,
+        lambda: table(
+            ("name", "role", "groups", "password", ""), rows, "no accounts; make one: procession user add NAME"
+        ),
+    )
 
 
 @user_command.command("set")
@@ -195,4 +209,8 @@ def audit_command(
         for line in found["items"]
     ]  # fmt: skip
     head = ("id", "at", "by", "via", "verb", "about", "outcome", "")
-    answer(as_json, lambda: found, lambda: going_on.listed(head, rows, found["next"]))
+    answer(
+        as_json,
+        lambda: found,
+        lambda: going_on.listed(head, rows, found["next"], "nobody asked for anything like that"),
+    )

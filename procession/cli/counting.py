@@ -44,7 +44,10 @@ def _stats(found: Sequence[OfTask], days: int) -> None:
         share = "" if each.success is None else f", {each.success:.1%} of what ended succeeded"
         click.secho(f"{each.name}: the last {many(days, 'day')}{share}", bold=True)
         rows = [(day, *(counts.get(what) or "–" for what in _WHAT)) for day, counts in each.days.items()]
-        table(("day", *_WHAT), rows)
+        table(("day", *_WHAT), rows, "nothing came and nothing ended")
+        if not rows:
+            click.echo()
+            continue
         spans = [("whole", "", *_spans(each.durations))]
         spans += [(s.name, "" if s.success is None else f"{s.success:.1%}", *_spans(s.durations)) for s in each.steps]
         table(("step", "succeeded", "n", "mean", "median", "95 %", "longest"), spans)

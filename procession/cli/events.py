@@ -111,7 +111,7 @@ def events_command(
              ", ".join(map(str, born.get(e.id, ()))) or "no task takes it", age(e.created_at, now))
             for e in found
         ]  # fmt: skip
-        table(("id", "event", "title", "repeats", "processings", "came"), rows)
+        table(("id", "event", "title", "repeats", "processings", "came"), rows, "no such events")
         going_on.tell(following)
 
     def as_page() -> Any:

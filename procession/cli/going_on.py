@@ -18,9 +18,9 @@ PLACES = ("before", "after")
 """Parameters that say where a list goes on."""
 
 
-def listed(head: Sequence[str], rows: Sequence[Sequence[object]], following: object) -> None:
-    """Print a page of a list, and how to go on."""
-    table(head, rows)
+def listed(head: Sequence[str], rows: Sequence[Sequence[object]], following: object, nothing: str) -> None:
+    """Print a page of a list, and how to go on; `nothing`: what is said where it is empty."""
+    table(head, rows, nothing)
     tell(following)
 
 

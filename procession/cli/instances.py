@@ -217,7 +217,7 @@ def _list(
     answer(
         as_json,
         lambda: present.page([present.instance(each, project.var) for each in found], following),
-        lambda: going_on.listed(("id", "key", "state", "came", "reason"), rows, following),
+        lambda: going_on.listed(("id", "key", "state", "came", "reason"), rows, following, "no such instances"),
     )
 
 
@@ -307,7 +307,9 @@ def deliveries_command(failed: bool, limit: int, before: int | None, as_json: bo
     answer(
         as_json,
         lambda: present.page(items, following),
-        lambda: going_on.listed(("id", "processing", "state", "tries", "made", "to", "problem"), rows, following),
+        lambda: going_on.listed(
+            ("id", "processing", "state", "tries", "made", "to", "problem"), rows, following, "no such deliveries"
+        ),
     )
 
 

@@ -93,6 +93,8 @@ def _grid(found: Any) -> None:
     columns = found["columns"]
     if columns:
         click.echo(f"{'':<{width}} {clean(columns[0]['title'])} … {clean(columns[-1]['title'])}")
+    else:
+        click.echo("no such processings")
     if shades and shades["low"] is not None:
         click.echo(f"{'':<{width}} {clean(_meaning(shades))}")
 
@@ -132,7 +134,7 @@ def _durations(found: Any) -> None:
          _shift(each["shift"]))
         for each in found["steps"]
     ]  # fmt: skip
-    table(("step", "looked at", "median", "90 %", "failures", ""), rows)
+    table(("step", "looked at", "median", "90 %", "failures", ""), rows, "no step of it has ended in these days")
 
 
 def _span(seconds: float | None) -> str:
@@ -157,7 +159,10 @@ def gallery_command(task: str, artifact: str | None, newest: int, as_json: bool)
 
 
 def _gallery(found: Any) -> None:
-    click.echo(f"artifacts: {clean(', '.join(found['artifacts'])) or 'none'}")
+    if not found["artifacts"]:
+        click.echo("none of the newest processings has an artifact")
+        return
+    click.echo(f"artifacts: {clean(', '.join(found['artifacts']))}")
     facts.rows("id", "title", "state", "attempt", "size", "name")({**found, "next": None})
 
 
@@ -171,6 +176,7 @@ def arrivals_command(hours: int, as_json: bool) -> None:
 
 
 def _arrivals(found: Any) -> None:
-    table(("since", "events"), [(each["at"], each["n"]) for each in found["spans"]])
+    table(("since", "events"), [(each["at"], each["n"]) for each in found["spans"]], "nothing came in these hours")
     rows = [(clean(sender(each["name"])), each["n"], each["last_at"]) for each in found["sources"]]
-    table(("from", "of the newest", "last"), rows)
+    if rows:
+        table(("from", "of the newest", "last"), rows)

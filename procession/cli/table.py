@@ -54,8 +54,12 @@ def state(name: str, errors: int = 0) -> str:
     return click.style(f"{mark} {said}", fg=colour) if sys.stdout.isatty() else said
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under a head: a table on a terminal, tab-aligned columns in a pipe."""
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], nothing: str = "") -> None:
+    """Print rows under a head: a table on a terminal, tab-aligned columns in a pipe. `nothing` is said instead of a
+    head without rows."""
+    if nothing and not rows:
+        click.echo(nothing)
+        return
     if sys.stdout.isatty():
         from rich import box  # noqa: PLC0415  0.1 s, and only for people
         from rich.console import Console  # noqa: PLC0415

@@ -78,7 +78,10 @@ def missed(project: Project, name: str, ranges: str | None = None, *, submit: bo
         settings = project.settings
         plans: list[CounterPlan | WatchPlan | ListPlan] = [*settings.counters, *settings.watches, *settings.lists]
         names = sorted(plan.name for plan in plans)
-        raise NotFound(f"{name[:60]!r} watches nothing and counts nothing; there are: {', '.join(names) or 'none'}")
+        raise NotFound(
+            f"{name[:60]!r} is no watch, no counter and no list, so nobody knows what it should have; "
+            f"there are: {', '.join(names) or 'none'}"
+        )
     with project.store.read() as tx:
         asked = [{"name": each.event.name, "key": each.event.key} for each in found]
         known = rows.known_keys(tx, asked)

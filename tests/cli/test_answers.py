@@ -62,6 +62,18 @@ def text(found: Result) -> str:
     return found.stdout
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    ("events", "no such events"), ("token list", "no tokens; make one: procession token add NAME"),
+    ("user list", "no accounts; make one: procession user add NAME"), ("instance t", "no such instances"),
+    ("deliveries", "no such deliveries"), ("batches", "no batches"), ("arrivals", "nothing came in these hours"),
+    ("durations t", "no step of it has ended in these days"), ("grid t", "no such processings"),
+    ("gallery t", "none of the newest processings has an artifact"), ("audit", "nobody asked for anything like that"),
+    ("stats", "t: the last 7 days\nnothing came and nothing ended"),
+])  # fmt: skip
+def test_an_empty_list_says_so_instead_of_a_head_without_rows(d: Driven, words: str, said: str) -> None:
+    assert text(ask(d, *words.split())).strip() == said
+
+
 @pytest.mark.feature("M31")
 def test_what_was_set_is_one_line(d: Driven) -> None:
     assert text(ask(d, "set", "limit", "ftp=2")) == "limit:ftp: 1 → 2\n"
