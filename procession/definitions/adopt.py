@@ -18,7 +18,7 @@ from pathlib import Path
 from procession import definitions
 from procession.definitions.files import FILE, name_for
 from procession.definitions.programs import interpreter_for
-from procession.definitions.schema import check_name
+from procession.definitions.values import check_name
 from procession.errors import HostError, Invalid, NotFound, Refused
 
 

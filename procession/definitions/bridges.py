@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from procession.definitions.schema import NAME, BridgeTable, MainFile, read_table
+from procession.definitions.project_tables import BridgeTable, MainFile
 from procession.definitions.sources import Place
+from procession.definitions.tables import read_table
+from procession.definitions.values import NAME
 from procession.model.bridge import Address, BridgePlan
 from procession.model.command import GIVEN, placeholders
 from procession.model.event import OWN, PARAMETER

@@ -18,8 +18,8 @@ from typing import Any
 
 from procession.definitions import programs
 from procession.definitions.interpreters import Anatomy, dissect, is_interpreter
-from procession.definitions.schema import NAME
 from procession.definitions.sources import Place
+from procession.definitions.values import NAME
 from procession.errors import Invalid
 from procession.model.command import MAX_BYTES, Command, parse_word, placeholders
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from procession.definitions.schema import NAME, TaskTable, read_table
 from procession.definitions.sources import Place
 from procession.definitions.steps import Surroundings
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import TaskTable
+from procession.definitions.values import NAME
 from procession.model.command import placeholders
 from procession.model.counting import CounterPlan
 from procession.model.watching import WATCH

@@ -10,9 +10,10 @@ import sys
 from typing import Any
 
 from procession.definitions.commands import resolve
-from procession.definitions.schema import MissedTable, TaskTable, read_table
 from procession.definitions.sources import Place
 from procession.definitions.steps import Surroundings
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import MissedTable, TaskTable
 from procession.definitions.tasks import build_task
 from procession.model.listing import ListPlan
 from procession.model.task import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from procession.definitions.files import FILE, name_for
-from procession.definitions.schema import check_name
+from procession.definitions.values import check_name
 from procession.errors import HostError, Refused
 
 SCHEMA = Path(__file__).parent / "procession.schema.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from procession.definitions.schema import StepTable
 from procession.definitions.sources import Place
+from procession.definitions.task_tables import StepTable
 from procession.errors import Invalid
 from procession.model.question import YES_OR_NO, Question
 

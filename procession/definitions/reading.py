@@ -19,27 +19,24 @@ from procession.definitions.files import FILE, fingerprint, name_for, names
 from procession.definitions.machine import available_cpus, available_memory
 from procession.definitions.missing import build_check, build_list
 from procession.definitions.overrides import Override
-from procession.definitions.result import Definitions
-from procession.definitions.schema import (
+from procession.definitions.project_tables import (
     EnvironmentTable,
     LauncherTable,
     MainFile,
     ProjectTable,
     QueueTable,
     RerunsTable,
-    Table,
-    TaskFile,
     WebTable,
     WorkTable,
-    check_limit_name,
-    check_name,
-    read_table,
-    unknown_key,
 )
+from procession.definitions.result import Definitions
 from procession.definitions.sources import Place, Problems, Source, open_source
 from procession.definitions.steps import Surroundings
+from procession.definitions.tables import Table, read_table, unknown_key
+from procession.definitions.task_tables import TaskFile
 from procession.definitions.tasks import build_task, check_circles
 from procession.definitions.telling import read_alerts, read_recipients, read_rules, read_sets
+from procession.definitions.values import check_limit_name, check_name
 from procession.definitions.watches import build_watch
 from procession.errors import ConfigError, Invalid
 from procession.model.bridge import BridgePlan

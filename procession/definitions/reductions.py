@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procession.definitions import programs
-from procession.definitions.schema import StepTable
 from procession.definitions.sources import Place
+from procession.definitions.task_tables import StepTable
 from procession.errors import Invalid
 from procession.model.command import Command, parse_word, placeholders
 

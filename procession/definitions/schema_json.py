@@ -9,32 +9,33 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from procession.definitions import schema
+from procession.definitions import project_tables, task_tables, values
+from procession.definitions.tables import Table
 
-_MODELS: dict[str, type[schema.Table]] = {
-    "[project]": schema.ProjectTable,
-    "[launcher]": schema.LauncherTable,
-    "[environment]": schema.EnvironmentTable,
-    "[tasks.NAME]": schema.TaskTable,
-    "steps": schema.StepTable,
-    "Options of a step": schema.Options,
-    "retry": schema.Retry,
-    "limits of a step": schema.LimitsOfStep,
-    "soft": schema.SoftTable,
-    "expect": schema.ExpectTable,
-    "[work]": schema.WorkTable,
-    "[queues.NAME]": schema.QueueTable,
-    "[web]": schema.WebTable,
-    "[reruns]": schema.RerunsTable,
-    "[tasks.NAME.variables]": schema.VariableTable,
-    "keep": schema.KeepTable,
-    "[bridges]": schema.BridgeTable,
-    "publish": schema.PublishTable,
-    "[sets]": schema.SetTable,
-    "pieces": schema.PiecesTable,
-    "[alerts]": schema.AlertsTable,
-    "[rules]": schema.RuleTable,
-    "results": schema.ResultsTable,
+_MODELS: dict[str, type[Table]] = {
+    "[project]": project_tables.ProjectTable,
+    "[launcher]": project_tables.LauncherTable,
+    "[environment]": project_tables.EnvironmentTable,
+    "[tasks.NAME]": task_tables.TaskTable,
+    "steps": task_tables.StepTable,
+    "Options of a step": task_tables.Options,
+    "retry": task_tables.Retry,
+    "limits of a step": task_tables.LimitsOfStep,
+    "soft": task_tables.SoftTable,
+    "expect": task_tables.ExpectTable,
+    "[work]": project_tables.WorkTable,
+    "[queues.NAME]": project_tables.QueueTable,
+    "[web]": project_tables.WebTable,
+    "[reruns]": project_tables.RerunsTable,
+    "[tasks.NAME.variables]": task_tables.VariableTable,
+    "keep": project_tables.KeepTable,
+    "[bridges]": project_tables.BridgeTable,
+    "publish": project_tables.PublishTable,
+    "[sets]": task_tables.SetTable,
+    "pieces": task_tables.PiecesTable,
+    "[alerts]": project_tables.AlertsTable,
+    "[rules]": project_tables.RuleTable,
+    "results": task_tables.ResultsTable,
 }
 """Heading in toml.md → what reads the keys under it."""
 SHARED = ("Options of a step", "reduce")
@@ -79,7 +80,7 @@ def make(reference: str) -> dict[str, Any]:
         each.pop("title", None)
         each.pop("description", None)  # of the class, for those who read the code
     for name in defs.keys() - {model.__name__ for model in _MODELS.values()}:
-        inner = getattr(schema, name)
+        inner = vars(task_tables).get(name) or vars(project_tables)[name]
         defs[name]["properties"] = {k: _plain(k, shape, inner) for k, shape in defs[name]["properties"].items()}
     sections = {
         "project": {"$ref": "#/$defs/ProjectTable"},
@@ -110,7 +111,7 @@ def make(reference: str) -> dict[str, Any]:
     }
 
 
-def _plain(key: str, shape: dict[str, Any], model: type[schema.Table]) -> dict[str, Any]:
+def _plain(key: str, shape: dict[str, Any], model: type[Table]) -> dict[str, Any]:
     """What TOML can hold of it: no null, and quantities as texts too."""
     if key in _SHAPES:
         return {**_SHAPES[key], **{k: v for k, v in shape.items() if k == "description"}}
@@ -125,9 +126,9 @@ def _plain(key: str, shape: dict[str, Any], model: type[schema.Table]) -> dict[s
     return found
 
 
-def quantities(model: type[schema.Table]) -> set[str]:
+def quantities(model: type[Table]) -> set[str]:
     """Keys that hold a duration or a size: written as a text with a unit, or as a bare number."""
-    kinds: tuple[Any, ...] = (schema.Duration, schema.Timeout, schema.Period, schema.Size)
+    kinds: tuple[Any, ...] = (values.Duration, values.Timeout, values.Period, values.Size)
     readers = [kind.__metadata__[0] for kind in kinds]
     names = set()
     for name, field in model.model_fields.items():

@@ -17,8 +17,10 @@ from procession.definitions.programs import find_python
 from procession.definitions.questions import KEYS as OF_QUESTIONS
 from procession.definitions.questions import question
 from procession.definitions.reductions import reduction
-from procession.definitions.schema import NAME, Options, Retry, StepTable, Table, read_table
 from procession.definitions.sources import Place
+from procession.definitions.tables import Table, read_table
+from procession.definitions.task_tables import Options, Retry, StepTable
+from procession.definitions.values import NAME
 from procession.errors import Invalid
 from procession.model.command import Command
 from procession.model.question import Question

@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from procession.definitions.schema import NAME, Options, ResultsTable, TaskTable, read_table
 from procession.definitions.sources import Place
 from procession.definitions.steps import (
     Chosen,
@@ -24,6 +23,9 @@ from procession.definitions.steps import (
     needs_of,
     plan,
 )
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import Options, ResultsTable, TaskTable
+from procession.definitions.values import NAME
 from procession.definitions.variables import defaults_of, read_variables
 from procession.errors import Invalid
 from procession.model import condition

@@ -7,16 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from procession.definitions.commands import resolve
-from procession.definitions.schema import (
-    NAME,
-    AlertsTable,
-    MainFile,
-    RuleTable,
-    SetTable,
-    read_table,
-)
+from procession.definitions.project_tables import AlertsTable, MainFile, RuleTable
 from procession.definitions.sources import Place
 from procession.definitions.steps import Surroundings
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import SetTable
+from procession.definitions.values import NAME
 from procession.errors import Invalid
 from procession.model.command import placeholders
 from procession.model.event import OWN

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from procession.definitions.schema import TaskTable, VariableTable, read_table
 from procession.definitions.sources import Place
 from procession.definitions.steps import Draft, Surroundings
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import TaskTable, VariableTable
 from procession.errors import Invalid
 from procession.model.command import GIVEN
 from procession.model.event import PARAMETER

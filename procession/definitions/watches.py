@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from procession.definitions.patterns import pattern_of
-from procession.definitions.schema import NAME, TaskTable, read_table
 from procession.definitions.sources import Place
 from procession.definitions.steps import Surroundings
+from procession.definitions.tables import read_table
+from procession.definitions.task_tables import TaskTable
+from procession.definitions.values import NAME
 from procession.errors import Invalid
 from procession.model.command import placeholders
 from procession.model.watching import WATCH, WatchPlan

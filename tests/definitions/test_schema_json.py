@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from procession import definitions
-from procession.definitions import schema, schema_json
+from procession.definitions import project_tables, schema_json, task_tables
 from tests.docs.reading import DOCS, blocks
 
 REFERENCE = (DOCS / "reference/toml.md").read_text()
@@ -23,7 +23,13 @@ def test_the_shipped_schema_is_as_the_classes_and_the_reference_are() -> None:
 @pytest.mark.feature("P2")
 def test_every_key_has_a_meaning_and_a_kind() -> None:
     made = schema_json.make(REFERENCE)
-    for model in (schema.ProjectTable, schema.LauncherTable, schema.TaskTable, schema.StepTable, schema.Retry):
+    for model in (
+        project_tables.ProjectTable,
+        project_tables.LauncherTable,
+        task_tables.TaskTable,
+        task_tables.StepTable,
+        task_tables.Retry,
+    ):
         properties = made["$defs"][model.__name__]["properties"]
         assert set(properties) == {field.alias or name for name, field in model.model_fields.items()}
         for key, shape in properties.items():
@@ -31,7 +37,7 @@ def test_every_key_has_a_meaning_and_a_kind() -> None:
             assert {"type", "anyOf", "$ref", "enum", "items"} & set(shape), f"{model.__name__}.{key}: {shape}"
     assert made["$defs"]["TaskTable"]["properties"]["timeout"]["type"] == ["string", "number"]
     assert '"null"' not in json.dumps(made)
-    assert set(made["properties"]) == set(schema.MainFile.model_fields)
+    assert set(made["properties"]) == set(project_tables.MainFile.model_fields)
 
 
 def fits(value: Any, shape: dict[str, Any], made: dict[str, Any]) -> bool:

@@ -22,7 +22,8 @@ from procession.cli import launcher as cli_launcher
 from procession.cli import tasks as cli_tasks
 from procession.cli.main import group
 from procession.commands import reasons
-from procession.definitions import schema
+from procession.definitions import project_tables, task_tables
+from procession.definitions.tables import Table
 from procession.model import admission, command, outcome
 from procession.model.states import MACHINES
 from procession.model.task import RetryPolicy, StepPlan
@@ -64,34 +65,34 @@ def test_every_error_and_exit_code_has_a_line() -> None:
 # ── the task file ──────────────────────────────────────────────────────────────────────────────────
 
 
-def names_in(table: type[schema.Table]) -> set[str]:
+def names_in(table: type[Table]) -> set[str]:
     """The keys of a table, as they are written."""
     return {field.alias or name for name, field in table.model_fields.items()}
 
 
 KEYS = {
-    "[project]": set(schema.ProjectTable.model_fields),
-    "[launcher]": set(schema.LauncherTable.model_fields),
-    "[environment]": set(schema.EnvironmentTable.model_fields),
-    "[tasks.NAME]": names_in(schema.TaskTable) - names_in(schema.Options) | {"uses"},
-    "steps": names_in(schema.StepTable) - names_in(schema.ReduceOptions) | {"reduce"},
-    "reduce": names_in(schema.ReduceOptions) - names_in(schema.Options) - {"reduce"},
-    "Options of a step": names_in(schema.Options),
-    "retry": names_in(schema.Retry),
-    "limits of a step": names_in(schema.LimitsOfStep),
-    "soft": names_in(schema.SoftTable),
-    "expect": names_in(schema.ExpectTable),
-    "[sets]": names_in(schema.SetTable),
-    "pieces": names_in(schema.PiecesTable),
-    "[work]": names_in(schema.WorkTable),
-    "[web]": names_in(schema.WebTable),
-    "[reruns]": names_in(schema.RerunsTable),
-    "[tasks.NAME.variables]": names_in(schema.VariableTable),
-    "[queues.NAME]": names_in(schema.QueueTable),
-    "keep": names_in(schema.KeepTable),
-    "[alerts]": names_in(schema.AlertsTable),
-    "[rules]": names_in(schema.RuleTable),
-    "results": names_in(schema.ResultsTable),
+    "[project]": set(project_tables.ProjectTable.model_fields),
+    "[launcher]": set(project_tables.LauncherTable.model_fields),
+    "[environment]": set(project_tables.EnvironmentTable.model_fields),
+    "[tasks.NAME]": names_in(task_tables.TaskTable) - names_in(task_tables.Options) | {"uses"},
+    "steps": names_in(task_tables.StepTable) - names_in(task_tables.ReduceOptions) | {"reduce"},
+    "reduce": names_in(task_tables.ReduceOptions) - names_in(task_tables.Options) - {"reduce"},
+    "Options of a step": names_in(task_tables.Options),
+    "retry": names_in(task_tables.Retry),
+    "limits of a step": names_in(task_tables.LimitsOfStep),
+    "soft": names_in(task_tables.SoftTable),
+    "expect": names_in(task_tables.ExpectTable),
+    "[sets]": names_in(task_tables.SetTable),
+    "pieces": names_in(task_tables.PiecesTable),
+    "[work]": names_in(project_tables.WorkTable),
+    "[web]": names_in(project_tables.WebTable),
+    "[reruns]": names_in(project_tables.RerunsTable),
+    "[tasks.NAME.variables]": names_in(task_tables.VariableTable),
+    "[queues.NAME]": names_in(project_tables.QueueTable),
+    "keep": names_in(project_tables.KeepTable),
+    "[alerts]": names_in(project_tables.AlertsTable),
+    "[rules]": names_in(project_tables.RuleTable),
+    "results": names_in(task_tables.ResultsTable),
 }
 
 
@@ -102,7 +103,8 @@ def test_every_key_of_the_task_file_has_a_line() -> None:
         rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \| [^|]+ \|$", text[heading], re.MULTILINE)
         assert sorted(rows) == sorted(keys), heading
     many = {"tasks", "queues"}
-    tables = {f"[{name}]" for name in schema.MainFile.model_fields.keys() - many} | {f"[{name}.NAME]" for name in many}
+    known = set(project_tables.MainFile.model_fields)
+    tables = {f"[{name}]" for name in known - many} | {f"[{name}.NAME]" for name in many}
     assert tables <= set(text)
 
 
