@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from procession.courier import Courier
 from procession.executor import Executor, Job, Notices
 from procession.executors.calls import Calls
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.counting import CounterPlan
 from procession.model.watching import WatchPlan
 from procession.supervise.errand import Errands

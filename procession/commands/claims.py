@@ -17,7 +17,7 @@ from procession.errors import Invalid, NotFound
 from procession.flow.candidates import SPARE, Choice, Definitions, choose
 from procession.flow.dispatch import begin
 from procession.flow.room import room_for
-from procession.model.admission import Candidate, Capacity
+from procession.model.capacity import Candidate, Capacity
 from procession.model.event import check_name
 from procession.model.wants import queue_named
 from procession.project import Project

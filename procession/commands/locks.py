@@ -18,7 +18,7 @@ from procession.commands.processings import look
 from procession.errors import Deadlock, Invalid, NotFound, Refused
 from procession.flow.candidates import SPARE, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.limits import limit_of
 from procession.model.locks import ROUNDING, UNSEEN, Hold, Lack, Owner, Standing, Wait, checked
 from procession.model.wants import together

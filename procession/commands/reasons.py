@@ -20,8 +20,9 @@ from procession.commands.work import GIVEN_BACK
 from procession.flow.candidates import Choice, Definitions, choose
 from procession.flow.room import capacity_of, room_for, standing_of
 from procession.model import wants
-from procession.model.admission import Capacity, Obstacle
+from procession.model.capacity import Capacity
 from procession.model.locks import Hold, Lack
+from procession.model.obstacles import Obstacle
 from procession.model.outcome import Outcome
 from procession.model.processing import Attempt, Processing, Step
 from procession.model.setting import Settings

@@ -15,7 +15,7 @@ from procession.commands.messages import Notice, note
 from procession.errors import Invalid
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import BY, Conclusion
-from procession.model.admission import Candidate
+from procession.model.capacity import Candidate
 from procession.model.outcome import Ending, Outcome
 from procession.model.question import KIND
 from procession.model.task import Task

@@ -20,8 +20,8 @@ from procession.executors.calls import Calls
 from procession.flow.candidates import Definitions
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.room import Room
-from procession.model.admission import Candidate
 from procession.model.body import Body
+from procession.model.capacity import Candidate
 from procession.model.outcome import Ending, Outcome
 from procession.model.task import Task
 from procession.project import Project

@@ -15,7 +15,9 @@ from functools import partial
 
 from procession.flow.room import Room
 from procession.model import wants
-from procession.model.admission import Candidate, Obstacle, admit
+from procession.model.admission import admit
+from procession.model.capacity import Candidate
+from procession.model.obstacles import Obstacle
 from procession.model.origin import beginning
 from procession.model.processing import Values, unfold
 from procession.model.sharing import charge, in_turn

@@ -28,7 +28,8 @@ from procession.flow.candidates import SPARE, Choice, Definitions, choose, has_d
 from procession.flow.conclude import BY, Conclusion, conclude
 from procession.flow.ordering import make_job, with_kept_code, with_kept_text
 from procession.flow.room import Room, room_for
-from procession.model.admission import Candidate, Capacity, Live, shims
+from procession.model.admission import shims
+from procession.model.capacity import Candidate, Capacity, Live
 from procession.model.outcome import Ending, Outcome
 from procession.model.processing import whole
 from procession.model.states import PROCESSING, State

@@ -14,7 +14,7 @@ from typing import Any
 from procession import disk
 from procession.flow.budget import budget_of, full, limited, standing
 from procession.model import wants
-from procession.model.admission import QUEUE, Capacity, Kept, Live
+from procession.model.capacity import QUEUE, Capacity, Kept, Live
 from procession.model.locks import Pending, Standing, waited_for
 from procession.model.setting import MAINTENANCE, Settings
 from procession.model.sharing import Accounts

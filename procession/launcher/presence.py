@@ -20,7 +20,7 @@ from procession.executors.local import LocalExecutor
 from procession.flow.conclude import Conclusion, conclude
 from procession.flow.returning import settle_calls
 from procession.launcher.heart import Heart
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.outcome import Ending, Outcome
 from procession.post import Post
 from procession.project import Project

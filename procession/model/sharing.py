@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from procession.model.admission import Candidate
+from procession.model.capacity import Candidate
 
 Accounts = dict[str, float]
 """Queue → starts that it was given, divided by its weight."""

@@ -13,7 +13,7 @@ from procession.present.variables import variables_of
 if TYPE_CHECKING:  # what a command does not use it does not load
     from collections.abc import Sequence
 
-    from procession.model.admission import Obstacle
+    from procession.model.obstacles import Obstacle
     from procession.model.processing import Processing
     from procession.workdir import Var
 

@@ -24,7 +24,7 @@ from procession.cli.main import group
 from procession.commands import reasons
 from procession.definitions import project_tables, task_tables
 from procession.definitions.tables import Table
-from procession.model import admission, command, outcome
+from procession.model import command, obstacles, outcome
 from procession.model.states import MACHINES
 from procession.model.task import RetryPolicy, StepPlan
 from procession.supervise import sighting
@@ -273,7 +273,7 @@ def test_every_code_of_an_obstacle_has_a_line() -> None:
     second_table = page("json.md")["obstacle"].partition("| code |")[2]
     codes = {
         node.args[0].value
-        for module in (reasons, admission)
+        for module in (reasons, obstacles)
         for node in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Obstacle"
         and isinstance(node.args[0], ast.Constant)

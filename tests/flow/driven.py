@@ -18,7 +18,7 @@ from procession.commands.events import Submitted
 from procession.executors.calls import Calls
 from procession.executors.inline import InlineExecutor
 from procession.launcher.loop import Loop
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.event import NewEvent
 from procession.model.processing import Processing, Step
 from procession.post import Post

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from procession.commands import processings, reasons
-from procession.model import admission
+from procession.model import admission, capacity, obstacles
 from procession.model.states import PROCESSING
 from procession.store import settings
 from tests.flow.both import drive  # noqa: F401
@@ -207,7 +207,7 @@ def test_it_says_why_and_the_code_is_that_of_the_rule(drive: Drive, code: str) -
 def test_there_is_a_scene_for_every_code() -> None:
     codes = {
         node.args[0].value
-        for module in (reasons, admission)
+        for module in (reasons, obstacles)
         for node in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "Obstacle"
@@ -217,11 +217,11 @@ def test_there_is_a_scene_for_every_code() -> None:
 
 
 def test_the_disk_says_how_much_is_expected_and_how_much_there_is() -> None:
-    one = admission.Candidate(1, 1, "t", 1, 0, False, disk=5_000_000)
-    _, expected = admission.admit([one], admission.Capacity(4, disk=1_000_000), admission.Live())
+    one = capacity.Candidate(1, 1, "t", 1, 0, False, disk=5_000_000)
+    _, expected = admission.admit([one], capacity.Capacity(4, disk=1_000_000), capacity.Live())
     assert expected[1, 1].code == "disk"
     assert "expected to write 5 MB and there is room for 1 MB" in expected[1, 1].sentence
-    _, full = admission.admit([one], admission.Capacity(4, full="less than 1 GB is free on the disk"), admission.Live())
+    _, full = admission.admit([one], capacity.Capacity(4, full="less than 1 GB is free on the disk"), capacity.Live())
     assert (full[1, 1].code, full[1, 1].sentence) == ("disk_full", "less than 1 GB is free on the disk")
 
 

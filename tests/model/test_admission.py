@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procession.model.admission import Candidate, Capacity, Live, admit, shims
+from procession.model.admission import admit, shims
+from procession.model.capacity import Candidate, Capacity, Live
 
 SIZES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 8.0])
 

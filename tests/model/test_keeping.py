@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procession.model.admission import CPUS, Candidate, Capacity, Kept, Live, Obstacle, admit
+from procession.model.admission import admit
+from procession.model.capacity import CPUS, Candidate, Capacity, Kept, Live
 from procession.model.limits import limit_of
+from procession.model.obstacles import Obstacle
 from procession.model.setting import Pause
 from procession.model.wants import Wants
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procession.model.admission import Candidate
+from procession.model.capacity import Candidate
 from procession.model.sharing import Accounts, charge, in_turn
 from procession.model.wants import Wants
 

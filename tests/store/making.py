@@ -9,7 +9,7 @@ from typing import Any
 from procession.clock import FixedClock, micros
 from procession.definitions import Definitions
 from procession.executor import Job
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.command import Command
 from procession.model.event import NewEvent
 from procession.model.task import RetryPolicy, StepPlan, Task

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from procession.flow.candidates import Definitions, _Reading, choose
 from procession.flow.room import Room, count_live
-from procession.model.admission import Capacity
+from procession.model.capacity import Capacity
 from procession.model.wants import Opening
 from procession.store import claiming, disk, families, loads, messages, of_tasks, pages, questions, wishes
 from procession.store.database import Store, Tx
