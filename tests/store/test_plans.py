@@ -157,9 +157,10 @@ def test_a_claim_touches_few_rows_however_many_wait(crowded: Store) -> None:
         live = count_live(tx, "h", NOW)
         reading = _Reading(tx, definitions, Room(Capacity(16.0 + live.cpus), live), None)
         found = sorted(reading.read(16, ()), key=lambda candidate: candidate.turn)
+        (oldest,) = pages.oldest_waiting(tx).values()
         if tx.dialect == "sqlite":
             driver.set_progress_handler(None, 0)
-        assert live.processings == {"t": 4}
+        assert live.processings == {"t": 4} and oldest[1] == NOW, "the first of them came then"
         assert 4 + 16 <= len(found) <= 4 + 17
         assert [c.begun for c in found[:4]] == [True] * 4
     assert counted * 100 < 20_000, "a scan of a hundred thousand rows takes many times as much"
