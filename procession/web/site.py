@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -34,7 +35,7 @@ from procession.web.render import Renderer
 from procession.web.sending import Sent
 from procession.web.session import SHOWN_WITHIN, Notice, Seal
 from procession.web.standing import Looks
-from procession.web.static import FIRST, Static
+from procession.web.static import FACE, MONO, Static
 from procession.web.tombstone import deleted
 
 log = logging.getLogger("procession")
@@ -198,7 +199,7 @@ class Site:
             "ask": ask, "rel": ask.rel, "nonce": nonce, "prefers": ask.prefers,
             "frame": frame(ask, found, standing, has=self.paths.has, notice=notice, here=here),
             "static": lambda name: ask.rel(self.static.place(name)),
-            "ahead": lambda *names: _ahead(ask, self.static, names), "fonts": FIRST,
+            "ahead": partial(_ahead, ask, self.static), "face": partial(_face, ask, self.static),
             "files": self.static.version, "sprite": self.static.sprite, "part": lambda name: _part(ask, name),
         }  # fmt: skip
 
@@ -247,11 +248,17 @@ class Site:
         return replace(found, headers=(*found.headers, *refused.all_headers()))
 
 
-def _ahead(ask: Ask, static: Static, names: tuple[str, ...]) -> Markup:
+def _ahead(ask: Ask, static: Static, *names: str) -> Markup:
     """Links by which a browser fetches scripts and what they import all at once, before the first of them runs."""
-    needed = dict.fromkeys(each for name in names for each in static.modules(f"js/{name}.js"))
+    needed = dict.fromkeys(each for name in ("main", *names) for each in static.modules(f"js/{name}.js"))
     link = Markup('<link rel="modulepreload" href="{}">')
     return Markup("\n").join(link.format(ask.rel(static.place(each))) for each in needed)
+
+
+def _face(ask: Ask, static: Static, *, mono: bool = False) -> Markup:
+    """A link by which a browser fetches a face before the styles ask for it."""
+    link = Markup('<link rel="preload" as="font" type="font/woff2" crossorigin href="{}">')
+    return link.format(ask.rel(static.place(MONO if mono else FACE)))
 
 
 def _part(ask: Ask, name: str) -> str:

@@ -37,8 +37,10 @@ JOINED = {
     "vendor/htmx.js": ["vendor/htmx-4.0.1.min.js", "vendor/hx-csp-4.0.1.min.js"],
 }
 """Files that browsers get as one: they need all of them, in this order (htmx may do nothing without its policy)."""
-FIRST = ("fonts/inter-latin.woff2", "fonts/plex-mono-latin-400.woff2")
-"""Faces that stand on every page. A browser that hears of them from the styles lays the page out twice."""
+FACE = "fonts/inter-latin.woff2"
+"""The face of every page. A browser that hears of it from the styles lays the page out twice."""
+MONO = "fonts/plex-mono-latin-400.woff2"
+"""The face of logs."""
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?\bfrom "([^"]+)";""", re.MULTILINE)
 
 
