@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 DOMAIN = "procession"
 LITERAL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 """A text that a template says itself."""
+NAMED = re.compile(r"%\(\w+\)")
+"""A place for a value."""
 
 
 def read(directory: Path) -> dict[str, str]:
@@ -61,11 +63,15 @@ def _translator(translated: Callable[[str], str], literals: frozenset[str]) -> C
     """
 
     @lru_cache(maxsize=4096)
+    def marked(text: str) -> Markup:
+        return Markup(translated(text)) if text in literals else escape(translated(text))  # noqa: S704
+
+    @lru_cache(maxsize=4096)
     def plain(text: str) -> Markup:
-        return Markup(translated(text) % {}) if text in literals else escape(translated(text))  # noqa: S704
+        return marked(text) if text not in literals or NAMED.search(text) else marked(text) % {}
 
     def said(text: str, **values: Any) -> str:
-        return Markup(translated(text)) % values if values else plain(text)  # noqa: S704
+        return marked(text) % values if values else plain(text)
 
     return said
 

@@ -405,7 +405,13 @@ def test_a_log_that_cannot_be_written_is_counted_and_costs_no_work(pooled: Poole
         return pooled.returned.get(this)
 
     assert eventually(ended, timeout=30).how == "succeeded"
-    said.extend(pooled.calls.heard().said)
+
+    def told() -> list[Any]:
+        pooled.calls.drain()
+        said.extend(pooled.calls.heard().said)
+        return said
+
+    eventually(told, what="the message comes after the end")
     assert [(what, words.split(":")[0]) for _, what, words in said] == [
         ("message", "8 bytes of its log could not be written")
     ]

@@ -336,3 +336,8 @@ def test_a_text_that_no_template_says_itself_stays_text() -> None:
     made = environment()
     shown = made.from_string("{{ _(text) }} {{ _('%(name)s of %(n)s', name=text, n=1) }}")
     assert shown.render(text="<b>50 %(x)s") == "&lt;b&gt;50 %(x)s &lt;b&gt;50 %(x)s of 1"
+    ours = made.from_string("{{ _(text) }}")
+    assert ours.render(text="%(verb)s %(n)s processings?") == "%(verb)s %(n)s processings?", (
+        "a name like a text of ours"
+    )
+    assert ours.render(text="90 %% of them within") == "90 % of them within"

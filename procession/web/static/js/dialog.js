@@ -1,5 +1,5 @@
 // Questions before an action: the page that asks, shown in a dialog; its form is sent from there, and errors stay in it.
-import { ask, place, read } from "./morph.js";
+import { ask, library, place, read } from "./morph.js";
 import { toast } from "./toast.js";
 import { _ } from "./words.js";
 
@@ -49,6 +49,7 @@ export async function open(from) {
     const answer = await ask(url);
     if (answer.redirected || answer.status >= 500) return location.assign(url);
     const made = await read(answer);
+    await library();
     const body = document.createElement("div");
     body.className = "body";
     body.id = "asked";
@@ -70,7 +71,10 @@ export async function send(form, button) {
   const body = new URLSearchParams(/** @type {any} */ (new FormData(form, button)));
   for (const each of buttons) each.disabled = true;
   button?.setAttribute("aria-busy", "true");
+  let sent = false;
   try {
+    await library();
+    sent = true;
     const answer = await ask(button?.hasAttribute("formaction") ? button.formAction : form.action, {
       method: "POST",
       body,
@@ -79,7 +83,8 @@ export async function send(form, button) {
     if (answer.ok && form.dataset.asked) form.dataset.done = String(body.get("value"));
     await done(form, answer);
   } catch {
-    toast(_("The server did not answer; nothing is known to be done. Look before you try again"), { bad: true });
+    const told = sent ? _("The server did not answer; nothing is known to be done. Look before you try again") : _("A part of this page could not be loaded, so nothing was sent. Try again");
+    toast(told, { bad: true });
   } finally {
     for (const each of buttons) each.disabled = Boolean(form.dataset.done);
     button?.removeAttribute("aria-busy");

@@ -22,7 +22,8 @@ async function start() {
   return htmx;
 }
 
-function library() {
+/** All that a change of a page needs, or an error before anything was done. */
+export function library() {
   known ??= start();
   known.catch(() => (known = undefined));
   return known;
@@ -47,11 +48,11 @@ export async function read(answer) {
 
 /** Put new HTML in the place of an element, or into it where its root is another. @param {HTMLElement} target @param {Document} made */
 export async function place(target, made) {
+  const htmx = await library(); // before anything is looked at: people go on ticking and typing
   const root = made.body.firstElementChild;
   const same = root !== null && root.id !== "" && root.id === target.id && made.body.childElementCount === 1;
   const hold = same && (holds(target) || target.dataset.held) ? await import("./hold.js") : null;
   if (same && target.matches("[data-stays]")) (await import("./stays.js")).stay(target, root);
-  const htmx = await library(); // before it is looked what people have typed
   const waiting = hold && holds(target) ? hold.hold(target, root) : 0;
   const typed = changed(target);
   for (const known of made.querySelectorAll("x-log [id]")) known.removeAttribute("id"); // or a new viewer is made bare
