@@ -65,6 +65,9 @@ _program = f"{sys.prefix}/bin/procession"
 PROGRAM = {"PROCESSION_PROGRAM": _program} if os.access(_program, os.X_OK) else {}
 """The same as a path, for shell scripts: where Procession is served by the system, it is not on their PATH."""
 
+BY_HAND = "PROCESSION_BY_HAND"
+"""Variable of ``procession shell``: the attempt that was entered, KEY-ATTEMPT. It says nothing of any other attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -144,6 +147,8 @@ def environment(order: Order) -> dict[str, str]:
         added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, order.gpus))
     if order.url is not None:
         added |= {"PROCESSION_URL": order.url, "PROCESSION_TOKEN_FILE": order.token_file}
+    if BY_HAND in os.environ:  # begun from within a shell; this attempt lives
+        added[BY_HAND] = ""
     for name, value in order.params.items():
         text = value if isinstance(value, str) else _compact(value)
         called = variable(name)

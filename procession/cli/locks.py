@@ -22,6 +22,7 @@ from procession.commands import locks
 from procession.commands.asked import asked
 from procession.commands.locks import OWNERS, Granted, Lock, Taken, Waiting, Which
 from procession.commands.steps import RERUN
+from procession.contract import BY_HAND
 from procession.errors import Invalid, QueueFull
 from procession.model.locks import checked
 from procession.project import Project
@@ -132,7 +133,8 @@ def by_hand(key: str | None) -> bool:
     variable = os.environ.get
     if key is not None:
         return False
-    if variable("PROCESSION_BY_HAND") or not (variable("PROCESSION_KEY") and variable("PROCESSION_ATTEMPT")):
+    step, number = variable("PROCESSION_KEY"), variable("PROCESSION_ATTEMPT")
+    if not (step and number) or variable(BY_HAND) == f"{step}-{number}":
         return True
     try:
         return (Path(variable("PROCESSION_OUTPUT", "")).parent / RERUN).stat().st_size == 0

@@ -27,9 +27,7 @@ from procession.project import Project
 from procession.supervise import spool
 from procession.workdir import ENTERED, hold
 
-BY_HAND = "PROCESSION_BY_HAND"
-"""Variable of ``procession shell``: what is run there has no attempt that lives."""
-RESTORED = ("SHLVL", "PWD", "OLDPWD", "_", "TERM", "COLUMNS", "LINES", "PS1", "HISTFILE", BY_HAND)
+RESTORED = ("SHLVL", "PWD", "OLDPWD", "_", "TERM", "COLUMNS", "LINES", "PS1", "HISTFILE", contract.BY_HAND)
 """Variables that the shell changes; for ``rerun`` they are again as the script had them."""
 
 
@@ -140,7 +138,7 @@ def rc_text(entry: Entry, project: Project) -> str:
     ended = shlex.quote(str(entry.attempt_dir / RERUN))
     files = " ".join(contract.FILES)
     return f"""
-export {BY_HAND}=1
+export {contract.BY_HAND}="$PROCESSION_KEY-$PROCESSION_ATTEMPT"
 PS1='[{entry.processing_id} {entry.step.name}] \\w \\$ '
 rerun() {{  # the script again: same command, environment as in this shell, stdin /dev/null unless --tty
     local tty=no status file

@@ -656,7 +656,7 @@ def _by_hand() -> bool:
     output = _variable("OUTPUT")
     if _channel is not None or not output:
         return False
-    if _variable("BY_HAND"):
+    if _variable("BY_HAND") == _variable("KEY") + "-" + _variable("ATTEMPT"):  # of this attempt, and of no other
         return True
     try:
         return os.stat(os.path.join(os.path.dirname(output), "rerun")).st_size == 0

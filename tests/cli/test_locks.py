@@ -117,8 +117,9 @@ def test_by_hand_a_script_goes_the_same_way_and_nothing_is_locked(d: Driven, tmp
 def test_in_the_shell_of_an_attempt_it_is_by_hand_and_in_the_attempt_it_is_not(d: Driven, key: str) -> None:
     step, _, number = key.rpartition("-")
     inside = {"PROCESSION_KEY": step, "PROCESSION_ATTEMPT": number}
-    assert ask(d, "acquire", "a", PROCESSION_BY_HAND="1", **inside).exit_code == 0
+    assert ask(d, "acquire", "a", PROCESSION_BY_HAND=key, **inside).exit_code == 0
     assert names(d) == []
-    assert ask(d, "acquire", "a", **inside).stdout.startswith("a is yours, with fence ")
+    other = ask(d, "acquire", "a", PROCESSION_BY_HAND=f"{step}-7", **inside)
+    assert other.stdout.startswith("a is yours, with fence "), "the mark of a shell around says nothing of this attempt"
     assert names(d) == ["a"]
     locks.unlock(d.project, "a", Asked("somebody"))

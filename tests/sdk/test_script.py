@@ -413,11 +413,14 @@ def test_in_the_shell_and_in_rerun_nobody_is_asked_and_the_script_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The attempt has ended, and its token with it; an address that would answer nobody shows that nothing is asked."""
-    for name, value in {"PROCESSING": "4", "URL": "http://127.0.0.1:9", "OUTPUT": str(tmp_path / "output")}.items():
+    inside = {"PROCESSING": "4", "KEY": "p-4-1", "ATTEMPT": "2", "URL": "http://127.0.0.1:9"}
+    for name, value in {**inside, "OUTPUT": str(tmp_path / "output")}.items():
         monkeypatch.setenv(f"PROCESSION_{name}", value)
-    with pytest.raises(OSError):
-        script.ask("GET /health")
-    monkeypatch.setenv("PROCESSION_BY_HAND", "1")
+    for living in ("", "p-4-1-1", "1"):  # no shell, or one into another attempt
+        monkeypatch.setenv("PROCESSION_BY_HAND", living)
+        with pytest.raises(OSError):
+            script.ask("GET /health")
+    monkeypatch.setenv("PROCESSION_BY_HAND", "p-4-1-2")
     assert script.ask("POST /processings/17/retry", reason="again") is None
     monkeypatch.delenv("PROCESSION_BY_HAND")
     (tmp_path / "rerun").touch()

@@ -169,3 +169,6 @@ def test_shell_scripts_lock_as_python_does_and_go_the_same_way_by_hand(site: Sit
     told = site.run("shell", str(last), "-c", f"rerun; {site.root}/inside.sh; $PROCESSION_PROGRAM acquire b", code=0)
     for name in ("account:17, ftp", "account:18", "b"):
         assert f"would lock {name}; by hand nothing is locked" in told.stdout + told.stderr, told
+    inner = site.run("shell", str(last), "-c", "$PROCESSION_PROGRAM run import last=false", code=0)
+    fences = [int(n) for n in re.findall(r"^fences (\d+) (\d+)$", inner.stdout, re.MULTILINE)[0]]
+    assert min(fences) > 0, "an attempt that is begun from within lives, and its locks are real"
