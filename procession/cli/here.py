@@ -2,7 +2,7 @@
 
 In: the processing, again and again. Out: what its scripts print, and its questions with what may be answered; a line
 that is typed is the answer. Always: nothing waits for the person, so the answer may as well come from elsewhere; where
-there is no terminal the question says how it is answered.
+there is no terminal, or this runs in the background of one, the question says how it is answered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Here(Echo):
     def tell(self, found: Processing) -> None:
         """Write what is new, and take the answer if one was typed."""
         super().tell(found)
-        if not self._listens:
+        if not self._in_front():
+            self._let_go()
             return
         if self._open is None and any(step.asking is not None for step in found.steps):
             self._ask(found)
@@ -45,8 +46,21 @@ class Here(Echo):
 
     def asks(self, processing_id: int, step: str, text: str) -> None:
         """Without a terminal: how it is answered. At one it is asked in its turn."""
-        if not self._listens:
+        if not self._in_front():
             super().asks(processing_id, step, text)
+
+    def _in_front(self) -> bool:
+        """Does this terminal listen to us now? Whoever touches it from the background is stopped by the system."""
+        try:
+            return self._listens and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        except OSError:  # not the terminal of this session
+            return False
+
+    def _let_go(self) -> None:
+        """Somebody took it to the background, or ended the input: how it is answered. In front it is asked again."""
+        if self._open is not None:
+            click.echo(f"\nprocession: {self._open.hint}", err=True)
+            self._open = None
 
     def _ask(self, found: Processing) -> None:
         self._open = next(iter(questions.open_of(self._project, found.id)), None)
@@ -65,10 +79,13 @@ class Here(Echo):
             return
         if not select.select([sys.stdin], [], [], 0)[0]:
             return
-        typed = os.read(sys.stdin.fileno(), 65536)  # a terminal gives whole lines
+        try:
+            typed = os.read(sys.stdin.fileno(), 65536)  # a terminal gives whole lines
+        except OSError:  # it was closed
+            typed = b""
         if not typed:  # Ctrl-D
             self._listens = False
-            click.echo(f"\nprocession: {asked_now.hint}", err=True)
+            self._let_go()
             return
         self._answer(asked_now, typed.decode("utf-8", "replace").strip())
 

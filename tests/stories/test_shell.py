@@ -6,10 +6,11 @@ import os
 import pty
 import resource
 import select
+import shlex
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,11 +51,11 @@ def failed(site: Site) -> int:
 class Terminal:
     """An interactive command on a terminal of its own."""
 
-    def __init__(self, site: Site, *arguments: str) -> None:
+    def __init__(self, site: Site, *arguments: str, program: Sequence[str] = COMMAND) -> None:
         self.ours, theirs = pty.openpty()
         self.shown = b""
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], cwd="/", env={**site.environment, "PROCESSION_PROJECT": str(site.root)},
+            [*program, *arguments], cwd="/", env={**site.environment, "PROCESSION_PROJECT": str(site.root)},
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no threads here
         )  # fmt: skip
@@ -85,8 +86,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(site: Site, *arguments: str) -> Iterator[Terminal]:
-    one = Terminal(site, *arguments)
+def terminal(site: Site, *arguments: str, program: Sequence[str] = COMMAND) -> Iterator[Terminal]:
+    one = Terminal(site, *arguments, program=program)
     try:
         yield one
     finally:
@@ -302,3 +303,19 @@ def test_run_asks_the_person_at_its_terminal_and_says_elsewhere_how_to_answer(si
         site.run("answer", "2", "check", "no")
         assert alone.wait(60) == 0
     assert site.log(2, 3, "say") == b"said no\n"
+
+
+@pytest.mark.feature("P25", "M100")
+def test_run_in_the_background_of_a_terminal_goes_on_and_asks_when_it_is_in_front(site: Site) -> None:
+    """Whoever touches a terminal from the background is stopped: there it says how to answer."""
+    site.write(ASKED, draw_sh="#!/bin/sh\n", say_sh='#!/bin/sh\necho "said $1"\n')
+    with terminal(site, "--norc", "-i", program=["bash"]) as shell:
+        shell.type(f"{shlex.join(COMMAND)} run q x=it &")
+        shell.shows("answer it with: procession answer 1 check VALUE")
+        assert b"answer: " not in shell.read()
+        shell.type("fg")
+        shell.shows("answer: ")
+        shell.type("yes")
+        shell.shows("said yes")
+        shell.type("exit")
+        shell.leave()
