@@ -66,7 +66,7 @@ def with_lock_command(
     try:
         code = _run(command, {name: fences[name] for name in names})
     finally:
-        _release(names, key, owner, code)
+        _release(fences, key, owner, code)
     sys.exit(code)
 
 
@@ -80,11 +80,11 @@ def _acquire(names: tuple[str, ...], key: str | None, owner: str, seconds: float
     return {lock.name: lock.fence for lock in found.locks}
 
 
-def _release(names: Sequence[str], key: str | None, owner: str, code: int) -> None:
+def _release(fences: Mapping[str, int], key: str | None, owner: str, code: int) -> None:
     """Release what was acquired. Who has lost it meanwhile must know, unless the command has failed anyway."""
     try:
         with noted_as("release-lock"), opened() as project:
-            locks.release(project, attempt_of(project, key), names, owner)
+            locks.give_back(project, attempt_of(project, key), fences, owner)
     except ProcessionError as error:
         if code == 0:
             raise

@@ -9,7 +9,7 @@ request that would wait for itself is refused at once. Whoever releases what it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from procession.commands.asked import Asked
@@ -124,6 +124,21 @@ def release(project: Project, which: Which, names: Sequence[str], owner: str = "
         locks.release(tx, [own[name] for name in wanted])
         tx.after(project.wake)
         return tuple(Lock(name, own[name].fence, own[name].count - 1) for name in wanted if own[name].count > 1)
+
+
+def give_back(project: Project, which: Which, fences: Mapping[str, int], owner: str = "processing") -> None:
+    """Release once each of these very grants that is still held; Refused, when that is done, where some are not."""
+    wanted, asking = checked(tuple(fences)), owner_of(which, owner)
+    with project.store.begin() as tx:
+        tx.claim_alone()
+        _alive(tx, asking)
+        own = locks.of_owner(locks.all_of(tx, project.now())[0], asking)
+        kept = {each.name: each for each in own if fences.get(each.name) == each.fence}
+        locks.release(tx, kept.values())
+        tx.after(project.wake) if kept else tx.unwitnessed()
+    if lost := [name for name in wanted if name not in kept]:
+        whose, rest = "processing" if asking.whole else "attempt", "; the others were released" if kept else ""
+        raise Refused(f"this {whose} does not hold {', '.join(lost[:5])} any more: somebody took it away{rest}")
 
 
 def holds(project: Project, name: str, fence: int) -> bool:

@@ -101,6 +101,28 @@ def test_a_lock_that_was_taken_away_meanwhile_is_told(d: Driven, key: str) -> No
             assert "does not hold a" in str(found.exception)
 
 
+def test_what_is_still_held_is_released_where_one_was_taken_away_or_had_by_another(d: Driven, key: str) -> None:
+    """Had by another script of this processing meanwhile: that grant is not ours."""
+    which = d.project.read_key(key)
+    assert which is not None
+
+    def take_away() -> None:
+        eventually(lambda: names(d) == ["a", "b", "c"])
+        locks.unlock(d.project, "a", Asked("somebody"))
+        locks.unlock(d.project, "b", Asked("somebody"))
+        locks.acquire(d.project, which, ["b"])
+        gate.write_text("go\n")
+
+    gate = d.root / "gate"
+    os.mkfifo(gate)
+    thread = Thread(target=take_away)
+    thread.start()
+    found = with_lock(d, key, "a b c", f"read go < {gate}")
+    thread.join()
+    assert names(d) == ["b"]
+    assert "does not hold a, b any more: somebody took it away; the others were released" in str(found.exception)
+
+
 def test_by_hand_a_script_goes_the_same_way_and_nothing_is_locked(d: Driven, tmp_path: Path) -> None:
     """Outside a project, too; an odd name is odd by hand, too."""
     ran = tmp_path / "ran"
