@@ -30,7 +30,8 @@ def hold(tx: Tx, processing_id: int, at: int) -> None:
 
 
 def release(tx: Tx, processing_id: int, now: int) -> None:
-    """Hold a processing no longer: if it has to wait for its turn, it does so from now on."""
+    """Hold a processing no longer: if it has to wait for its turn, it does so from now on. One that is not held waits
+    on as before."""
     tx.run(_RELEASE, id=processing_id, now=now)
 
 
@@ -40,7 +41,8 @@ def hold_step(tx: Tx, processing_id: int, ordinal: int, at: int | None) -> None:
 
 
 def forget_due(tx: Tx, processing_id: int, now: int) -> None:
-    """Neither the processing nor a step of it waits for a moment any more, but from now on for its turn."""
+    """Neither the processing nor a step of it waits for a moment any more; a processing that did waits from now on for
+    its turn."""
     tx.run(_FORGET_DUE, id=processing_id, now=now)
     tx.run(_FORGET_DUE_STEPS, id=processing_id)
 
@@ -106,11 +108,17 @@ _CANCELS = Statement(
     )
 )
 _HOLD = Statement(lambda _: update(processing).values(held_at=param("at")).where(_of))
-_RELEASE = Statement(lambda _: update(processing).values(held_at=None, waiting_at=_since_now).where(_of))
+_RELEASE = Statement(
+    lambda _: (
+        update(processing).values(held_at=None, waiting_at=_since_now).where(_of, processing.c.held_at.is_not(None))
+    )
+)
 _HOLD_STEP = Statement(
     lambda _: update(step).values(held_at=param("at")).where(_of_step, step.c.ordinal == param("ordinal", Integer))
 )
-_FORGET_DUE = Statement(lambda _: update(processing).values(due_at=None, waiting_at=_since_now).where(_of))
+_FORGET_DUE = Statement(
+    lambda _: update(processing).values(due_at=None, waiting_at=_since_now).where(_of, processing.c.due_at.is_not(None))
+)
 _FORGET_DUE_STEPS = Statement(lambda _: update(step).values(due_at=None).where(_of_step))
 _REMOVE_OUTPUTS = Statement(
     lambda _: delete(schema.output).where(

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from procession.clock import iso
+from procession.clock import iso, micros
 from procession.commands import events, holds, processings, resources, restarts, steps
 from procession.model.event import NewEvent
-from procession.store import upgrade
+from procession.store import upgrade, wishes
 from tests.commands.asking import ask
 from tests.flow.both import drive  # noqa: F401
 from tests.flow.driven import Driven
@@ -92,6 +92,21 @@ def test_what_was_held_or_had_a_moment_waits_for_its_turn_since_that_was_over(dr
     assert since(d, held) == d.clock.now()
 
 
+@pytest.mark.feature("M107", "P15")
+def test_the_release_of_a_later_step_and_the_end_of_no_moment_leave_since_when_it_waits(drive: Drive) -> None:
+    d = drive(TOML)
+    d.born()
+    d.turn()
+    which, came = d.born(), d.clock.now()
+    ask(d, holds.hold_one, which, step_name="two")
+    d.clock.advance(60)
+    ask(d, holds.release_one, which)
+    assert (d.get(which).steps[1].held_at, since(d, which)) == (None, came)
+    with d.project.store.begin() as tx:  # it had no moment of its own
+        wishes.forget_due(tx, which, micros(d.clock.now()))
+    assert since(d, which) == came
+
+
 @pytest.mark.feature("M107", "M99")
 def test_the_oldest_that_waits_is_the_one_that_has_waited_longest_not_the_first_that_came(drive: Drive) -> None:
     d = drive(TOML)
@@ -135,6 +150,10 @@ def test_an_older_database_learns_since_when_from_its_journal(drive: Drive) -> N
     d.clock.advance(100)
     ask(d, holds.release_one, held)
     processings.retry(d.project, back)
+    for step in ("two", None):  # neither was held itself
+        ask(d, holds.hold_one, plain, step_name="two")
+        d.clock.advance(1)
+        ask(d, holds.release_one, plain, step_name=step)
     known = "SELECT id, waiting_at FROM processing ORDER BY id"
     before = {row.id: row.waiting_at for row in d.rows(known)}
     assert len({before[retried], before[plain], before[held]}) == 3 and before[back] == before[held]

@@ -9,7 +9,12 @@ from alembic import op
 revision = "0010"
 down_revision = "0009"
 
-WAITS = "(j.state = 'waiting' OR (j.verb IN ('release', 'run-now') AND j.noun IN ('processing', 'step')))"
+# The release of a step, or of a processing of which only a step was held, does not end a wait: it was not held itself.
+HELD = (
+    "(SELECT h.verb FROM journal h WHERE h.processing_id = j.processing_id AND h.id < j.id AND h.noun = 'processing'"
+    " AND h.verb IN ('hold', 'release') ORDER BY h.id DESC LIMIT 1) = 'hold'"
+)
+WAITS = f"(j.state = 'waiting' OR (j.noun = 'processing' AND (j.verb = 'run-now' OR (j.verb = 'release' AND {HELD}))))"
 ANEW = sa.text("state = 'waiting' AND due_at IS NULL AND held_at IS NULL AND waiting_at > created_at")
 
 
