@@ -190,6 +190,8 @@ def test_an_answered_question_stays_in_its_place_and_the_next_takes_no_click_mea
     context = browser.new_context(viewport={"width": 390, "height": 900})
     context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{served.port}/"}])
     page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.goto(f"http://127.0.0.1:{served.port}/questions")
     page.locator("#live[data-state=live]").wait_for()
     card, other = (page.locator(f"#question-{pid}-check") for pid in (first, second))
@@ -208,6 +210,7 @@ def test_an_answered_question_stays_in_its_place_and_the_next_takes_no_click_mea
     open_ = [each["processing"] for each in served.ask("GET", "/api/v1/questions").json["items"]]
     assert open_ == [first, second], "one click, one answer"
     expect(other.get_by_role("button", name="yes")).to_be_enabled()
+    assert complaints == []
     page.goto(f"http://127.0.0.1:{served.port}/questions")
     expect(card).to_have_count(0)
     context.close()

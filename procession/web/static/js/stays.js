@@ -33,6 +33,7 @@ export function stay(target, root) {
 /** A question that is over, as high as it was. @param {HTMLElement} was @param {Document} made */
 function over(was, made) {
   const now = /** @type {HTMLElement} */ (made.importNode(was, true));
+  now.removeAttribute("style"); // the policy takes none from a text; a morph leaves that of the card
   const form = /** @type {HTMLElement | null} */ (now.querySelector("[data-asked]"));
   if (!form || form.querySelector("[aria-busy]")) return now; // under way: its answer is not known yet
   was.style.minHeight = `${was.offsetHeight}px`;
