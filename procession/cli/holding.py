@@ -1,8 +1,9 @@
 """``with-lock``: a command that runs while locks are held, for scripts in any language.
 
 In: names, and a command after ``--``. Out: the exit code of the command; 75 where the locks could not be had, and then
-the command has not run. Always: what was acquired here is released when the command has ended, however it ended; no
-database is open while it runs. Where no attempt is around, as by hand, it says what it would lock and runs the command.
+the command has not run. Always: what was acquired here is released when the command has ended, however it ended, and
+when a signal comes before it begins; no database is open while it runs. By hand it says what it would lock and runs the
+command.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from types import FrameType
+from typing import Self
 
 import click
 
 from procession.cli.context import noted_as, opened
 from procession.cli.locks import TAKEN, attempt_of, by_hand, lacking, patiently, span, wait_option, whose_options, would
+from procession.clock import Clock
 from procession.commands import locks
 from procession.commands.locks import Waiting
 from procession.errors import ProcessionError
@@ -58,78 +62,135 @@ def with_lock_command(
     if not command:
         raise click.UsageError("say what runs while they are held: procession with-lock account:17 -- ./import.sh")
     seconds = span(wait)
-    if by_hand(key):
-        would("lock", names)
-        sys.exit(_run(command, dict.fromkeys(names, 0)))
-    fences = _acquire(names, key, owner, seconds)
+    with Signals() as signals:
+        if by_hand(key):
+            would("lock", names)
+            code = _run(command, dict.fromkeys(names, 0), signals)
+        else:
+            code = _locked(command, names, Whose(key, owner), seconds, signals)
+    sys.exit(128 + signals.number if signals.number else code)
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose the locks are."""
+
+    key: str | None
+    owner: str
+
+
+def _locked(command: Sequence[str], names: Sequence[str], whose: Whose, seconds: float, signals: Signals) -> int:
+    """The exit code of the command, which has run while they were held; `TAKEN` where they could not be had."""
+    fences: dict[str, int] = {}
     code = 1
     try:
-        code = _run(command, {name: fences[name] for name in names})
+        if _acquire(fences, names, whose, seconds, signals):
+            code = _run(command, {name: fences[name] for name in names}, signals)
+        else:
+            code = TAKEN
     finally:
-        _release(fences, key, owner, code)
-    sys.exit(code)
+        if fences:
+            _release(fences, whose, code)
+    return code
 
 
-def _acquire(names: tuple[str, ...], key: str | None, owner: str, seconds: float) -> Mapping[str, int]:
-    """Fence by name; it leaves with `TAKEN` where not all could be had."""
+def _acquire(
+    fences: dict[str, int], names: Sequence[str], whose: Whose, seconds: float, signals: Signals
+) -> bool:  # fmt: skip
+    """Were they had? Then their fences, by name, are filled in before anything else can fail."""
     with noted_as("acquire"), opened() as project:
-        found = patiently(project, attempt_of(project, key), names, owner, seconds)
+        found = patiently(project, attempt_of(project, whose.key), names, whose.owner, seconds, signals.sleep)
         if isinstance(found, Waiting):
             click.echo(f"procession: {lacking(found)}", err=True)
-            sys.exit(TAKEN)
-    return {lock.name: lock.fence for lock in found.locks}
+            return False
+        fences.update({lock.name: lock.fence for lock in found.locks})
+    return True
 
 
-def _release(fences: Mapping[str, int], key: str | None, owner: str, code: int) -> None:
+def _release(fences: Mapping[str, int], whose: Whose, code: int) -> None:
     """Release what was acquired. Who has lost it meanwhile must know, unless the command has failed anyway."""
     try:
         with noted_as("release-lock"), opened() as project:
-            locks.give_back(project, attempt_of(project, key), fences, owner)
+            locks.give_back(project, attempt_of(project, whose.key), fences, whose.owner)
     except ProcessionError as error:
         if code == 0:
             raise
         click.echo(f"procession: {error}", err=True)
 
 
-def _run(command: Sequence[str], fences: Mapping[str, int]) -> int:
-    """The exit code of the command, as a shell would have it."""
+def _run(command: Sequence[str], fences: Mapping[str, int], signals: Signals) -> int:
+    """The exit code of the command, as a shell would have it; 1 if a signal came before it began."""
     environment = {**os.environ, FENCE: " ".join(map(str, fences.values()))}
-    with _passing_on() as begin:
-        try:
-            child = begin(lambda: subprocess.Popen(command, env=environment))
-        except OSError as error:
-            click.echo(f"procession: {command[0]} cannot be run: {error.strerror}", err=True)
-            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
-        code = child.wait()
+    if signals.number:
+        return 1
+    try:
+        code = signals.of(lambda: subprocess.Popen(command, env=environment))
+    except OSError as error:
+        click.echo(f"procession: {command[0]} cannot be run: {error.strerror}", err=True)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
     return code if code >= 0 else 128 - code
 
 
-Child = subprocess.Popen[bytes]
+class Woken(Exception):
+    """A signal came while this slept."""
 
 
-@contextmanager
-def _passing_on() -> Iterator[Callable[[Callable[[], Child]], Child]]:
-    """Signals that would end this process are the command's, which begins within: this one must release what it holds.
+class Signals:
+    """Signals that would end this process, which must first release what it holds. Python's handler of Ctrl-C, too.
 
-    A terminal sends Ctrl-C to both, so SIGINT and SIGQUIT are not sent once more. What is ignored stays ignored.
+    Before the command begins, and after it, the first is remembered. While it runs they are the command's; a terminal
+    sends Ctrl-C to both, so SIGINT and SIGQUIT are not sent once more. What is ignored stays ignored.
     """
-    children: list[Child] = []
-    early: list[int] = []
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        if number in (signal.SIGTERM, signal.SIGHUP):
-            early.append(number) if not children else children[0].send_signal(number)
+    def __init__(self) -> None:
+        self.number = 0
+        """The one that this process has to end by; 0: none came."""
+        self._child = 0
+        """Process id of the command while it runs; it is not waited for before this is 0 again, so it is no other's."""
+        self._sleeps = False
 
-    def begin(start: Callable[[], Child]) -> Child:
-        children.append(start())
-        for number in early:
-            children[0].send_signal(number)
-        return children[0]
+    def __enter__(self) -> Self:
+        ending = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+        listened = [number for number in ending if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._came) for number in listened}
+        return self
 
-    ending = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-    before = {n: signal.signal(n, pass_on) for n in ending if signal.getsignal(n) is not signal.SIG_IGN}
-    try:
-        yield begin
-    finally:
-        for number, handler in before.items():
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _came(self, number: int, _: FrameType | None) -> None:
+        if self._child:
+            if number in (signal.SIGTERM, signal.SIGHUP):
+                self._send(number)
+            return
+        self.number = self.number or number
+        if self._sleeps:
+            self._sleeps = False
+            raise Woken
+
+    def _send(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._child, number)
+
+    def sleep(self, clock: Clock, seconds: float) -> bool:
+        """Sleep, or until one comes; may this go on?"""
+        with suppress(Woken):
+            self._sleeps = True
+            if not self.number:
+                clock.sleep(seconds)
+            self._sleeps = False  # within: from here on none raises
+        return not self.number
+
+    def of(self, start: Callable[[], subprocess.Popen[bytes]]) -> int:
+        """Start a command, to which they belong until it has ended; its exit code. One that came at its very beginning
+        is the command's as well."""
+        child = start()
+        self._child = child.pid
+        if self.number:
+            self._send(self.number)
+            self.number = 0
+        with suppress(ChildProcessError):  # where nobody waits for children, by SIGCHLD, it is gone at once
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        self._child = 0
+        return child.wait()

@@ -17,7 +17,7 @@ from procession import present
 from procession.cli.context import answer, json_option, opened, reason_option
 from procession.cli.numbers import Id
 from procession.cli.table import age, clean, table
-from procession.clock import moment
+from procession.clock import Clock, moment
 from procession.commands import locks
 from procession.commands.asked import asked
 from procession.commands.locks import OWNERS, Granted, Lock, Taken, Waiting, Which
@@ -161,16 +161,24 @@ def attempt_of(project: Project, key: str | None) -> Which:
     return which
 
 
+def asleep(clock: Clock, seconds: float) -> bool:
+    """Sleep, and go on; a signal ends the process."""
+    clock.sleep(seconds)
+    return True
+
+
 def patiently(
-    project: Project, which: Which, names: tuple[str, ...], owner: str, seconds: float
+    project: Project, which: Which, names: Sequence[str], owner: str, seconds: float,
+    sleep: Callable[[Clock, float], bool] = asleep,
 ) -> Granted | Waiting:  # fmt: skip
-    """Ask until all are had or the time is over; at last without waiting, so that no place is left behind."""
+    """Ask until all are had, the time is over or `sleep` says so; at last without waiting, so that no place is left."""
     until = project.clock.monotonic() + seconds
     while (rest := until - project.clock.monotonic()) > 0:
         found = locks.acquire(project, which, names, owner, wait=True)
         if isinstance(found, Granted):
             return found
-        project.clock.sleep(min(found.again, max(0.0, rest)))
+        if not sleep(project.clock, min(found.again, max(0.0, rest))):
+            break
     return locks.acquire(project, which, names, owner)
 
 

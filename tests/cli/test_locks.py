@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -99,6 +100,49 @@ def test_a_lock_that_was_taken_away_meanwhile_is_told(d: Driven, key: str) -> No
         else:
             assert isinstance(found.exception, Refused)
             assert "does not hold a" in str(found.exception)
+
+
+def test_a_signal_while_it_waits_ends_it_and_it_leaves_the_queue(d: Driven, key: str) -> None:
+    d.born(place=1)
+    d.turn()
+    other = d.project.read_key(d.project.attempt_key(2, 1, 1))
+    assert other is not None
+    locks.acquire(d.project, other, ["a"])
+
+    def end() -> None:
+        eventually(lambda: d.rows("SELECT id FROM lock_wait"))
+        os.kill(os.getpid(), number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        thread = Thread(target=end)
+        thread.start()
+        found = ask(d, "with-lock", "a", "b", "--wait", "60s", "--attempt", key, "--", "touch", str(d.root / "ran"))
+        thread.join()
+        assert found.exit_code == 128 + number
+        assert (names(d), d.rows("SELECT id FROM lock_wait")) == (["a"], [])
+    assert not (d.root / "ran").exists()
+
+
+def test_a_signal_while_they_are_released_is_acted_on_when_they_are(d: Driven, key: str) -> None:
+    gate = d.root / "gate"
+    os.mkfifo(gate)
+
+    def end() -> None:
+        pid = int(gate.read_text())
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def begin() -> None:
+        eventually(lambda: names(d) == ["a"])
+        with d.project.store.begin() as tx:  # nobody releases anything meanwhile
+            tx.claim_alone()
+            end()
+
+    thread = Thread(target=begin)
+    thread.start()
+    found = with_lock(d, key, "a", f"echo $$ > {gate}")
+    thread.join()
+    assert (found.exit_code, names(d)) == (128 + signal.SIGTERM, [])
 
 
 def test_what_is_still_held_is_released_where_one_was_taken_away_or_had_by_another(d: Driven, key: str) -> None:
