@@ -47,7 +47,7 @@ def _at_step(act: Callable[..., Any], given: Mapping[str, Any]) -> Act:
 
 
 def _accept(given: Mapping[str, Any]) -> Act:
-    step, note = given.get("step"), given.get("note") or given.get("reason", "")
+    step, note = given.get("step"), given.get("note", "")
     return lambda project, tx, pid, who: steps.accept_one(project, tx, pid, who, step, note)
 
 
@@ -96,9 +96,8 @@ VERBS: dict[str, Doing] = {
         frozenset({"step", "note"}),
         _accept,
         lambda given: (
-            lambda project, _, found: steps.check_accept(
-                project, found, given.get("step"), given.get("note") or given.get("reason", "")
-            )
+            # why it is done to many does not say what was done instead of a rerun that failed
+            lambda project, _, found: steps.check_accept(project, found, given.get("step"), given.get("note", ""))
         ),
     ),
     "delete": Doing(
@@ -272,7 +271,7 @@ def _there(tx: Tx, batch_id: int) -> Batch:
 
 def go_on(project: Project, tx: Tx, batch: Batch) -> Batch:
     """Do the next piece of it in the open transaction."""
-    why = batch.asked.get("reason")
+    why = batch.asked.get("reason") or batch.asked.get("note")
     who = Asked(batch.by, f"batch {batch.id}: {why}" if why else f"batch {batch.id}")
     act = doing(batch.verb, batch.asked).act(batch.asked)
     asked = query.parse(batch.query, moment(batch.made_at))

@@ -64,7 +64,8 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     standing = standing_of(tx, processing_id)
     processing = look(tx, processing_id)
     step, executed, left = check_accept(project, processing, step_name, note)
-    moves.steps(tx, "accept", [Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None)], by)
+    accepted = Moving(processing_id, now, step.ordinal, step.attempt, reason=note or None, why=who.reason)
+    moves.steps(tx, "accept", [accepted], by)
     attempts.accept(tx, _attempt(processing, step, note or None, by, now))
     rows = [
         {"processing_id": processing_id, "ordinal": step.ordinal, "name": name, "value": json.dumps(value)}
@@ -75,14 +76,14 @@ def _accept(project: Project, tx: Tx, processing_id: int, step_name: str | None,
     reopen(tx, processing, now, who, but={step.ordinal})
     states = {s.ordinal: s.state for s in processing.steps} | {step.ordinal: State.SUCCEEDED}
     verb = "complete" if all(state in MET for state in states.values()) else "resume"
-    moves.processings(tx, verb, [Moving(processing_id, now)], by)
+    moves.processings(tx, verb, [Moving(processing_id, now, why=who.reason)], by)
     keep_held(tx, processing_id)
     uncount(tx, processing, now)
     if verb == "complete":
         over = Ended.of(standing_of(tx, processing_id), State.SUCCEEDED, None)
         note_ends(project, tx, [over], {standing.definition_id: tasks.get(tx, standing.definition_id)}, now)
-    accepted = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
-    tx.after(lambda: _keep_log(executed, accepted, f"accepted by {by}: {note}\n"))
+    directory = project.var.attempt(processing_id, step.ordinal, step.name, step.attempt + 1)
+    tx.after(lambda: _keep_log(executed, directory, f"accepted by {by}: {note or who.reason or ''}\n"))
     tx.after(project.wake)
     return step
 

@@ -25,7 +25,8 @@ def batch_add(
 
     `expect`: how many one expects to be meant (10000: so many or more); nothing is done where there are more or fewer.
     `until`: none with a higher id is meant. `dry_run`: say how many are meant, and what would become of the newest.
-    `reason` stands in the history of each, too.
+    `reason` stands in the history of each, too; what was done by hand where a rerun failed says only the argument
+    `note` of accept.
     """
     last = None if until is None else identity("until", until)
     if expect is not None and expect < 0:

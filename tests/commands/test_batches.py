@@ -9,6 +9,7 @@ from procession import verbs
 from procession.cli.main import group
 from procession.commands import batches, bulk
 from procession.commands.asked import Asked
+from procession.commands.steps import RERUN
 from procession.errors import Invalid, Refused
 from procession.model import query
 from procession.store import queries, search
@@ -47,6 +48,32 @@ def test_what_is_foreseen_of_each_is_what_becomes_of_it(d: Driven) -> None:
             assert set(foreseen.values()) != {None}
             assert dump(d.project.store) == before
             assert sum(seen.states.values()) == seen.count.n == len(ids)
+
+
+@pytest.mark.feature("P14", "N1")
+def test_why_many_are_accepted_does_not_say_what_was_done_instead_of_a_rerun_that_failed(d: Driven) -> None:
+    bad, good = d.born("e"), d.born("e")
+    d.turn()
+    for each in (bad, good):
+        d.end(each, 1)
+    (d.project.var.attempt(bad, 1, "one", 1) / RERUN).write_text("3\n")
+    text, why = f"id:{bad},{good}", {"reason": "a general reason"}
+    seen = {each.id: each.refused for each in batches.foresee(d.project, "accept", text, why).judged}
+    assert seen[good] is None and "ended with exit code 3" in str(seen[bad])
+    general = batches.begin(d.project, "accept", text, why, "ann")
+    d.turn(3)
+    ended = batches.get(d.project, general.id)
+    assert (ended.done, [pid for pid, _ in ended.problems], d.state(bad)) == (1, [bad], "failed")
+    noted = batches.begin(d.project, "accept", text, why | {"note": "mended the table"}, "ann")
+    d.turn(3)
+    assert d.state(bad) == "succeeded" and batches.get(d.project, noted.id).done == 1
+    told = "SELECT processing_id, noun, verb, reason FROM journal WHERE verb IN ('accept', 'complete') ORDER BY id"
+    assert [tuple(row) for row in d.rows(told)] == [
+        (pid, noun, verb, f"batch {batch.id}: a general reason")
+        for pid, batch in ((good, general), (bad, noted))
+        for noun, verb in (("step", "accept"), ("processing", "complete"))
+    ]
+    assert d.get(bad).steps[0].attempts[-1].note == "mended the table"
 
 
 def test_to_look_waits_for_no_writer_and_leaves_no_line(d: Driven) -> None:

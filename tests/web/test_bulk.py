@@ -104,7 +104,7 @@ def test_why_it_is_done_to_many_stands_with_each_of_them_and_in_the_audit(served
     accepted = served.ask("POST", "/api/v1/batches", {"verb": "accept", "query": f"id:{left[0]}", "reason": why}).json
     served.driven.turn(3)
     assert served.ask("GET", f"/api/v1/batches/{accepted['id']}").json["done"] == 1
-    assert why in admin.get(f"p/{left[0]}").page.text, "the note of who accepted it"
+    assert f"batch {accepted['id']}: {why}" in admin.get(f"p/{left[0]}/s/one?tab=history").page.text
 
 
 def test_the_rest_of_a_bulk_action_can_be_cancelled_and_it_stays_so(served: Served, admin: Visitor) -> None:

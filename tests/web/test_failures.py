@@ -87,8 +87,9 @@ def test_all_that_failed_for_a_cause_are_retried_and_accepted_by_its_query(ann: 
     (accept,) = [e["href"] for e in page.all("a") if "verb=accept" in e["href"]]
     asked = ann.get(accept.replace("../", ""))
     assert "Accept 3 processings?" in said(asked)
-    ann.send(asked, "batch-add")
+    ann.send(asked, "batch-add", **{"arguments.note": "fetched by hand"})
     d.turn(2)
+    assert "fetched by hand" in str(d.rows("SELECT asked FROM batch")[0].asked)
     assert http["signature"] not in {each["signature"] for each in causes(ann)}, "they are mended"
     (batch,) = d.rows("SELECT verb, query, done, refused FROM batch")
     assert (batch.verb, batch.query, batch.done, batch.refused) == ("accept", f"cause:{http['signature']}", 3, 0)
