@@ -66,12 +66,14 @@ class Login:
         """A session for who sends a code, or user and password; Problem for who may not have one."""
         project = self._app.project
         account = given.get("user", "link")[:128]
-        caller = Caller((account or "nobody") if "user" in given else "login link", "http", frozenset(), None, client)
         self._throttle(account if "user" in given else None, client)
         if given.keys() not in ({"code"}, {"user", "password"}):
             raise Problem(400, "Invalid", "log in with a code, or with user and password")
+        who = account if "user" in given else tokens.whose_link(project, given["code"])
+        caller = Caller(who or ("nobody" if "user" in given else "login link"), "http", frozenset(), None, client)
+        asked = {"user": who, "link": "code" in given or None}
         try:
-            with witnessed(Line(project, caller, "login", {"user": given.get("user", "")[:128]})):
+            with witnessed(Line(project, caller, "login", asked)):
                 if given.keys() == {"code"}:
                     return tokens.use_link(project, given["code"])
                 with AT_ONCE:

@@ -146,6 +146,13 @@ def use_link(project: Project, secret: str) -> Made:
         )  # fmt: skip
 
 
+def whose_link(project: Project, secret: str) -> str | None:
+    """Whom a login link logs in, used or not: a user, or who asked for it; None where there is no such link."""
+    with project.store.read() as tx:
+        found = tokens.find(tx, digest(secret))
+    return None if found is None or found[0].kind != "login" else found[0].bearer
+
+
 def log_in(project: Project, account: str, password: str) -> Made:
     """Open a session with a password; Denied says nothing of which of the two was wrong. It takes 0.2 s."""
     with project.store.read() as tx:

@@ -74,6 +74,24 @@ def test_a_login_link_opens_one_session_once(served: Served) -> None:
     assert served.ask("GET", "/api/v1/health", token=None, headers=session).status == 401
 
 
+@pytest.mark.feature("M103", "M112")
+def test_the_audit_names_whom_a_login_link_logs_in(served: Served) -> None:
+    """B49."""
+    served.ask("POST", "/api/v1/users", {"name": "lea", "role": "viewer"})
+    code = served.ask("POST", "/api/v1/login-links", {"user": "lea"}).json["code"]
+    nobodys = served.ask("POST", "/login", {"code": served.admin}, token=None, headers=origin(served))
+    assert nobodys.status == 401
+    assert served.ask("POST", "/login", {"code": code}, token=None, headers=origin(served)).json == {"by": "lea"}
+    opened, wrong = served.ask("GET", "/api/v1/audit?verb=login&limit=2").json["items"]
+    assert (opened["by"], opened["subject"], opened["outcome"]) == ("lea", "user:lea", "done")
+    assert opened["asked"] == {"user": "lea", "link": True}
+    assert (wrong["by"], wrong["subject"], wrong["outcome"]) == ("login link", None, "Denied")
+    mine = tokens.link(served.project, "mark").secret
+    served.ask("POST", "/login", {"code": mine}, token=None, headers=origin(served))
+    (line,) = served.ask("GET", "/api/v1/audit?verb=login&limit=1").json["items"]
+    assert (line["by"], line["subject"]) == ("mark", "user:mark")
+
+
 def test_a_login_link_is_too_old_after_five_minutes(served: Served) -> None:
     """B46."""
     made = tokens.link(served.project, "test")
