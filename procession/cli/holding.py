@@ -21,7 +21,17 @@ from typing import Self
 import click
 
 from procession.cli.context import noted_as, opened
-from procession.cli.locks import TAKEN, attempt_of, by_hand, lacking, patiently, span, wait_option, whose_options, would
+from procession.cli.locks import (
+    TAKEN,
+    attempt_of,
+    lacking,
+    nobody_lives,
+    patiently,
+    span,
+    wait_option,
+    whose_options,
+    would,
+)
 from procession.clock import Clock
 from procession.commands import locks
 from procession.commands.locks import Waiting
@@ -52,7 +62,7 @@ class Wrapping(click.Command):
 @wait_option
 @click.pass_context
 def with_lock_command(
-    context: click.Context, names: tuple[str, ...], key: str | None, owner: str, wait: str | None
+    context: click.Context, names: tuple[str, ...], key: str | None, by_hand: bool, owner: str, wait: str | None
 ) -> None:
     """For scripts: run COMMAND while all of these locks are held, and release them when it has ended.
 
@@ -63,7 +73,7 @@ def with_lock_command(
         raise click.UsageError("say what runs while they are held: procession with-lock account:17 -- ./import.sh")
     seconds = span(wait)
     with Signals() as signals:
-        if by_hand(key):
+        if nobody_lives(key, by_hand):
             would("lock", names)
             code = _run(command, dict.fromkeys(names, 0), signals)
         else:

@@ -1,7 +1,8 @@
 """``locks``, ``unlock``; and for scripts in any language ``acquire`` and ``release-lock``.
 
-A script that runs by hand, or again in ``procession shell``, goes the same way as in production: it is told what it
-would lock, and nothing is locked, since locks belong to an attempt that lives.
+A script that runs again in ``procession shell`` goes the same way as in production: it is told what it would lock, and
+nothing is locked, since locks belong to an attempt that lives. Elsewhere ``--by-hand`` asks for that: where sudo or
+ssh cleaned the environment it looks like no attempt, and a script that lives must never go on without its locks.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def whose_options(command: Command) -> Command:
             help="Whose they are: what is not released falls when that one ends.",
         ),
         click.option("--attempt", "key", metavar="KEY", help="Key of the attempt; else that of the script around it."),
+        click.option("--by-hand", is_flag=True, help="Outside of any attempt: say what would be locked; lock nothing."),
         click.argument("names", nargs=-1, required=True, metavar="NAME..."),
     ):  # fmt: skip
         command = decorate(command)
@@ -96,11 +98,13 @@ wait_option = click.option(
 @whose_options
 @wait_option
 @json_option
-def acquire_command(names: tuple[str, ...], key: str | None, owner: str, wait: str | None, as_json: bool) -> None:
+def acquire_command(
+    names: tuple[str, ...], key: str | None, by_hand: bool, owner: str, wait: str | None, as_json: bool
+) -> None:  # fmt: skip
     """For scripts: acquire all of these locks or none. Exit code 75 where not all could be had."""
     seconds = span(wait)
     found: Granted | Waiting
-    if by_hand(key):
+    if nobody_lives(key, by_hand):
         would("lock", names)
         found = Granted(tuple(Lock(name, 0, 1) for name in checked(names)))
         text = ""
@@ -116,9 +120,9 @@ def acquire_command(names: tuple[str, ...], key: str | None, owner: str, wait: s
 @click.command("release-lock")
 @whose_options
 @json_option
-def release_lock_command(names: tuple[str, ...], key: str | None, owner: str, as_json: bool) -> None:
+def release_lock_command(names: tuple[str, ...], key: str | None, by_hand: bool, owner: str, as_json: bool) -> None:
     """For scripts: release each of these locks once."""
-    if by_hand(key):
+    if nobody_lives(key, by_hand):
         would("release", names)
         answer(as_json, lambda: present.acquired(Granted(())), lambda: None)
         return
@@ -128,16 +132,29 @@ def release_lock_command(names: tuple[str, ...], key: str | None, owner: str, as
     answer(as_json, lambda: present.acquired(Granted(left)), lambda: click.echo("\n".join(text)))
 
 
-def by_hand(key: str | None) -> bool:
-    """Is no living attempt around, and none named: a script run by hand, or in ``procession shell``? As in the SDK."""
-    variable = os.environ.get
-    if key is not None:
-        return False
-    step, number = variable("PROCESSION_KEY"), variable("PROCESSION_ATTEMPT")
-    if not (step and number) or variable(BY_HAND) == f"{step}-{number}":
+def nobody_lives(key: str | None, said: bool) -> bool:
+    """Is there surely no attempt that lives: in ``procession shell`` and its ``rerun``, or where somebody `said` so?
+
+    Invalid where nothing tells, or an attempt is there although somebody says that none is.
+    """
+    step, number, output = (os.environ.get(f"PROCESSION_{name}", "") for name in ("KEY", "ATTEMPT", "OUTPUT"))
+    around = f"{step}-{number}" if step and number else None
+    if key is None and around is not None and (os.environ.get(BY_HAND) == around or _runs_again(output)):
         return True
+    if said and (key or around):
+        raise Invalid(f"--by-hand is for where no attempt is, and this is attempt {key or around}; leave it out")
+    if key is None and around is None and not said:
+        raise Invalid(
+            "no attempt is around, or its environment was cleaned away (sudo, ssh, env -i), so nothing was locked: "
+            "keep its PROCESSION_ variables, or give --attempt KEY; in a script that you run by hand: --by-hand"
+        )
+    return said
+
+
+def _runs_again(output: str) -> bool:
+    """Is it ``rerun`` that runs in the directory of this attempt?"""
     try:
-        return (Path(variable("PROCESSION_OUTPUT", "")).parent / RERUN).stat().st_size == 0
+        return bool(output) and (Path(output).parent / RERUN).stat().st_size == 0
     except OSError:
         return False
 

@@ -170,14 +170,29 @@ def test_what_is_still_held_is_released_where_one_was_taken_away_or_had_by_anoth
 def test_by_hand_a_script_goes_the_same_way_and_nothing_is_locked(d: Driven, tmp_path: Path) -> None:
     """Outside a project, too; an odd name is odd by hand, too."""
     ran = tmp_path / "ran"
-    found = CliRunner().invoke(group, ["--project", "/none", "with-lock", "b", "a", "--", "touch", str(ran)])
+    found = CliRunner().invoke(
+        group, ["--project", "/none", "with-lock", "b", "a", "--by-hand", "--", "touch", str(ran)]
+    )
     assert (found.exit_code, ran.exists()) == (0, True)
     assert found.stderr == "procession: would lock a, b; by hand nothing is locked\n"
-    found = ask(d, "acquire", "a", "--json")
+    found = ask(d, "acquire", "a", "--json", "--by-hand")
     assert json.loads(found.stdout)["locks"] == [{"name": "a", "fence": 0, "count": 1}]
-    assert ask(d, "release-lock", "a").exit_code == 0
-    assert isinstance(ask(d, "acquire", "a b").exception, Invalid)
+    assert ask(d, "release-lock", "a", "--by-hand").exit_code == 0
+    assert isinstance(ask(d, "acquire", "a b", "--by-hand").exception, Invalid)
     assert names(d) == []
+
+
+@pytest.mark.parametrize("verb", ["acquire", "release-lock", "with-lock"])
+def test_where_the_environment_was_cleaned_nothing_goes_on_without_its_locks(d: Driven, key: str, verb: str) -> None:
+    command = ["--", "touch", str(d.root / "ran")] if verb == "with-lock" else []
+    for variables in ({}, {"PROCESSION_KEY": key.rpartition("-")[0]}, {"PROCESSION_BY_HAND": key}):
+        found = ask(d, verb, "a", *command, **variables).exception
+        assert isinstance(found, Invalid)
+        assert "in a script that you run by hand: --by-hand" in str(found)
+    found = ask(d, verb, "a", "--by-hand", "--attempt", key, *command).exception
+    assert isinstance(found, Invalid)
+    assert "--by-hand is for where no attempt is" in str(found)
+    assert not (d.root / "ran").exists()
 
 
 def test_in_the_shell_of_an_attempt_it_is_by_hand_and_in_the_attempt_it_is_not(d: Driven, key: str) -> None:
