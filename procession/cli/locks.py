@@ -203,7 +203,7 @@ def span(text: str | None) -> float:
     """Seconds of ``90``, ``5min``; 0 for nothing."""
     if text is None:
         return 0.0
-    return to_seconds(float(text) if text.replace(".", "", 1).isdigit() else text)
+    return to_seconds(float(text) if text.replace(".", "", 1).isdecimal() else text)
 
 
 def _yours(found: Sequence[Lock]) -> str:

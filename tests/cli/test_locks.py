@@ -182,6 +182,10 @@ def test_by_hand_a_script_goes_the_same_way_and_nothing_is_locked(d: Driven, tmp
     assert names(d) == []
 
 
+def test_a_superscript_is_no_number_of_seconds(d: Driven, key: str) -> None:
+    assert isinstance(ask(d, "acquire", "a", "--wait", "²", "--attempt", key).exception, Invalid)
+
+
 @pytest.mark.parametrize("verb", ["acquire", "release-lock", "with-lock"])
 def test_where_the_environment_was_cleaned_nothing_goes_on_without_its_locks(d: Driven, key: str, verb: str) -> None:
     command = ["--", "touch", str(d.root / "ran")] if verb == "with-lock" else []
