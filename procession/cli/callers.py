@@ -137,9 +137,7 @@ def user_list(as_json: bool) -> None:
     answer(
         as_json,
         lambda: found,
-        lambda: table(
-            ("name", "role", "groups", "password", ""), rows, "no accounts; make one: procession user add NAME"
-        ),
+        lambda: table(("name", "role", "groups", "password", ""), rows, "no users; make one: procession user add NAME"),
     )
 
 

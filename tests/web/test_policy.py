@@ -7,6 +7,7 @@ import pytest
 
 import procession.web
 from procession import verbs
+from procession.cli import callers
 from procession.verbs.meanings import MEANINGS
 from tests.web.visiting import Document, Visitor
 
@@ -73,5 +74,6 @@ def test_who_may_log_in_is_called_a_user_wherever_it_is_read() -> None:
     verbs_said = [str(each.act.__doc__) for each in verbs.load().values()]
     arguments = [name for each in verbs.load().values() for name in each.parameters]
     routes = [each.path for each in verbs.load().values()]
-    for text in (*said, *verbs_said, *MEANINGS.values(), *arguments, *routes):
+    typed = Path(str(callers.__file__)).read_text("utf-8")
+    for text in (typed, *said, *verbs_said, *MEANINGS.values(), *arguments, *routes):
         assert not re.search(r"\baccounts?\b", text, re.IGNORECASE), text
