@@ -55,10 +55,14 @@ def _setting(of: str | None, name: str) -> str:
         return f"at_once:{rest}"
     if of is None or colon or of == "launcher":
         return name
+    if name == "at_once" and of in NAMED:
+        raise click.UsageError(f"{of} is a word of its own here; for a task of that name write task:{of} at_once")
     if of in NAMED or of.startswith("launcher:"):
         return f"{of}:{name}"
     if of.startswith("queue:") and name == "at_once":
         return of
+    if ":" in of and not of.startswith("task:"):
+        raise click.UsageError(f"{of[:60]!r} takes no {name[:60]!r}; write each by itself: {WANTED}")
     return f"{name}:{of.removeprefix('task:')}"
 
 

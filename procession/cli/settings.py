@@ -115,6 +115,7 @@ def set_command(words: tuple[str, ...], reason: str | None, as_json: bool) -> No
 
     \b
     TASK at_once=8              processings of a task at a time, 0 for no limit
+                                (task:queue at_once=8 for a task named queue)
     limit:NAME=2                how much there is of a limit
     queue:NAME=4                steps of a queue at a time, 0 for no limit
     launcher:NAME:cpus=2        processors of one launcher

@@ -59,6 +59,15 @@ def test_what_has_no_value_says_how_it_is_written(words: str) -> None:
         named(words.split(), valued=True)
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    ("limit:ftp http=3", "'limit:ftp' takes no 'http'"), ("queue:a b=3", "'queue:a' takes no 'b'"),
+    ("queue at_once=4", "write task:queue at_once"), ("limit at_once=4", "write task:limit at_once"),
+])  # fmt: skip
+def test_a_scope_that_takes_no_such_name_is_refused(words: str, said: str) -> None:
+    with pytest.raises(click.UsageError, match=said):
+        named(words.split(), valued=True)
+
+
 @pytest.mark.parametrize(("words", "near"), [
     ("limits:ftp=2", "limit:ftp"), ("scene=4", "at_once:scene"), ("scene at_onec=3", "at_once:scene"),
     ("cpu=3", "cpus"), ("limit:fpt=2", "ftp"), ("queue:nigth=1", "night"), ("sceen at_once=1", "scene"),
