@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from procession.commands.changes import Change, of_code, of_texts
 from procession.commands.processings import look
 from procession.commands.variables import Declared, declared_by
 from procession.errors import NotFound
-from procession.model.processing import Processing
+from procession.model.processing import Processing, Step
+from procession.model.states import PROCESSING
 from procession.model.variable import SECTIONS
 from procession.model.wording import plain
 from procession.project import Project
@@ -55,9 +56,24 @@ def _versions(tx: Tx, processing_id: int) -> list[Version]:
 
 def _version(tx: Tx, processing_id: int) -> Version:
     found = look(tx, processing_id)
-    code = {path: digest for step in found.steps for one in step.attempts for path, digest in one.code.items()}
     born = next((line for line in journal.of(tx, processing_id) if line.verb == "submit"), None)
-    return Version(found, code, "" if born is None else born.by)
+    return Version(found, _code(found), "" if born is None else born.by)
+
+
+def _code(found: Processing, without: Container[str] = ()) -> dict[str, str]:
+    """Path → SHA-256 of what its steps ran, without that of some steps."""
+    attempts = [one for step in found.steps if step.name not in without for one in step.attempts]
+    return {path: digest for one in attempts for path, digest in one.code.items()}
+
+
+def _unknown(found: Processing, other: Processing) -> set[str]:
+    """Steps of both that ran in the other one alone: what they run here is known when they begin."""
+    ran = {step.name for step in other.steps if _ran(step)}
+    return {step.name for step in found.steps if step.name in ran and not _ran(step)}
+
+
+def _ran(step: Step) -> bool:
+    return any(one.code or (one.claimed_at is not None and one.made_by is None) for one in step.attempts)
 
 
 def difference(project: Project, processing_id: int, other: int | None = None) -> Difference:
@@ -79,11 +95,12 @@ def difference(project: Project, processing_id: int, other: int | None = None) -
 
 def _changes(project: Project, known: Declared | None, before: Version, after: Version) -> list[Change]:
     one, two = before.processing, after.processing
-    outcomes = ({"": _outcome(one)}, {"": _outcome(two)})
+    ended = one.state in PROCESSING.terminal and two.state in PROCESSING.terminal
+    unknown = _unknown(one, two) | _unknown(two, one)
     return [
-        *of_texts("outcome", *outcomes),
+        *(of_texts("outcome", {"": _outcome(one)}, {"": _outcome(two)}) if ended else ()),
         *of_texts("variable", _values(known, one), _values(known, two)),
-        *of_code(project, before.code, after.code),
+        *of_code(project, _code(one, unknown), _code(two, unknown)),
         *of_texts("definition", {"": one.definition}, {"": two.definition}),
         *of_texts("parameter", _plain(one.params), _plain(two.params)),
         *of_texts("description", _described(one), _described(two)),

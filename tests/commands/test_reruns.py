@@ -179,6 +179,26 @@ def test_the_history_of_versions_and_what_is_different_between_two(d: Driven) ->
         versions.difference(d.project, first)
 
 
+@pytest.mark.feature("M57")
+def test_of_what_a_version_has_not_begun_nothing_is_told_to_be_different(drive: Drive) -> None:  # noqa: F811
+    d = drive('[tasks.t]\non = "e"\nsteps = ["sh one.sh", "sh two.sh"]\n')
+    for name in ("one.sh", "two.sh"):
+        (d.root / name).write_text("true\n")
+    first = ended(d)
+    d.turn()
+    d.end(first)
+    second = rerun(d, first)
+    assert d.state(first) == "succeeded" and d.state(second) == "waiting"
+    assert versions.difference(d.project, second).changes == ()
+    (d.root / "one.sh").write_text("false\n")
+    d.turn()
+    (change,) = versions.difference(d.project, second).changes
+    assert (change.kind, change.name) == ("code", str(d.root / "one.sh"))
+    d.end(second, 1)
+    kinds = [(c.kind, c.name) for c in versions.difference(d.project, second).changes]
+    assert kinds == [("outcome", ""), ("code", str(d.root / "one.sh"))], "it never ran the other"
+
+
 @pytest.mark.feature("M98")
 def test_chosen_versions_or_all_of_them_are_deleted(d: Driven) -> None:
     first = ended(d, run=5)
