@@ -28,6 +28,10 @@ def ask(project: Project, name_of_verb: str, /, **arguments: Any) -> Any:
     return call(project, Caller(person(), "cli"), name_of_verb, given)
 
 
+def _groups(names: list[str] | None) -> str:
+    return "all" if names is None else " ".join(names) or "none"
+
+
 def _listed(values: tuple[str, ...]) -> list[str] | None:
     return list(values) or None
 
@@ -55,7 +59,20 @@ def token_add(
             project, "token-add", name=name, scopes=list(scopes or ("read",)), groups=_listed(groups), user=user,
             expires=expires,
         )  # fmt: skip
-    answer(as_json, lambda: made, lambda: click.echo(made["secret"]))
+    answer(as_json, lambda: made, lambda: _tell_made(made))
+
+
+def _tell_made(made: Any) -> None:
+    """The secret alone on standard output; beside it what its user cuts off."""
+    left = made["effective"]
+    if (left["scopes"], left["groups"]) != (made["scopes"], made["groups"]):
+        click.echo(f"procession: within what the user {made['user']} may, it may {_may(left)}", err=True)
+    click.echo(made["secret"])
+
+
+def _may(of: Any) -> str:
+    groups = "" if of["groups"] is None else f", of the groups {' '.join(of['groups'])} alone"
+    return " ".join(of["scopes"]) + groups
 
 
 @token_command.command("list")
@@ -65,7 +82,8 @@ def token_list(as_json: bool) -> None:
     with opened() as project:
         found = ask(project, "token-list")
     rows = [
-        (t["key"], clean(t["name"]), " ".join(t["scopes"]), " ".join(t["groups"] or ()) or "all", t["used_at"] or "–",
+        (t["key"], clean(t["name"]), clean(t["user"] or "–"), " ".join(t["effective"]["scopes"]) or "nothing",
+         _groups(t["effective"]["groups"]), t["used_at"] or "–",
          "revoked" if t["revoked_at"] else t["expires_at"] or "")
         for t in found["items"]
     ]  # fmt: skip
@@ -73,7 +91,7 @@ def token_list(as_json: bool) -> None:
         as_json,
         lambda: found,
         lambda: table(
-            ("key", "name", "may", "groups", "last used", "until"),
+            ("key", "name", "user", "may", "groups", "last used", "until"),
             rows,
             "no tokens; make one: procession token add NAME",
         ),

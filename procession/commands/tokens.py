@@ -18,6 +18,7 @@ from procession.model.caller import (
     SECRET,
     Account,
     Token,
+    bounded,
     check_groups,
     check_role,
     check_scopes,
@@ -67,7 +68,7 @@ def add(
     groups: list[str] | None = None, account: str | None = None, seconds: float | None = None,
 ) -> Made:  # fmt: skip
     """A new token for a program; with a user it may at most what the user may. Invalid for scopes that there are
-    not."""
+    not; Refused where nothing would be left of them."""
     check_text("the name of the token", name)
     if not 0 < len(name.strip()) <= MAX_NAME:
         raise Invalid(f"say in 1 to {MAX_NAME} characters what the token is for")
@@ -75,11 +76,27 @@ def add(
         raise Invalid("a token holds from one second to ten years; leave the time out for one that holds on")
     allowed, limited = check_scopes(scopes), check_groups(groups)
     with project.store.begin() as tx:
-        if account is not None and tokens.find_account(tx, account) is None:
-            raise NotFound(f"there is no user {account[:60]!r}; see: procession user list")
+        if account is not None:
+            _check_any(_usable(tx, account), allowed, limited)
         return make(
             project, tx, "bearer", name.strip(), allowed, by, groups=limited, account=account, seconds=seconds
         )  # fmt: skip
+
+
+def _check_any(user: Account, scopes: frozenset[str], groups: frozenset[str] | None) -> None:
+    """Refused where a token of this user with these scopes and groups could do nothing."""
+    left, within = bounded(scopes, groups, user)
+    if not left:
+        raise Refused(
+            f"this token could do nothing: it is for {', '.join(sorted(scopes))}, and the user {user.name} "
+            f"({user.role}) has {', '.join(sorted(ROLES[user.role]))}; choose of these, or change the "
+            "role: procession user set"
+        )
+    if within is not None and not within:
+        raise Refused(
+            f"this token could do nothing: it is for the groups {', '.join(sorted(groups or ()))}, and the user "
+            f"{user.name} has {', '.join(sorted(user.groups or ()))}; choose of these"
+        )
 
 
 def listed(project: Project) -> list[Token]:

@@ -79,6 +79,16 @@ class Account:
     disabled_at: int | None = None
 
 
+def bounded(
+    scopes: frozenset[str], groups: frozenset[str] | None, account: Account | None
+) -> tuple[frozenset[str], frozenset[str] | None]:
+    """What is left of these scopes and groups of a token within what its user may; all of them without a user."""
+    if account is None:
+        return scopes, groups
+    both = groups if account.groups is None else account.groups if groups is None else groups & account.groups
+    return scopes & ROLES[account.role], both
+
+
 def secret_of(noise: bytes) -> str:
     """A secret of 32 random bytes."""
     assert len(noise) == 32

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from procession.errors import ConfigError, Denied
-from procession.model.caller import ROLES, Account, Token
+from procession.model.caller import Account, Token, bounded
 from procession.verbs.verb import Caller
 
 SECRET_BYTES = 32
@@ -16,13 +16,9 @@ SECRET_BYTES = 32
 
 def caller_of(token: Token, account: Account | None, origin: str | None) -> Caller:
     """Who comes with this token; Denied if its account is gone or disabled. A role bounds what its tokens may."""
-    scopes, groups = token.scopes, token.groups
-    if token.account is not None:
-        if account is None or account.disabled_at is not None:
-            raise Denied(f"the user {token.account} may not log in any more")
-        scopes &= ROLES[account.role]
-        if account.groups is not None:
-            groups = account.groups if groups is None else groups & account.groups
+    if token.account is not None and (account is None or account.disabled_at is not None):
+        raise Denied(f"the user {token.account} may not log in any more")
+    scopes, groups = bounded(token.scopes, token.groups, account if token.account is not None else None)
     return Caller(token.bearer, "http", scopes, groups, origin, token.key, account=token.account)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from procession.clock import iso_at
 from procession.commands import tokens
-from procession.commands.tokens import Made
 from procession.errors import Invalid
-from procession.model.caller import Account, Token
+from procession.model.caller import Account, Token, bounded
 from procession.project import Project
 from procession.store import audit as lines
 from procession.units import to_seconds
@@ -27,13 +27,15 @@ def token_add(
 ) -> Any:  # fmt: skip
     """A new token for a program; its secret is in this answer and nowhere else. 'expires' is a span: 30 days"""
     seconds = None if expires is None else to_seconds(expires)
-    return _made(tokens.add(project, name, scopes, caller.by, groups=groups, account=user, seconds=seconds))
+    made = tokens.add(project, name, scopes, caller.by, groups=groups, account=user, seconds=seconds)
+    return {**_token(made.token, _users(project)), "secret": made.secret}
 
 
 @verb("token-list", "admin", "GET /tokens")
 def token_list(project: Project, caller: Caller) -> Any:
     """All tokens of programs, the newest first, by the first characters of their secrets."""
-    return {"items": [_token(each) for each in tokens.listed(project)], "next": None}
+    users = _users(project)
+    return {"items": [_token(each, users) for each in tokens.listed(project)], "next": None}
 
 
 @verb("token-revoke", "admin", "DELETE /tokens/{key}")
@@ -102,17 +104,19 @@ def audit(
     return {"items": [_line(each) for each in found[:limit]], "next": found[limit - 1].id if rest else None}
 
 
-def _made(made: Made) -> dict[str, Any]:
-    return {**_token(made.token), "secret": made.secret}
+def _users(project: Project) -> dict[str | None, Account]:
+    return {each.name: each for each in tokens.accounts(project)}
 
 
-def _token(token: Token) -> dict[str, Any]:
+def _token(token: Token, users: Mapping[str | None, Account]) -> dict[str, Any]:
+    scopes, groups = bounded(token.scopes, token.groups, users.get(token.account))
     return {
         "key": token.key,
         "name": token.name,
         "user": token.account,
         "scopes": sorted(token.scopes),
         "groups": _groups(token.groups),
+        "effective": {"scopes": sorted(scopes), "groups": _groups(groups)},
         "created_at": iso_at(token.created_at),
         "created_by": token.created_by,
         "expires_at": iso_at(token.expires_at),

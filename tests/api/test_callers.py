@@ -92,6 +92,25 @@ def test_the_audit_names_whom_a_login_link_logs_in(served: Served) -> None:
     assert (line["by"], line["subject"]) == ("mark", "user:mark")
 
 
+@pytest.mark.feature("M102", "P29")
+def test_a_token_of_a_user_says_what_it_may_within_what_the_user_may(served: Served) -> None:
+    """B9."""
+    served.ask("POST", "/api/v1/users", {"name": "vic", "role": "viewer", "groups": ["night"]})
+    asked = {"name": "annt", "user": "vic", "scopes": ["operate", "trigger"]}
+    refused = served.ask("POST", "/api/v1/tokens", asked)
+    assert (refused.status, refused.json["code"]) == (409, "Refused")
+    assert "the user vic (viewer) has read" in refused.json["detail"]
+    elsewhere = served.ask("POST", "/api/v1/tokens", {**asked, "scopes": ["read"], "groups": ["day"]})
+    assert "the user vic has night" in elsewhere.json["detail"]
+    made = served.ask("POST", "/api/v1/tokens", {**asked, "scopes": ["operate", "read"]}).json
+    assert (made["scopes"], made["groups"]) == (["operate", "read"], None)
+    assert made["effective"] == {"scopes": ["read"], "groups": ["night"]}
+    listed = served.ask("GET", "/api/v1/tokens").json["items"]
+    assert next(each for each in listed if each["key"] == made["key"])["effective"] == made["effective"]
+    you = served.ask("GET", "/api/v1/health", token=made["secret"]).json["you"]
+    assert {"scopes": you["scopes"], "groups": you["groups"]} == made["effective"]
+
+
 def test_a_login_link_is_too_old_after_five_minutes(served: Served) -> None:
     """B46."""
     made = tokens.link(served.project, "test")
