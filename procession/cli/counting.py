@@ -25,7 +25,8 @@ def stats_command(task: str | None, days: int, as_json: bool) -> None:
     """How much came, how it ended, how long it took: by day (UTC), and for each step.
 
     A processing counts once, on the day on which its newest version ended for good: what is retried, restarted or run
-    again leaves the day on which it had ended before. Of steps every attempt counts.
+    again leaves the day on which it had ended before. Of steps every attempt counts. Shares leave out what was cancelled
+    or skipped.
     """
     with opened() as project:
         found = statistics.stats(project, task, days)
@@ -41,7 +42,7 @@ _WHAT = ("matched", "succeeded", "failed", "cancelled", "skipped")
 
 def _stats(found: Sequence[OfTask], days: int) -> None:
     for each in found:
-        share = "" if each.success is None else f", {each.success:.1%} of what ended succeeded"
+        share = "" if each.success is None else f", {each.success:.1%} of what succeeded or failed went well"
         click.secho(f"{each.name}: the last {many(days, 'day')}{share}", bold=True)
         rows = [(day, *(counts.get(what) or "–" for what in _WHAT)) for day, counts in each.days.items()]
         table(("day", *_WHAT), rows, "nothing came and nothing ended")

@@ -7,7 +7,7 @@ of processings and of each step from the rows of those that ended last. Always: 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import fmean, median
@@ -23,6 +23,9 @@ from procession.store.database import Tx
 
 MOST, MOST_OF_EACH = 20_000, 500
 """Durations are those of so many processings that ended last: of one task, of each of all."""
+
+UNCOUNTED = ("cancelled", "skipped")
+"""Neither well nor badly: a person stopped it, or there was nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class OfStep:
 
     @property
     def success(self) -> float | None:
-        """Share of the attempts that succeeded."""
-        return _share(self.outcomes)
+        """Share of the attempts that succeeded, as `share` counts."""
+        return share(self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ class OfTask:
 
     @property
     def success(self) -> float | None:
-        """Share of those that ended in these days and succeeded; skipped ones do not count."""
-        return _share({state: n for state, n in self.ended.items() if state != "skipped"})
+        """Share of those that ended in these days and succeeded, as `share` counts."""
+        return share(self.ended)
 
 
 def stats(project: Project, task: str | None = None, days: int = 7) -> list[OfTask]:
@@ -131,6 +134,8 @@ def durations(seconds: Sequence[float]) -> Durations | None:
     return Durations(len(seconds), fmean(seconds), median(seconds), within(0.95, seconds), max(seconds))
 
 
-def _share(counts: dict[str, int]) -> float | None:
-    total = sum(counts.values())
+def share(counts: Mapping[str, int]) -> float | None:
+    """Of what ended so, the share that succeeded; what a person cancelled and what was skipped does not count. None: of
+    nothing."""
+    total = sum(n for how, n in counts.items() if how not in UNCOUNTED)
     return counts.get("succeeded", 0) / total if total else None

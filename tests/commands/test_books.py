@@ -72,6 +72,11 @@ def test_a_day_counts_what_stands_and_steps_count_every_attempt(drive: Drive) ->
     (found,) = stats(d.project)
     assert {state: n for state, n in found.ended.items() if n} == {"failed": 1, "succeeded": 2}
     assert found.steps[0].outcomes == {"failed": 3, "succeeded": 2}
+    processings.cancel(d.project, submitted(d, 1)[0])
+    (found,) = stats(d.project)
+    assert found.ended["cancelled"] == 1 and found.success == 2 / 3, (
+        "what a person cancelled went neither well nor badly"
+    )
 
 
 @pytest.mark.feature("M75")

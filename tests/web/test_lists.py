@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlencode, urljoin
 
 import pytest
 
-from procession.commands import settings
+from procession.commands import processings, settings, statistics
 from procession.commands.asked import Asked
 from procession.commands.settings import Scope
 from procession.web import filters, listing
@@ -253,5 +253,11 @@ def test_statistics_are_drawn_and_each_bar_leads_to_the_rows_that_it_counts(serv
         assert [sum(e["id"].startswith("row-") for e in each.all("tr")) for each in of] == [ok, failed]
     row = page.elements.index(page.one("tr", id="of-scene"))
     sparks = [each["aria-label"] for each in page.elements[row:] if each["class"] == "spark"][:2]
+    processings.cancel(served.driven.project, served.driven.born("scene"))
+    told = json.loads(admin.get("stats", Accept="application/json").body)["tasks"]
+    (line,) = (each for each in told if each["name"] == "scene")
+    (counted,) = statistics.stats(served.driven.project, "scene")
+    assert counted.ended["cancelled"] == line["cancelled"] and counted.success is not None
+    assert line["share"] == round(100 * counted.success), "the command and the page count alike"
     days = [[int(n) for n in each.rpartition(": ")[2].split(", ")] for each in sparks]
     assert [len(each) for each in days] == [7, 7] and days[0][-1] >= 2 and days[1][-1] > 0, "today is the last"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from procession.clock import micros, moment
+from procession.commands.statistics import share
 from procession.errors import Invalid
 from procession.store import tallies
 from procession.verbs.bounds import up_to
@@ -72,9 +73,9 @@ def _ended(counts: dict[str, float]) -> int:
 
 def _line(name: str, counts: dict[str, float]) -> dict[str, Any]:
     ended, ok = _ended(counts), int(counts["succeeded"])
-    counted = ok + int(counts["failed"])
+    well = share({state: int(counts[state]) for state in ENDS})
     return {
         "name": name, "came": int(counts["matched"]), "ended": ended, **{state: int(counts[state]) for state in ENDS},
-        "share": round(100 * ok / counted) if counted else None,
+        "share": None if well is None else round(100 * well),
         "mean": round(counts["succeeded_seconds"] / ok) if ok else None,
     }  # fmt: skip
