@@ -25,8 +25,8 @@ def stats_command(task: str | None, days: int, as_json: bool) -> None:
     """How much came, how it ended, how long it took: by day (UTC), and for each step.
 
     A processing counts once, on the day on which its newest version ended for good: what is retried, restarted or run
-    again leaves the day on which it had ended before. Of steps every attempt counts. Shares leave out what was cancelled
-    or skipped.
+    again leaves the day on which it had ended before. Of steps every attempt counts. Shares leave out what was
+    cancelled or skipped.
     """
     with opened() as project:
         found = statistics.stats(project, task, days)

@@ -259,5 +259,6 @@ def test_statistics_are_drawn_and_each_bar_leads_to_the_rows_that_it_counts(serv
     (counted,) = statistics.stats(served.driven.project, "scene")
     assert counted.ended["cancelled"] == line["cancelled"] and counted.success is not None
     assert line["share"] == round(100 * counted.success), "the command and the page count alike"
-    days = [[int(n) for n in each.rpartition(": ")[2].split(", ")] for each in sparks]
+    assert line["mean"] == pytest.approx(counted.durations.mean if counted.durations else 0), "with its ms"
+    days = [[float(n) for n in each.rpartition(": ")[2].split(", ")] for each in sparks]
     assert [len(each) for each in days] == [7, 7] and days[0][-1] >= 2 and days[1][-1] > 0, "today is the last"

@@ -63,7 +63,7 @@ def _bars(today: datetime, found: list[defaultdict[str, float]]) -> list[dict[st
 
 def _trend(days: list[defaultdict[str, float]]) -> dict[str, Any]:
     """How many of a task ended on each day, the oldest first, and how long those that succeeded took on average."""
-    means = [round(each["succeeded_seconds"] / each["succeeded"]) if each["succeeded"] else 0 for each in days]
+    means = [round(each["succeeded_seconds"] / each["succeeded"], 3) if each["succeeded"] else 0 for each in days]
     return {"by_day": [_ended(each) for each in days], "means": means}
 
 
@@ -77,5 +77,5 @@ def _line(name: str, counts: dict[str, float]) -> dict[str, Any]:
     return {
         "name": name, "came": int(counts["matched"]), "ended": ended, **{state: int(counts[state]) for state in ENDS},
         "share": None if well is None else round(100 * well),
-        "mean": round(counts["succeeded_seconds"] / ok) if ok else None,
+        "mean": counts["succeeded_seconds"] / ok if ok else None,
     }  # fmt: skip
