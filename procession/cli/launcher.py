@@ -11,7 +11,7 @@ from procession import present
 from procession.cli.bridges import bridging
 from procession.cli.context import answer, json_option, opened, set_option
 from procession.cli.serving import check_host, serve, told_left
-from procession.cli.table import age, bar, clean, many, state, table
+from procession.cli.table import age, apart, bar, clean, many, state, table
 from procession.cli.web import port_option, tell_web, web
 from procession.clock import moment
 from procession.commands import hosts, launchers
@@ -153,14 +153,16 @@ def _tell(project: Project, found: launchers.Status) -> None:
     if not found.counts:
         click.echo("no processings yet")
         return
-    columns = ("waiting", "running", "succeeded", "failed", "cancelled", "skipped")
+    columns = ("waiting", "running", "asking", "succeeded", "failed", "cancelled", "skipped")
     rows = [
-        (task, *(states.get(column) or "–" for column in columns),
+        (task, *(apart(states, found.asking.get(task, 0)).get(column) or "–" for column in columns),
          age(moment(found.oldest[task][1]), now) if task in found.oldest else "–")
         for task, states in sorted(found.counts.items())
     ]  # fmt: skip
     table(("task", *columns, "oldest waits since"), rows)
-    for title, some in (("running", found.running), ("failed last", found.failed)):
+    asking = [p for p in found.running if _asks(p)]
+    running = [p for p in found.running if p not in asking]
+    for title, some in (("running", running), ("asking", asking), ("failed last", found.failed)):
         if some:
             click.echo(f"{title}:")
             table(("id", "task", "title", "step", ""), [_row(project, p) for p in some])
@@ -183,8 +185,20 @@ def _tell_messages(found: launchers.Status) -> None:
             )
 
 
+def _asks(found: Processing) -> bool:
+    """Does it ask a person, and nothing of it runs?"""
+    running = [step for step in found.steps if step.state is State.RUNNING]
+    return bool(running) and all(step.asking is not None for step in running)
+
+
 def _row(project: Project, found: Processing) -> tuple[object, ...]:
     step = next((s for s in found.steps if s.state in (State.RUNNING, State.FAILED, State.READY)), found.steps[-1])
     said = present.progress(found, step, project.var)
     note = f"{bar(said['share'])} {said['text']}" if said else found.reason or step.reason or ""
-    return found.id, found.task, clean(found.title or found.key or ""), f"{step.name} {state(step.state)}", clean(note)
+    return (
+        found.id,
+        found.task,
+        clean(found.title or found.key or ""),
+        f"{step.name} {state('asking' if _asks(found) else step.state)}",
+        clean(note),
+    )

@@ -14,7 +14,7 @@ from procession.cli.context import answer, json_option
 from procession.cli.door import asked
 from procession.cli.numbers import Whole
 from procession.cli.querying import Querying
-from procession.cli.table import clean, said_age, table
+from procession.cli.table import clean, said_age, table, without
 from procession.model.grid import LEVELS, Mark, read_cell
 from procession.model.wording import sender
 from procession.units import duration
@@ -45,19 +45,22 @@ def overview_command(days: int, as_json: bool) -> None:
 
 def _overview(found: Any) -> None:
     ended, since = found["ended"], said_age(found["since"], datetime.now(UTC))
+    asking = sum(each["asking"] for each in found["tasks"])
+    said = f", {asking} asking" if asking else ""
     click.echo(
-        f"{found['running']} running, {found['waiting']} waiting; since {since}: {ended['succeeded']} "
-        f"succeeded, {ended['failed']} failed; {len(found['new_causes'])} new causes"
+        f"{without(found['running'], asking)} running{said}, {found['waiting']} waiting; since {since}: "
+        f"{ended['succeeded']} succeeded, {ended['failed']} failed; {len(found['new_causes'])} new causes"
     )
     rows = [
         (
-            clean(each["task"]), "paused" if each["paused"] else "", each["waiting"] or "–", each["running"] or "–",
+            clean(each["task"]), "paused" if each["paused"] else "", each["waiting"] or "–",
+            without(each["running"], each["asking"]) or "–", each["asking"] or "–",
             each["ended"]["succeeded"] or "–", each["ended"]["failed"] or "–",
             "".join(DRAWN[Mark[one["mark"].upper()]] for one in reversed(each["recent"])),
         )
         for each in found["tasks"]
     ]  # fmt: skip
-    table(("task", "", "waiting", "running", "ok", "failed", "recent"), rows)
+    table(("task", "", "waiting", "running", "asking", "ok", "failed", "recent"), rows)
 
 
 @click.command("grid", cls=Querying)

@@ -8,7 +8,7 @@ import click
 
 from procession import present
 from procession.cli.context import answer, json_option, opened
-from procession.cli.table import clean, plain, table
+from procession.cli.table import apart, clean, plain, table
 from procession.commands import tasks
 from procession.commands.tasks import Standing
 
@@ -31,10 +31,10 @@ def _table(found: Sequence[Standing]) -> None:
     if not found:
         click.echo("no tasks yet; write one into procession.toml")
         return
-    states = ("waiting", "running", "succeeded", "failed")
+    states = ("waiting", "running", "asking", "succeeded", "failed")
     rows = [
         (each.task.name, each.task.group, _start(each), each.at_once or "–",
-         *(each.counts.get(state) or "–" for state in states), _paused(each))
+         *(apart(each.counts, each.asking).get(state) or "–" for state in states), _paused(each))
         for each in found
     ]  # fmt: skip
     table(("task", "group", "on", "at once", *states, ""), rows)

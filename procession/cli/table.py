@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -15,6 +15,7 @@ MARKS = {
     "succeeded": ("✓", "green"),
     "failed": ("✖", "red"),
     "running": ("◔", "cyan"),
+    "asking": ("!", "yellow"),
     "waiting": ("·", None),
     "ready": ("·", None),
     "pending": ("·", None),
@@ -38,6 +39,16 @@ def clean(text: object) -> str:
 def plain(value: object) -> str:
     """A value as it was written: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def without(running: int, asking: int) -> int:
+    """How many run of those in state running: the others ask a person."""
+    return max(0, running - asking)
+
+
+def apart(states: Mapping[str, int], asking: int) -> dict[str, int]:
+    """How many are in each state, those that ask a person apart from those that run."""
+    return {**states, "running": without(states.get("running", 0), asking), "asking": asking}
 
 
 def many(n: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F811  the fixture of both databases
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -402,3 +403,24 @@ def test_branches_ask_beside_each_other_and_the_step_is_named_then(drive: Drive)
     reply(d, pid, "yes", step=None)
     d.turn()
     assert d.executor.job(d.key(pid, 3)).argv[1:] == ["yes", "no"]
+
+
+@pytest.mark.feature("P28", "N4")
+def test_the_command_line_says_asking_apart_from_running(tmp_path: Path) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415
+
+    from procession.cli.main import group  # noqa: PLC0415
+
+    d, told = Driven(tmp_path / "p", ASK.format(at_once=3, more="")), ("status", "tasks", "overview")
+    try:
+        pid = asking(d)
+        said = {w: CliRunner().invoke(group, ["--project", str(d.root), w]).stdout for w in told}
+        for word, text in said.items():
+            head = next(line for line in text.splitlines() if line.startswith("task ") and "  asking" in line)
+            row = next(line for line in text.splitlines() if line.startswith("t "))
+            assert [row[head.index(of) :].split()[0] for of in ("running", "asking")] == ["–", "1"], word
+        assert "0 running, 1 asking, " in said["overview"]
+        assert re.search(rf"asking:\nid.*\n{pid}\s.*check asking", said["status"])
+        assert "running:" not in said["status"]
+    finally:
+        d.close()
