@@ -47,6 +47,12 @@ def text(found: Any) -> None:
     click.echo(table.clean(found["text"]))
 
 
+def reason(found: Mapping[str, Any]) -> str:
+    """Why a processing is where it is: the sentence, and where it asks a person what keeps it besides."""
+    held = [each["text"] for each in found["also"] if each["code"] == "held"]
+    return table.clean("; also, ".join((found["text"], *held)))
+
+
 SIZES = frozenset(
     {"bytes", "size", "memory", "used_memory", "free", "committed", "room", "reserve", "keep_free", "max_total",
      "max_rss", "log_bytes"}

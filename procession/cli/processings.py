@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from procession import present
-from procession.cli import going_on
+from procession.cli import facts, going_on
 from procession.cli.context import answer, id_argument, json_option, opened
 from procession.cli.numbers import Whole
 from procession.cli.querying import Querying, words_argument
@@ -245,4 +245,4 @@ def why_command(processing_id: int, as_json: bool) -> None:
         with project.store.read() as tx:
             found = processings.look(tx, processing_id)
             why = reasons.explain(project, tx, found)
-    answer(as_json, lambda: present.why(found, why), lambda: click.echo(clean(why.sentence)))
+    answer(as_json, lambda: present.why(found, why), lambda: click.echo(facts.reason(present.why(found, why))))

@@ -126,11 +126,25 @@ def _held(tx: Tx, processing: Processing) -> Obstacle | None:
         return None
     if processing.held_at is not None and any(s.state is State.RUNNING for s in processing.steps):
         return None  # what runs says so itself
+    return _hold(tx, processing, "it is held" if processing.held_at is not None else f"step {waiting[0].name} is held")
+
+
+def _hold(tx: Tx, processing: Processing, what: str) -> Obstacle:
+    """Who holds it, why, and how it goes on."""
     who = next((e for e in reversed(journal.of(tx, processing.id)) if e.verb == "hold"), None)
     by = f" by {who.by}" if who else ""
     because = f": {who.reason}" if who and who.reason else ""
-    what = "it is held" if processing.held_at is not None else f"step {waiting[0].name} is held"
     return Obstacle("held", f"{what}{by}{because}; let it go on with: procession release {processing.id}")
+
+
+def _held_beside(tx: Tx, processing: Processing, asking: Step) -> tuple[Obstacle, ...]:
+    """The hold that keeps it from going on when the question of this step is answered."""
+    held = [s for s in processing.steps if s.ordinal > asking.ordinal and s.held_at is not None]
+    held = [s for s in held if s.state in (State.READY, State.PENDING)]
+    if processing.held_at is None and not held:
+        return ()
+    what = "it is held" if processing.held_at is not None else f"step {held[0].name} is held"
+    return (_hold(tx, processing, what),)
 
 
 def _for_person(tx: Tx, processing: Processing) -> Obstacle | None:
@@ -142,7 +156,7 @@ def _for_person(tx: Tx, processing: Processing) -> Obstacle | None:
     question = question_of(tx, asking)
     until = f", at the latest at {moment(asking.until):%Y-%m-%d %H:%M:%S} UTC" if asking.until else ""
     said = f"waits for a person: {question.sentence(asking.text)}{until}; {question.hint(processing.id, step.name)}"
-    return Obstacle("person", said)
+    return Obstacle("person", said, also=_held_beside(tx, processing, step))
 
 
 def _answered(project: Project, tx: Tx, processing: Processing, step: Step) -> Obstacle:

@@ -424,3 +424,20 @@ def test_the_command_line_says_asking_apart_from_running(tmp_path: Path) -> None
         assert "running:" not in said["status"]
     finally:
         d.close()
+
+
+@pytest.mark.feature("P28", "N5")
+def test_who_is_asked_is_told_that_it_is_held_besides(drive: Drive) -> None:
+    d = drive(ASK.format(at_once=3, more=""))
+    pid = asking(d)
+    assert reasons.why(d.project, pid).also == ()
+    who = asked("the mirror is dirty", "ann")
+    d.project.store.change(lambda tx: holds.hold_one(d.project, tx, pid, who, None))
+    found = reasons.why(d.project, pid)
+    assert found.code == "person"
+    (held,) = found.also
+    assert held.code == "held"
+    assert re.fullmatch(rf"it is held by \S+: the mirror is dirty; .*: procession release {pid}", held.sentence)
+    questions.answer(d.project, pid, "check", "yes", asked())
+    d.turn()
+    assert reasons.why(d.project, pid).code == "held"
