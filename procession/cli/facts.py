@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
 
 from procession.cli import going_on, table
-from procession.units import size
+from procession.clock import read_moment
+from procession.units import duration, size
 
 LONGEST = 200
 """Characters of a value in a table."""
@@ -47,10 +49,15 @@ def text(found: Any) -> None:
     click.echo(table.clean(found["text"]))
 
 
-def reason(found: Mapping[str, Any]) -> str:
-    """Why a processing is where it is: the sentence, and where it asks a person what keeps it besides."""
+def reason(found: Mapping[str, Any], now: datetime, asked_at: datetime | None = None) -> str:
+    """Why a processing is where it is: the sentence, since when, and where it asks a person what keeps it besides."""
     held = [each["text"] for each in found["also"] if each["code"] == "held"]
-    return table.clean("; also, ".join((found["text"], *held)))
+    since = asked_at or (None if found["waiting_at"] is None else read_moment(found["waiting_at"]))
+    said = found["text"]
+    if since is not None and found["code"] != "not_before":
+        span = duration(max(0, round((now - since).total_seconds())))
+        said += f"; since {table.age(since, now)} (for {span})"
+    return table.clean("; also, ".join((said, *held)))
 
 
 SIZES = frozenset(

@@ -11,6 +11,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -318,7 +319,7 @@ ASK: dict[str, Callable[[Client, Values], None]] = {
     "answer": _ask("answer", facts.fields, id="processing_id", step="step", value="value", note="note"),
     "list": _list,
     "show": _ask("show", facts.fields, id="processing_id"),
-    "why": _ask("why", lambda found: click.echo(facts.reason(found)), id="processing_id"),
+    "why": _ask("why", lambda found: click.echo(facts.reason(found, datetime.now(UTC))), id="processing_id"),
     "changes": _ask("changes", facts.fields, id="processing_id", step="step"),
     "logs": _logs,
     "emit": _emit,

@@ -245,4 +245,8 @@ def why_command(processing_id: int, as_json: bool) -> None:
         with project.store.read() as tx:
             found = processings.look(tx, processing_id)
             why = reasons.explain(project, tx, found)
-    answer(as_json, lambda: present.why(found, why), lambda: click.echo(facts.reason(present.why(found, why))))
+        now = project.clock.now()
+    asks = next((step.asking for step in found.steps if step.asking is not None), None)
+    asked_at = asks.started_at or asks.claimed_at if asks is not None and why.code == "person" else None
+    told = present.why(found, why)
+    answer(as_json, lambda: told, lambda: click.echo(facts.reason(told, now, asked_at)))

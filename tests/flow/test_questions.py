@@ -422,6 +422,10 @@ def test_the_command_line_says_asking_apart_from_running(tmp_path: Path) -> None
         assert "0 running, 1 asking, " in said["overview"]
         assert re.search(rf"asking:\nid.*\n{pid}\s.*check asking", said["status"])
         assert "running:" not in said["status"]
+        waits = d.born("e", scene="L9")
+        for one in (pid, waits):
+            why = CliRunner().invoke(group, ["--project", str(d.root), "why", str(one)]).stdout
+            assert re.search(r"; since [-0-9: ]+Z \(for .+\)$", why), why
     finally:
         d.close()
 
