@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,7 @@ def test_one_question_leads_to_its_processing_and_several_to_their_list(served: 
     second = asking(served, "S2")
     links, text = told()
     assert links == ["questions?task=scene"] and "2 questions wait for an answer" in text
+    assert re.search(r"\d+ times since 20\d\d-", text) and "×" not in text, "what it counts is not what still stands"
     overview = admin.get("").page
     tile = next(a for a in overview.all("a", class_="tile") if "running" in a.text)
     alive = served.driven.rows("SELECT COUNT(*) AS n FROM processing WHERE state = 'running'")[0].n - 2
