@@ -84,7 +84,7 @@ def _audited(project: Project) -> Iterator[None]:
         with witnessed(line):
             yield
     except SystemExit:
-        if not line.written:
+        if not line.written and not line.silent:
             line.refused(Refused("nothing of it was done; each was refused"))
         raise
 

@@ -93,7 +93,7 @@ class Line:
         tx.after(self._is_written)
 
     def _is_written(self) -> None:
-        self.written = True
+        self.written = not self.silent  # one that has waited may still do what it asks for
         if self.once is not None:
             self.once.taken = True
 
@@ -127,7 +127,7 @@ def witnessed(line: Line) -> Iterator[None]:
     token = WITNESS.set(line)
     try:
         yield
-        if not line.written:
+        if not line.written and not line.silent:
             WITNESS.set(None)
             with line.project.store.begin() as tx:
                 line.ending(tx)

@@ -412,3 +412,20 @@ def test_only_a_live_attempt_acquires(drive: Drive) -> None:
     for wrong in ({}, {"name": "a", "processing": -1}):
         with pytest.raises(Invalid):
             call(d.project, person, "unlock", wrong)
+
+
+@pytest.mark.feature("P29")
+def test_a_grant_after_waiting_is_in_the_audit_once(drive: Drive) -> None:
+    from procession.verbs.witness import Line, witnessed  # noqa: PLC0415
+
+    d = drive(TOML, cpus=9)
+    one, two = several(d, 2)
+    assert asked(d, one, "account:17")
+    with witnessed(Line(d.project, Caller("ann", "cli"), "acquire", {"names": ["account:17"]})):
+        assert not asked(d, two, "account:17", wait=True)
+        assert d.rows("SELECT id FROM audit") == []
+        with ThreadPoolExecutor(1) as beside:  # somebody else's deed
+            beside.submit(locks.release, d.project, one, ["account:17"]).result()
+        assert asked(d, two, "account:17", wait=True)
+    lines = [(row.verb, row.outcome) for row in d.rows("SELECT verb, outcome FROM audit")]
+    assert lines == [("acquire", "done")]
