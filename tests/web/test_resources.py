@@ -116,7 +116,7 @@ def operator_name(served: Served) -> str:
 @pytest.mark.feature("M46", "M48")
 def test_a_lock_is_released_by_its_name_and_the_next_that_waits_is_named(served: Served, operator: Visitor) -> None:
     seen = operator.get("locks")
-    assert "exclusive 1 to its end" in row(seen.page, "account:hub")
+    assert "exclusive 1 until it is released, at the latest to its end" in row(seen.page, "account:hub")
     asked = opened(operator, seen, "unlock")
     assert "1 is not told and runs on" in " ".join(asked.page.text.split()) and "Next is 2" in asked.page.text
     field = asked.page.one("input", name="name")
