@@ -52,10 +52,21 @@ def recent(tx: Tx, n: int) -> dict[str, list[Recent]]:
     return found
 
 
+MOST_ANEW = 200
+"""So many that wait anew are passed in search of one that waits since its birth."""
+NEAR = 10_000
+"""So far behind the last that was let go on, in ids, such a one is looked for."""
+
+
 def oldest_waiting(tx: Tx) -> dict[str, tuple[int, int]]:
-    """Task → the processing that has waited longest for its turn, and since when. Those that wait since their births
-    do so in the order of an index, of each priority; those that wait anew have an index of their own. So it costs the
-    same however many wait, but for those of the second kind that stand before all of the first."""
+    """Task → the processing that has waited longest for its turn, and since when; of one moment the lower id.
+
+    Those that wait anew have an index of their own. Those that wait since their births do so in the order of an index,
+    of each priority; the others stand among them there. So they are looked for in two places only, at the head and
+    behind the last that was let go on, among `MOST_ANEW` entries each, there up to `NEAR` ids on: it costs the same
+    however many wait. Where the first of a priority stands in neither place, a later one is told, or one that waits
+    anew.
+    """
     found: dict[str, tuple[int, int]] = {}
     for task, pid, since in tx.tuples(_OLDEST):
         if task not in found or (since, pid) < found[task][::-1]:
@@ -244,14 +255,24 @@ def _recent(dialect: str) -> Executable:
 def _oldest(_: str) -> Executable:
     first = f"SELECT priority FROM processing WHERE task = {{}} AND {schema.RUNNABLE}"
     order = "ORDER BY priority DESC LIMIT 1"
+    anew = f"SELECT id FROM processing WHERE task = {{}} AND {schema.ANEW} ORDER BY {{}} LIMIT 1"
+    # the rows come in the order of the inner query: another sort would read all of them
+    since_birth = (
+        "(SELECT id FROM (SELECT id, priority, waiting_at, created_at FROM processing WHERE task = h.task"
+        f" AND {schema.RUNNABLE} AND priority {{}} ORDER BY priority DESC, id LIMIT {MOST_ANEW}) AS r"
+        " WHERE priority = h.priority AND waiting_at <= created_at LIMIT 1)"
+    )
+    # with "=" PostgreSQL might go by the primary key, through all that have ended
+    at_head = since_birth.format("<= h.priority")
+    last = f"({anew.format('h.task', 'waiting_at DESC, id DESC')})"
+    behind = since_birth.format(f"= h.priority AND id > {last} AND id <= {last} + {NEAR}")
     return text(
         "WITH RECURSIVE heads(task, priority) AS (SELECT t.name, ("
         f"{first.format('t.name')} {order}) FROM task t UNION ALL SELECT h.task, ({first.format('h.task')}"
         f" AND priority < h.priority {order}) FROM heads h WHERE h.priority IS NOT NULL),"
-        f" firsts(id) AS (SELECT (SELECT id FROM processing WHERE task = h.task AND {schema.RUNNABLE}"
-        " AND priority = h.priority AND waiting_at <= created_at ORDER BY priority DESC, id LIMIT 1) FROM heads h"
-        f" WHERE h.priority IS NOT NULL UNION ALL SELECT (SELECT id FROM processing WHERE task = t.name"
-        f" AND {schema.ANEW} ORDER BY waiting_at LIMIT 1) FROM task t)"
+        f" firsts(id) AS (SELECT {at_head} FROM heads h WHERE h.priority IS NOT NULL"
+        f" UNION ALL SELECT {behind} FROM heads h WHERE h.priority IS NOT NULL"
+        f" UNION ALL SELECT ({anew.format('t.name', 'waiting_at, id')}) FROM task t)"
         " SELECT p.task, p.id, p.waiting_at FROM firsts f JOIN processing p ON p.id = f.id"
     )
 

@@ -39,7 +39,7 @@ metadata = MetaData(
 RUNNABLE = "state = 'waiting' AND due_at IS NULL AND held_at IS NULL"
 """Processings that begin when there is room. A query must say it in these words for its index to be used."""
 ANEW = f"{RUNNABLE} AND waiting_at > created_at"
-"""Processings that wait not since their births: few, so that their index costs a birth and a start nothing."""
+"""Processings that wait not since their births: their index costs the birth and the first start of others nothing."""
 FAILED_NOW = "state = 'failed' AND replaced_by IS NULL AND cause IS NOT NULL"
 """Processings that have failed, and that no newer version has replaced."""
 LATER = "state = 'waiting' AND (due_at IS NOT NULL OR held_at IS NOT NULL)"
@@ -206,6 +206,7 @@ processing = Table(
         "ix_processing_anew",
         "task",
         "waiting_at",
+        "id",
         sqlite_where=text(ANEW),
     ),
     # those whose time comes, or that are held

@@ -28,5 +28,5 @@ def upgrade() -> None:
         " WHERE state = 'waiting'"
     )
     op.create_index(
-        "ix_processing_anew", "processing", ["task", "waiting_at"], sqlite_where=ANEW, postgresql_where=ANEW
+        "ix_processing_anew", "processing", ["task", "waiting_at", "id"], sqlite_where=ANEW, postgresql_where=ANEW
     )
