@@ -64,7 +64,7 @@ def text(found: Result) -> str:
 
 @pytest.mark.parametrize(("words", "said"), [
     ("events", "no such events"), ("token list", "no tokens; make one: procession token add NAME"),
-    ("user list", "no accounts; make one: procession user add NAME"), ("instance t", "no such instances"),
+    ("user list", "no users; make one: procession user add NAME"), ("instance t", "no such instances"),
     ("deliveries", "no such deliveries"), ("batches", "no batches"), ("arrivals", "nothing came in these hours"),
     ("durations t", "no step of it has ended in these days"), ("grid t", "no such processings"),
     ("gallery t", "none of the newest processings has an artifact"), ("audit", "nobody asked for anything like that"),
