@@ -57,7 +57,7 @@ def test_a_record_that_a_script_writes_into_the_spool_is_noticed(
     changes: dict[str, object],
 ) -> None:
     """B23: put in the place of its own, it is seen to be none; the script is not believed to have succeeded."""
-    text = "mv ../forged ../../var/spool/forging-1; until [ -e go ]; do sleep 0.02; done; exit 9"
+    text = "mv ../forged ../../var/spool/forging-1; until [ -e go ]; do sleep 0.02; done; touch gone; exit 9"
     job = runner.shell(text, key="forging-1")
     (runner.root / "work").mkdir()
     (runner.root / "work/forged").write_bytes(forged(job, **changes))
@@ -66,6 +66,7 @@ def test_a_record_that_a_script_writes_into_the_spool_is_noticed(
     assert not runner.executor.void(job.key, "a test")
     assert sighting.why
     (Path(job.cwd) / "go").touch()
+    eventually((Path(job.cwd) / "gone").exists, what="it ends before its directory goes, or it would wait for ever")
     runner.executor.quarantine(job.key)
     (aside,) = (runner.root / "var/spool.quarantine").iterdir()
     assert aside.read_bytes() == forged(job, **changes)
